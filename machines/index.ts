@@ -1,0 +1,20 @@
+/** All machines, by name. What is drawn, explored, simulated and run is what stands here. */
+import type { AnyStateMachine } from 'xstate'
+import { poolMachine } from './pool.ts'
+import { sessionMachine } from './session.ts'
+import { shutdownMachine } from './shutdown.ts'
+import { supervisorMachine } from './supervisor.ts'
+import { taskMachine } from './task.ts'
+import { workerMachine } from './worker.ts'
+
+export { poolMachine, sessionMachine, shutdownMachine, supervisorMachine, taskMachine, workerMachine }
+
+export type MachineId = 'pool' | 'supervisor' | 'worker' | 'session' | 'task' | 'shutdown'
+export const machines: Readonly<Record<MachineId, AnyStateMachine>> = {
+  pool: poolMachine,
+  supervisor: supervisorMachine,
+  worker: workerMachine,
+  session: sessionMachine,
+  task: taskMachine,
+  shutdown: shutdownMachine,
+}

@@ -1,0 +1,121 @@
+/**
+ * Decisions as pure functions: backoff, restart intensity, memory bands, scaling. Time and randomness come in as
+ * arguments, so that a machine, a model and a test decide alike.
+ */
+import type { ErrorFacts, CancelReason, Reading, SlotId, WorkerReading } from './vocabulary.ts'
+
+/** A task that took its worker down with it this often, alone in it, is not started again. */
+export const MAX_KILLS = 2
+/** Releases cost no attempt, but they are not endless: past this, a release counts as a failure. */
+export const MAX_RELEASES = 20
+/** Restarts remembered for the intensity. */
+export const MAX_CRASHES_KEPT = 256
+
+export interface Backoff {
+  readonly type: 'fixed' | 'exponential'
+  readonly delayMs: number
+  readonly maxDelayMs: number
+  /** Share of the delay that is drawn at random, 0–1. */
+  readonly jitter: number
+}
+
+/** Milliseconds to wait after the `failures`-th failure in a row (from 1). `random` is in [0, 1). */
+export function backoffMs(backoff: Backoff, failures: number, random: number): number {
+  const growth = backoff.type === 'fixed' ? 1 : 2 ** Math.min(failures - 1, 30)
+  const full = Math.min(backoff.delayMs * growth, backoff.maxDelayMs)
+  return Math.round(full * (1 - backoff.jitter + 2 * backoff.jitter * random))
+}
+
+/** The crashes that still count at `atMs`. */
+export function crashesWithin(
+  crashesMs: readonly number[],
+  atMs: number,
+  periodMs: number,
+): number[] {
+  return crashesMs.filter((crashMs) => atMs - crashMs < periodMs).slice(-MAX_CRASHES_KEPT)
+}
+
+export type MemoryBand = 'normal' | 'pressure' | 'critical'
+
+export interface MemoryPolicy {
+  /** Used share of the limit at which pressure begins. */
+  readonly pressureRatio: number
+  readonly criticalRatio: number
+  /** How far below a band's edge the ratio must fall to leave it. */
+  readonly hysteresis: number
+  /** Least time in a band before it is left downwards. */
+  readonly dwellMs: number
+  /** Hard limit of one worker's process tree in bytes; 0 for none. */
+  readonly maxWorkerBytes: number
+}
+
+/** The band for a used share of memory, seen from the band it is in now: going down takes more than going up. */
+export function memoryBand(policy: MemoryPolicy, from: MemoryBand, ratio: number): MemoryBand {
+  const slack = (band: MemoryBand) => (from === band ? policy.hysteresis : 0)
+  if (ratio >= policy.criticalRatio - slack('critical')) return 'critical'
+  const pressureSlack = from === 'normal' ? 0 : policy.hysteresis
+  return ratio >= policy.pressureRatio - pressureSlack ? 'pressure' : 'normal'
+}
+
+/** The worker that frees most when it goes: the largest idle one, else (`evenBusy`) the largest of all. */
+export function largestWorker(
+  workers: readonly WorkerReading[],
+  evenBusy: boolean,
+): WorkerReading | null {
+  const idle = workers.filter((worker) => !worker.busy)
+  const among = idle.length > 0 || !evenBusy ? idle : workers
+  return among.reduce<WorkerReading | null>(
+    (best, worker) => (best === null || worker.memoryBytes > best.memoryBytes ? worker : best),
+    null,
+  )
+}
+
+/** The slots that have said nothing for too long. */
+export function silentSlots(reading: Reading, zombieAfterMs: number): SlotId[] {
+  return reading.workers
+    .filter((worker) => worker.silentMs > zombieAfterMs)
+    .map((worker) => worker.slot)
+}
+
+/** The slots above the per-worker limit. */
+export function oversizedSlots(reading: Reading, maxWorkerBytes: number): SlotId[] {
+  if (maxWorkerBytes === 0) return []
+  return reading.workers
+    .filter((worker) => worker.memoryBytes > maxWorkerBytes)
+    .map((worker) => worker.slot)
+}
+
+export interface ScalingPolicy {
+  readonly minWorkers: number
+  readonly maxWorkers: number
+  /** Share of seats in use at which a worker is added, and below which one is taken away. */
+  readonly upAt: number
+  readonly downAt: number
+  /** How long the load must have been low before a worker is taken away. */
+  readonly idleMs: number
+}
+
+/** True when the load asks for one more worker. */
+export function wantsMore(policy: ScalingPolicy, reading: Reading, size: number): boolean {
+  return size < policy.maxWorkers && reading.utilization >= policy.upAt && reading.queued > 0
+}
+
+/** True when the load would be carried by one worker less. */
+export function wantsLess(policy: ScalingPolicy, reading: Reading, size: number): boolean {
+  return size > policy.minWorkers && reading.utilization <= policy.downAt && reading.queued === 0
+}
+
+/** What a task's end says of a stop we asked for. */
+export function stopError(reason: CancelReason, last: ErrorFacts | null): ErrorFacts {
+  const cause = last === null ? {} : { cause: last }
+  switch (reason) {
+    case 'requested':
+      return { code: 'TASK_CANCELLED', message: 'the task was cancelled', ...cause }
+    case 'shutdown':
+      return { code: 'TASK_CANCELLED', message: 'the pool was shut down', ...cause }
+    case 'timedOut':
+      return { code: 'TASK_TIMED_OUT', message: 'the task ran past its timeout', ...cause }
+    case 'expired':
+      return { code: 'TASK_EXPIRED', message: 'the task did not end by its deadline', ...cause }
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The words every machine speaks: ids, verdicts, outcomes, causes and the events that travel between actors.
+ * One file, so that an event means the same to its sender and to its receiver. It never holds behaviour.
+ */
+
+/** A worker's place in the pool: `worker-1` … `worker-N`. Stable for the life of the pool. */
+export type SlotId = `worker-${number}`
+
+/** How a process ended. Exactly one of the two is set. */
+export interface ExitStatus {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+/** An error as data: what crosses a process border or lies in a store. `code` is a TroupeErrorCode. */
+export interface ErrorFacts {
+  readonly code: string
+  readonly message: string
+  readonly name?: string
+  readonly stack?: string
+  readonly retryable?: boolean
+  /** What the handler or the system threw beneath our own error. */
+  readonly cause?: ErrorFacts
+}
+
+/** What one attempt's end means. `released` costs no attempt. */
+export type Verdict = 'ok' | 'retryable' | 'permanent' | 'cancelled' | 'released'
+
+/** Why a task is being stopped before its handler has ended. */
+export type CancelReason = 'requested' | 'timedOut' | 'expired' | 'shutdown'
+
+/** How a task ended. Data: a rejected promise is only a view of it. */
+export type Outcome =
+  | { readonly status: 'succeeded'; readonly value: unknown }
+  | { readonly status: 'failed'; readonly error: ErrorFacts }
+  | { readonly status: 'cancelled'; readonly error: ErrorFacts }
+
+/** Why a worker's process ends. Only the first group counts against the restart intensity. */
+export type ExitCause =
+  | 'crashed'
+  | 'startFailed'
+  | 'startTimedOut'
+  | 'silent'
+  | 'memory'
+  | 'stopped'
+  | 'recycled'
+  | 'cancelled'
+
+/** Who holds dispatch back. The ledger starts nothing while any of them does. */
+export type DispatchHolder = 'pool' | 'memory' | 'breaker' | 'shutdown'
+
+/** One attempt handed to a worker. `order` is opaque to the machines. */
+export interface Assignment {
+  readonly taskId: string
+  readonly attempt: number
+  readonly order: unknown
+}
+
+/** One attempt's end, as the child reported it. */
+export interface AttemptEnd {
+  readonly taskId: string
+  readonly attempt: number
+  readonly verdict: Verdict
+  readonly value?: unknown
+  readonly error?: ErrorFacts
+}
+
+/** What the monitor saw of one worker. */
+export interface WorkerReading {
+  readonly slot: SlotId
+  /** Bytes of the worker's whole process tree, as PSS. */
+  readonly memoryBytes: number
+  /** Milliseconds since the last frame from its process. */
+  readonly silentMs: number
+  readonly busy: boolean
+}
+
+/** What the monitor saw of the machine and the pool, once an interval. */
+export interface Reading {
+  readonly atMs: number
+  /** Used share of the memory limit, 0–1. */
+  readonly memoryRatio: number
+  /** Share of seats in use, 0–1, and tasks waiting. */
+  readonly utilization: number
+  readonly queued: number
+  /** Workers that serve. */
+  readonly ready: number
+  readonly workers: readonly WorkerReading[]
+}
+
+/** Config for an event that a state knows and deliberately ignores. */
+export function ignore<const T extends string>(...types: T[]): Record<T, Record<never, never>> {
+  return Object.fromEntries(types.map((type) => [type, {}])) as Record<T, Record<never, never>>
+}

@@ -1,0 +1,227 @@
+/**
+ * What the worker machine knows and how it judges: its context, its events, its guards and its updates. Apart from
+ * `worker.ts` so that the machine itself reads as a picture.
+ */
+import { and, assign, not, raise, stateIn } from 'xstate'
+import { type Backoff, backoffMs } from './policy.ts'
+import type { Assignment, ErrorFacts, ExitCause, ExitStatus, SlotId } from './vocabulary.ts'
+
+/** The longest delay a timer can take. Stands for "never" where a limit is off. */
+export const NEVER_MS = 2 ** 31 - 1
+
+export interface WorkerPolicy {
+  readonly startTimeoutMs: number
+  readonly closeTimeoutMs: number
+  readonly terminateTimeoutMs: number
+  readonly killTimeoutMs: number
+  readonly restart: Backoff
+  /** This long without a failure, and the failures before are forgotten. */
+  readonly resetBackoffAfterMs: number
+  /** 0 is no limit. */
+  readonly maxTasks: number
+  readonly maxAgeMs: number
+}
+
+/** A process that takes, or took, tasks. */
+export interface Crew {
+  readonly incarnation: number
+  readonly inFlight: number
+  readonly tasksRun: number
+}
+
+/** Why the current process is being ended. */
+export interface Ending {
+  readonly cause: ExitCause
+  readonly error: ErrorFacts | null
+  /** Starting again would fail the same way. */
+  readonly permanent: boolean
+}
+
+export interface WorkerContext {
+  readonly slot: SlotId
+  readonly policy: WorkerPolicy
+  /** The newest process ever forked here. Messages of any other but `current` and `retiree` have no effect. */
+  readonly incarnation: number
+  readonly current: Crew | null
+  /** The process on its way out, if there is one beside the current. */
+  readonly retiree: (Crew & { readonly cause: ExitCause }) | null
+  /** Failures in a row. */
+  readonly failures: number
+  /** Drawn by whoever reported the last exit, in [0, 1). */
+  readonly random: number
+  readonly ending: Ending | null
+}
+
+type Stamped<T extends string> = { type: T; incarnation: number }
+export type WorkerEvent =
+  | { type: 'worker.start' }
+  | { type: 'worker.stop' }
+  | { type: 'worker.terminate' }
+  /** End it at once. `incarnation` null means whatever runs here. */
+  | { type: 'worker.kill'; incarnation: number | null; cause: ExitCause }
+  /** `replace`: the next process is ready before this one goes. */
+  | { type: 'worker.recycle'; cause: 'recycled' | 'memory'; replace: boolean }
+  | { type: 'start.granted' }
+  | Stamped<'process.loaded'>
+  | Stamped<'session.ready'>
+  | (Stamped<'session.failed'> & { error: ErrorFacts; permanent: boolean })
+  | (Stamped<'process.exited'> & {
+      exit: ExitStatus
+      error: ErrorFacts | null
+      random: number
+      atMs: number
+    })
+  | (Stamped<'tasks.assigned'> & { tasks: readonly Assignment[] })
+  | (Stamped<'tasks.ended'> & { count: number })
+  | Stamped<'retire.requested'>
+  /** Said by the machine to itself: a process is left behind beside the current one. */
+  | (Stamped<'process.left'> & { inFlight: number; cause: ExitCause; gently: boolean })
+
+type Args = { context: WorkerContext; event: WorkerEvent }
+type Of<T extends WorkerEvent['type']> = Extract<WorkerEvent, { type: T }>
+
+const PLANNED: ReadonlySet<ExitCause> = new Set(['stopped', 'recycled', 'cancelled', 'memory'])
+const stampOf = (event: WorkerEvent) =>
+  (event as { incarnation?: number | null }).incarnation
+const isOfCurrent = ({ context, event }: Args) => stampOf(event) === context.current?.incarnation
+const isOfRetiree = ({ context, event }: Args) => stampOf(event) === context.retiree?.incarnation
+const endsOf = (event: WorkerEvent) => (event as Of<'tasks.ended'>).count
+const isDue = ({ context, event }: Args) =>
+  context.retiree === null &&
+  context.policy.maxTasks > 0 &&
+  (context.current?.tasksRun ?? 0) + endsOf(event) >= context.policy.maxTasks
+const empties = (crew: Crew | null, event: WorkerEvent) => crew?.inFlight === endsOf(event)
+const killsCurrent = ({ context, event }: Args) =>
+  stampOf(event) === null || stampOf(event) === context.current?.incarnation
+
+/** The one process an ending state waits for: the current, or the newest that never became current. */
+const isOfEnding = ({ context, event }: Args) =>
+  stampOf(event) === (context.current?.incarnation ?? context.incarnation)
+
+const plainGuards = {
+  isOfNewest: ({ context, event }: Args) => stampOf(event) === context.incarnation,
+  isOfCurrent,
+  isOfRetiree,
+  isOfEnding,
+  isAlone: ({ context }: Args) => context.retiree === null,
+  isIdle: ({ context }: Args) => (context.current?.inFlight ?? 0) === 0,
+  isDueAndMayRecycle: (args: Args) => isOfCurrent(args) && isDue(args),
+  isReplacing: ({ context, event }: Args) =>
+    context.retiree === null && (event as Of<'worker.recycle'>).replace,
+  isOfCurrentAndMayRecycle: (args: Args) => isOfCurrent(args) && args.context.retiree === null,
+  isLastOfCurrent: (args: Args) => isOfCurrent(args) && empties(args.context.current, args.event),
+  isLastOfRetiree: (args: Args) => isOfRetiree(args) && empties(args.context.retiree, args.event),
+  killsEnding: (args: Args) => stampOf(args.event) === null || isOfEnding(args),
+  killsCurrent: (args: Args) => stampOf(args.event) === null || isOfCurrent(args),
+  killsRetiree: (args: Args) => stampOf(args.event) === null || isOfRetiree(args),
+  isPermanentEnd: (args: Args) => isOfEnding(args) && args.context.ending?.permanent === true,
+  isPlannedEnd: (args: Args) =>
+    isOfEnding(args) && args.context.ending !== null && PLANNED.has(args.context.ending.cause),
+  leavesBusy: ({ event }: Args) =>
+    (event as Of<'process.left'>).gently && (event as Of<'process.left'>).inFlight > 0,
+  leavesIdle: ({ event }: Args) => (event as Of<'process.left'>).gently,
+}
+
+export const workerGuards = {
+  ...plainGuards,
+  isUnwantedEnd: and<WorkerContext, WorkerEvent, [typeof isOfEnding, ReturnType<typeof not>]>([
+    isOfEnding,
+    not(stateIn({ wanted: 'running' })),
+  ]),
+}
+
+const ending = (cause: ExitCause) => assign<WorkerContext, WorkerEvent, undefined, WorkerEvent, never>({
+  ending: { cause, error: null, permanent: false },
+})
+const change = (update: (args: Args) => Partial<WorkerContext>) =>
+  assign<WorkerContext, WorkerEvent, undefined, WorkerEvent, never>(update)
+const leave = (make: (args: Args) => Omit<Of<'process.left'>, 'type'>) =>
+  raise<WorkerContext, WorkerEvent, WorkerEvent, undefined, never>((args) => ({
+    type: 'process.left',
+    ...make(args),
+  }))
+
+export const workerUpdates = {
+  countIncarnation: change(({ context }) => ({ incarnation: context.incarnation + 1 })),
+  takeNewest: change(({ context }) => ({
+    current: { incarnation: context.incarnation, inFlight: 0, tasksRun: 0 },
+    ending: null,
+  })),
+  countAssigned: change(({ context, event }) => ({
+    current: context.current && {
+      ...context.current,
+      inFlight: context.current.inFlight + (event as Of<'tasks.assigned'>).tasks.length,
+    },
+  })),
+  countEnded: change(({ context, event }) => ({
+    current: context.current && {
+      ...context.current,
+      inFlight: context.current.inFlight - endsOf(event),
+      tasksRun: context.policy.maxTasks > 0 ? context.current.tasksRun + endsOf(event) : 0,
+    },
+  })),
+  countRetireeEnded: change(({ context, event }) => ({
+    retiree: context.retiree && {
+      ...context.retiree,
+      inFlight: context.retiree.inFlight - endsOf(event),
+    },
+  })),
+  forgetCurrent: change(() => ({ current: null })),
+  forgetRetiree: change(() => ({ retiree: null })),
+  forgetFailures: change(() => ({ failures: 0, ending: null })),
+  countFailure: change(({ context, event }) => ({
+    failures: Math.min(context.failures + 1, 31),
+    random: (event as Of<'process.exited'>).random,
+    ending: context.ending ?? {
+      cause: 'crashed',
+      error: (event as Of<'process.exited'>).error,
+      permanent: false,
+    },
+  })),
+  endStopped: ending('stopped'),
+  endRecycled: ending('recycled'),
+  endStartTimedOut: ending('startTimedOut'),
+  endAsTold: change(({ event }) => ({
+    ending: { cause: (event as Of<'worker.kill'>).cause, error: null, permanent: false },
+  })),
+  endStartFailed: change(({ event }) => ({
+    ending: {
+      cause: 'startFailed',
+      error: (event as Of<'session.failed'>).error,
+      permanent: (event as Of<'session.failed'>).permanent,
+    },
+  })),
+  noteLeft: change(({ event }) => {
+    const { incarnation, inFlight, cause } = event as Of<'process.left'>
+    return { retiree: { incarnation, inFlight, tasksRun: 0, cause } }
+  }),
+  noteRetireeKilled: change(({ context, event }) => ({
+    retiree: context.retiree && {
+      ...context.retiree,
+      cause: 'cause' in event ? event.cause : context.retiree.cause,
+    },
+  })),
+  leaveCurrentGently: leave(({ context }) => ({
+    incarnation: context.current?.incarnation ?? 0,
+    inFlight: context.current?.inFlight ?? 0,
+    cause: 'recycled',
+    gently: true,
+  })),
+  leaveNewest: leave(({ context }) => ({
+    incarnation: context.incarnation,
+    inFlight: 0,
+    cause: 'stopped',
+    gently: false,
+  })),
+}
+
+export const workerDelays = {
+  startTimeout: ({ context }: Args) => context.policy.startTimeoutMs,
+  closeTimeout: ({ context }: Args) => context.policy.closeTimeoutMs,
+  terminateTimeout: ({ context }: Args) => context.policy.terminateTimeoutMs,
+  killTimeout: ({ context }: Args) => context.policy.killTimeoutMs,
+  restartBackoff: ({ context }: Args) =>
+    backoffMs(context.policy.restart, Math.max(context.failures, 1), context.random),
+  resetBackoffAfter: ({ context }: Args) => context.policy.resetBackoffAfterMs,
+  maxAge: ({ context }: Args) => context.policy.maxAgeMs || NEVER_MS,
+}

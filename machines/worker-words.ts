@@ -1,0 +1,111 @@
+/**
+ * What a worker says to the others, as ready-made command actions. Apart from `worker.ts` so that its transitions
+ * read as sentences.
+ */
+import type { WorkerContext, WorkerEvent } from './worker-facts.ts'
+import type { ErrorFacts, ExitCause, ExitStatus, SlotId } from './vocabulary.ts'
+
+export interface ProcessId {
+  readonly slot: SlotId
+  readonly incarnation: number
+}
+export type WorkerToLedger =
+  /** Takes tasks from now on. */
+  | ({ type: 'worker.opened' } & ProcessId)
+  /** Takes no more tasks; those it has may still end. */
+  | ({ type: 'worker.closed' } & ProcessId)
+  /** Confirmed gone: what it had not ended will never end by itself. */
+  | ({
+      type: 'worker.exited'
+      cause: ExitCause
+      exit: ExitStatus
+      error: ErrorFacts | null
+    } & ProcessId)
+export type WorkerToPool =
+  | { type: 'worker.ready'; slot: SlotId }
+  | { type: 'worker.lost'; slot: SlotId }
+  | { type: 'worker.failed'; slot: SlotId; error: ErrorFacts }
+  | { type: 'worker.stopped'; slot: SlotId }
+export type WorkerToSupervisor =
+  | { type: 'start.requested'; slot: SlotId }
+  | { type: 'start.withdrawn'; slot: SlotId }
+  | { type: 'start.ended'; slot: SlotId; ready: boolean }
+  | { type: 'worker.crashed'; slot: SlotId; atMs: number }
+
+type Args = { context: WorkerContext; event: WorkerEvent }
+const UNKNOWN: ErrorFacts = { code: 'WORKER_START_FAILED', message: 'the worker did not start' }
+
+export const newest = ({ context }: Args): ProcessId => ({
+  slot: context.slot,
+  incarnation: context.incarnation,
+})
+/** The process the slot serves with, or the one that was to be it. */
+export const current = ({ context }: Args): ProcessId => ({
+  slot: context.slot,
+  incarnation: context.current?.incarnation ?? context.incarnation,
+})
+export const retiree = ({ context }: Args): ProcessId => ({
+  slot: context.slot,
+  incarnation: context.retiree?.incarnation ?? 0,
+})
+
+const ledger = (make: (args: Args) => WorkerToLedger) =>
+  ({ type: 'ledger.tell', params: make }) as const
+const pool = (type: 'worker.ready' | 'worker.lost' | 'worker.stopped') =>
+  ({
+    type: 'pool.tell',
+    params: ({ context }: Args): WorkerToPool => ({ type, slot: context.slot }),
+  }) as const
+const supervisor = (make: (args: Args) => WorkerToSupervisor) =>
+  ({ type: 'supervisor.tell', params: make }) as const
+
+export const tell = {
+  opened: ledger((args) => ({ type: 'worker.opened', ...current(args) })),
+  closed: ledger((args) => ({ type: 'worker.closed', ...current(args) })),
+  currentExited: ledger((args) =>
+    exited(args, current(args), args.context.ending?.cause ?? 'crashed'),
+  ),
+  retireeExited: ledger((args) =>
+    exited(args, retiree(args), args.context.retiree?.cause ?? 'recycled'),
+  ),
+  retireeCrashed: ledger((args) => exited(args, retiree(args), 'crashed')),
+  ready: pool('worker.ready'),
+  lost: pool('worker.lost'),
+  stopped: pool('worker.stopped'),
+  failed: {
+    type: 'pool.tell',
+    params: ({ context }: Args): WorkerToPool => ({
+      type: 'worker.failed',
+      slot: context.slot,
+      error: context.ending?.error ?? UNKNOWN,
+    }),
+  },
+  startRequested: supervisor(({ context }) => ({ type: 'start.requested', slot: context.slot })),
+  startWithdrawn: supervisor(({ context }) => ({ type: 'start.withdrawn', slot: context.slot })),
+  startEnded: supervisor(({ context }) => ({
+    type: 'start.ended',
+    slot: context.slot,
+    ready: true,
+  })),
+  startFailed: supervisor(({ context }) => ({
+    type: 'start.ended',
+    slot: context.slot,
+    ready: false,
+  })),
+  crashed: supervisor(({ context, event }) => ({
+    type: 'worker.crashed',
+    slot: context.slot,
+    atMs: event.type === 'process.exited' ? event.atMs : 0,
+  })),
+} as const
+
+function exited({ context, event }: Args, process: ProcessId, cause: ExitCause): WorkerToLedger {
+  const seen = event.type === 'process.exited' ? event : null
+  return {
+    type: 'worker.exited',
+    ...process,
+    cause,
+    exit: seen?.exit ?? { code: null, signal: null },
+    error: seen?.error ?? context.ending?.error ?? null,
+  }
+}

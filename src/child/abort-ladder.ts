@@ -1,0 +1,36 @@
+/**
+ * How an attempt that ignores its abort signal is brought to its end without killing the process: stop the page's
+ * script, close the tab, and if the browser itself no longer answers, declare it hung. It never reports an end: the
+ * attempt ends when its handler does, and if that never comes, the pool kills the process.
+ */
+import type { Attempt } from './attempt.ts'
+import type { DrivenBrowser } from './browser-driver.ts'
+import { succeeds } from './limit.ts'
+import type { Seat } from './tab-set.ts'
+
+export const INTERRUPT_LIMIT_MS = 500
+export const TAB_CLOSE_LIMIT_MS = 1_000
+export const PROBE_LIMIT_MS = 2_000
+
+export interface LadderPorts {
+  /** The browser of the attempt's tab; null once it is gone. */
+  browser(): DrivenBrowser | null
+  onHung(error: unknown): void
+}
+
+/** Climbs until the attempt has ended or the top is reached. Never rejects. */
+export async function climb(attempt: Attempt, seat: Seat, ports: LadderPorts): Promise<void> {
+  const ended = new Promise<void>((resolve) => {
+    if (attempt.ended) resolve()
+    else attempt.onEnded = resolve
+  })
+  if (attempt.ended) return
+  void succeeds(INTERRUPT_LIMIT_MS, seat.tab.interrupt())
+  if (await succeeds(INTERRUPT_LIMIT_MS, ended)) return
+  seat.dead = true
+  void succeeds(TAB_CLOSE_LIMIT_MS, seat.tab.close())
+  if (await succeeds(TAB_CLOSE_LIMIT_MS, ended)) return
+  const browser = ports.browser()
+  if (browser === null || (await succeeds(PROBE_LIMIT_MS, browser.probe()))) return
+  ports.onHung(new Error('The browser did not open, use and close a tab in time.'))
+}

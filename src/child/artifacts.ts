@@ -1,0 +1,102 @@
+/**
+ * The files of one attempt, in `<artifact folder>/<task>/<name>`. A file appears under its name only when it is whole.
+ * No name, wherever it comes from, leads out of that folder.
+ */
+import { createHash } from 'node:crypto'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import type { Artifact } from '../tasks.ts'
+
+/** Longest file name, in UTF-8 bytes; leaves room for a counter below the usual 255. */
+const MAX_NAME_BYTES = 200
+const MAX_EXTENSION_BYTES = 20
+/** Files one attempt may store. */
+export const MAX_ARTIFACTS = 10_000
+
+/** `name` as a plain file name: no separators, no control characters, no leading dots, not too long. */
+export function safeName(name: string): string {
+  const plain = name
+    .normalize('NFC')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go.
+    .replace(/[\u0000-\u001f\u007f/\\:*?"<>|]+/g, '_')
+    .replace(/^[.\s]+/, '')
+    .replace(/[.\s]+$/, '')
+  if (plain === '') return 'artifact'
+  if (Buffer.byteLength(plain) <= MAX_NAME_BYTES) return plain
+  const extension = extname(plain)
+  const tail = Buffer.byteLength(extension) <= MAX_EXTENSION_BYTES ? extension : ''
+  return cut(plain.slice(0, plain.length - tail.length), MAX_NAME_BYTES - tail.length) + tail
+}
+
+/** `taskId` as a folder name. Two ids never share one. */
+export function safeFolder(taskId: string): string {
+  const safe = safeName(taskId)
+  if (safe === taskId) return safe
+  return `${safe.slice(0, 100)}-${createHash('sha256').update(taskId).digest('hex').slice(0, 12)}`
+}
+
+function cut(text: string, bytes: number): string {
+  let end = Math.min(text.length, bytes)
+  while (Buffer.byteLength(text.slice(0, end)) > bytes) end -= 1
+  return text.slice(0, end)
+}
+
+export class ArtifactBox {
+  private readonly folder: string
+  private readonly names = new Set<string>()
+  private made: Promise<unknown> | null = null
+  private staged = 0
+
+  constructor(artifactFolder: string, taskId: string) {
+    this.folder = join(artifactFolder, safeFolder(taskId))
+  }
+
+  async write(name: string, data: string | Uint8Array): Promise<Artifact> {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    const stage = await this.stage()
+    const path = join(stage, 'data')
+    await writeFile(path, bytes)
+    return this.adopt(stage, { name, path, bytes: bytes.byteLength, sha256 })
+  }
+
+  /** Fills a folder of its own with one file, by `fill`, and keeps that file. */
+  async collect(fill: (folder: string) => Promise<Artifact>): Promise<Artifact> {
+    const stage = await this.stage()
+    try {
+      return await this.adopt(stage, await fill(stage))
+    } finally {
+      await rm(stage, { recursive: true, force: true })
+    }
+  }
+
+  private async stage(): Promise<string> {
+    if (this.names.size >= MAX_ARTIFACTS) {
+      throw new RangeError(`A task can store at most ${MAX_ARTIFACTS} artifacts.`)
+    }
+    this.made ??= mkdir(this.folder, { recursive: true })
+    await this.made
+    this.staged += 1
+    const stage = join(this.folder, `.part-${process.pid}-${this.staged}`)
+    await mkdir(stage, { recursive: true })
+    return stage
+  }
+
+  private async adopt(stage: string, artifact: Artifact): Promise<Artifact> {
+    const name = this.unusedName(safeName(artifact.name))
+    const path = join(this.folder, name)
+    await rename(artifact.path, path)
+    await rm(stage, { recursive: true, force: true })
+    return { name, path, bytes: artifact.bytes, sha256: artifact.sha256 }
+  }
+
+  /** A file of an earlier attempt is replaced; one of this attempt never is. */
+  private unusedName(name: string): string {
+    const extension = extname(name)
+    const stem = name.slice(0, name.length - extension.length)
+    let unused = name
+    for (let count = 2; this.names.has(unused); count += 1) unused = `${stem}-${count}${extension}`
+    this.names.add(unused)
+    return unused
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * The port between a session and whatever drives a browser. Production: `puppeteer-driver.ts`. Tests bring a scripted
+ * one by URL (`LaunchSpec.driver`). No promise of a driver may be awaited without a limit: callers race every one.
+ */
+import type { Page } from 'puppeteer-core'
+import type { Artifact, DownloadOptions } from '../tasks.ts'
+import type { LaunchSpec } from '../worker/protocol.ts'
+
+export interface BrowserDriver {
+  launch(spec: LaunchSpec): Promise<DrivenBrowser>
+  /** SIGKILL to every browser it has launched, also to one whose launch has not ended. Synchronous. */
+  killAll?(): void
+}
+
+export interface DrivenBrowser {
+  /** Also the id of its process group. */
+  readonly pid: number | null
+  /** Called once when the browser is gone, whoever ended it. */
+  onDisconnected(listener: () => void): void
+  /** A fresh tab, with its watchdog session already open. */
+  openTab(): Promise<DrivenTab>
+  /** Resolves when a new tab can be opened, used and closed: the only honest sign of health. */
+  probe(): Promise<void>
+  /** Closes what tasks have opened beside their tabs. Called when no attempt holds a tab. */
+  tidy?(): Promise<void>
+  close(): Promise<void>
+  /** SIGKILL to the whole group, at once. */
+  kill(): void
+}
+
+export interface DrivenTab {
+  readonly page: Page
+  onCrashed(listener: () => void): void
+  /** Back to about:blank with no listeners, dialogs or interceptions left by the last task. */
+  reset(): Promise<void>
+  /** Stops the JavaScript that hangs the page. */
+  interrupt(): Promise<void>
+  close(): Promise<void>
+  download(
+    source: string | (() => Promise<unknown>),
+    folder: string,
+    options: DownloadOptions,
+  ): Promise<Artifact>
+}

@@ -1,0 +1,171 @@
+/**
+ * Downloads of one browser. Every file lands under its guid in a folder of the run; it is kept only if a task waits for
+ * it, and then moved to where the task wants it. One that nobody asked for is cancelled, so that it can't fill the disk.
+ */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import type { CDPSession, Page, Protocol } from 'puppeteer-core'
+import { TroupeError } from '../errors.ts'
+import type { Artifact, DownloadOptions } from '../tasks.ts'
+import { forceDownload } from './forced-download.ts'
+
+export const DEFAULT_DOWNLOAD_TIMEOUT_MS = 30_000
+export const DEFAULT_MAX_DOWNLOAD_BYTES = 256 * 1024 * 1024
+
+export interface DownloadRequest {
+  readonly page: Page
+  /** A session of that page. */
+  readonly session: CDPSession
+  readonly source: string | (() => Promise<unknown>)
+  readonly folder: string
+  readonly options: DownloadOptions
+}
+
+interface Pending {
+  readonly page: Page
+  readonly maxBytes: number
+  guid: string | null
+  suggestedName: string
+  url: string
+  resolve(): void
+  reject(error: Error): void
+}
+
+export class DownloadDesk {
+  private readonly session: CDPSession
+  private readonly folder: string
+  private readonly pending = new Set<Pending>()
+
+  /** `session`: of the browser as a whole. */
+  constructor(session: CDPSession, folder: string) {
+    this.session = session
+    this.folder = folder
+    session.on('Browser.downloadWillBegin', (event) => this.began(event))
+    session.on('Browser.downloadProgress', (event) => this.progressed(event))
+  }
+
+  /** Lets a browser context download into the folder, with events. */
+  async admit(browserContextId?: string): Promise<void> {
+    await mkdir(this.folder, { recursive: true })
+    await this.session.send('Browser.setDownloadBehavior', {
+      behavior: 'allowAndName',
+      downloadPath: this.folder,
+      eventsEnabled: true,
+      ...(browserContextId === undefined ? {} : { browserContextId }),
+    })
+  }
+
+  /** Starts one download and resolves once the file is whole and in its place. */
+  async fetch(request: DownloadRequest): Promise<Artifact> {
+    const { options, source, page } = request
+    const done = Promise.withResolvers<void>()
+    const pending: Pending = {
+      page,
+      maxBytes: options.maxBytes ?? DEFAULT_MAX_DOWNLOAD_BYTES,
+      guid: null,
+      suggestedName: 'download',
+      url: '',
+      resolve: done.resolve,
+      reject: done.reject,
+    }
+    this.pending.add(pending)
+    const timeoutMs = options.timeout ?? DEFAULT_DOWNLOAD_TIMEOUT_MS
+    const timer = setTimeout(() => {
+      const what = pending.guid === null ? 'No download began' : 'The download did not end'
+      pending.reject(failure(`${what} within ${timeoutMs} ms.`))
+    }, timeoutMs)
+    try {
+      if (typeof source === 'string') {
+        await Promise.all([done.promise, forceDownload(request.session, source, done.promise)])
+      } else {
+        await Promise.all([done.promise, source()])
+      }
+      return await this.keep(pending, request)
+    } catch (error) {
+      this.cancel(pending.guid)
+      throw error
+    } finally {
+      clearTimeout(timer)
+      this.pending.delete(pending)
+      done.promise.catch(() => undefined)
+    }
+  }
+
+  private began(event: Protocol.Browser.DownloadWillBeginEvent): void {
+    const pending = this.waiterOf(event.frameId)
+    if (pending === null) return this.cancel(event.guid)
+    pending.guid = event.guid
+    pending.suggestedName = event.suggestedFilename
+    pending.url = event.url
+  }
+
+  private progressed(event: Protocol.Browser.DownloadProgressEvent): void {
+    const pending = [...this.pending].find(({ guid }) => guid === event.guid)
+    if (pending === undefined) {
+      // One that was cancelled too late to be prevented.
+      if (event.state === 'completed') this.remove(event.guid)
+      return
+    }
+    if (Math.max(event.receivedBytes, event.totalBytes) > pending.maxBytes) {
+      pending.reject(failure(`The download is larger than ${pending.maxBytes} bytes.`, false))
+    } else if (event.state === 'completed') pending.resolve()
+    else if (event.state === 'canceled') pending.reject(failure('The download was broken off.'))
+  }
+
+  /** By the frame it began in; a download in a new tab belongs to whoever alone waits for one. */
+  private waiterOf(frameId: string): Pending | null {
+    const waiting = [...this.pending].filter(({ guid }) => guid === null)
+    const owner = waiting.find(({ page }) => page.frames().some((frame) => idOf(frame) === frameId))
+    return owner ?? (waiting.length === 1 ? (waiting[0] ?? null) : null)
+  }
+
+  private async keep(pending: Pending, { folder, options }: DownloadRequest): Promise<Artifact> {
+    const from = join(this.folder, pending.guid ?? '')
+    const path = join(folder, 'download')
+    const { size } = await stat(from)
+    if (size > pending.maxBytes) {
+      this.remove(pending.guid ?? '')
+      throw failure(`The download is larger than ${pending.maxBytes} bytes.`, false)
+    }
+    const hash = createHash('sha256')
+    await pipeline(createReadStream(from), hash)
+    await move(from, path)
+    const name = options.name ?? pending.suggestedName
+    return { name, path, bytes: size, sha256: hash.digest('hex') }
+  }
+
+  private cancel(guid: string | null): void {
+    if (guid === null) return
+    // It may have ended meanwhile; then its file goes.
+    this.session
+      .send('Browser.cancelDownload', { guid })
+      .catch(() => undefined)
+      .finally(() => this.remove(guid))
+  }
+
+  private remove(guid: string): void {
+    if (guid !== '') rm(join(this.folder, guid), { force: true }).catch(() => undefined)
+  }
+}
+
+/** The artifact folder may lie on another file system than the run's. */
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if (Reflect.get(Object(error), 'code') !== 'EXDEV') throw error
+    await copyFile(from, to)
+    await rm(from, { force: true })
+  }
+}
+
+function failure(message: string, retryable = true): TroupeError {
+  return new TroupeError('TASK_FAILED', message, { retryable })
+}
+
+function idOf(frame: object): unknown {
+  return Reflect.get(frame, '_id')
+}

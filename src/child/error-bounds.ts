@@ -1,0 +1,27 @@
+/**
+ * Facts of anything a handler may throw, of bounded size. A page can put megabytes into an error's message.
+ */
+import type { ErrorFacts } from '../../machines/vocabulary.ts'
+import { type TroupeErrorCode, toErrorFacts } from '../errors.ts'
+
+/** A message or a stack is cut here. */
+export const MAX_ERROR_TEXT = 16 * 1024
+
+export function boundedFacts(thrown: unknown, code: TroupeErrorCode = 'TASK_FAILED'): ErrorFacts {
+  try {
+    return bounded(toErrorFacts(thrown, code))
+  } catch {
+    // Thrown values can be hostile: no prototype, or a getter that throws.
+    return { code, message: 'Something was thrown that does not describe itself.' }
+  }
+}
+
+function bounded(facts: ErrorFacts): ErrorFacts {
+  return {
+    ...facts,
+    message: String(facts.message).slice(0, MAX_ERROR_TEXT),
+    ...(facts.name === undefined ? {} : { name: String(facts.name).slice(0, MAX_ERROR_TEXT) }),
+    ...(facts.stack === undefined ? {} : { stack: String(facts.stack).slice(0, MAX_ERROR_TEXT) }),
+    ...(facts.cause === undefined ? {} : { cause: bounded(facts.cause) }),
+  }
+}

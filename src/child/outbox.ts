@@ -1,0 +1,171 @@
+/**
+ * What a child tells the pool. Reports gather for a tick and travel in one frame, stamped with the incarnation. While
+ * the pipe is full nothing more is written, so a slow pool costs a child no memory but what its attempts hold.
+ */
+import type { AttemptEnd } from '../../machines/vocabulary.ts'
+import { TroupeError, toErrorFacts } from '../errors.ts'
+import type { Frame, Report } from '../worker/protocol.ts'
+import { unsendablePart } from './payload.ts'
+
+/** More log lines than this in one frame are counted, not sent. */
+export const MAX_LOGS_PER_FRAME = 200
+/** A frame is cut where its results pass this. */
+export const MAX_FRAME_BYTES = 8 * 1024 * 1024
+
+/** An attempt of which the outbox says that it started, unless it ends within the tick. */
+export interface Startable {
+  readonly taskId: string
+  readonly attempt: number
+  readonly ended: boolean
+}
+
+/** `process.send`, or what a test puts in its place. */
+export type SendFrame = (frame: Frame<Report>, written: () => void) => boolean
+
+type Log = Extract<Report, { kind: 'log' }>
+type Progress = Extract<Report, { kind: 'progress' }>
+
+export class Outbox {
+  private readonly incarnation: number
+  private readonly send: SendFrame
+  private items: Report[] = []
+  private starts: Startable[] = []
+  private readonly progress = new Map<string, Progress>()
+  private bytes = 0
+  private logs = 0
+  private dropped = 0
+  private scheduled = false
+  private blocked = false
+  private drained: (() => void) | null = null
+  private readonly flushLater = (): void => {
+    this.scheduled = false
+    this.flush()
+  }
+  private readonly written = (): void => {
+    this.blocked = false
+    if (!this.isEmpty()) this.flush()
+    if (this.isEmpty() && !this.blocked) this.drained?.()
+  }
+
+  constructor(incarnation: number, send: SendFrame) {
+    this.incarnation = incarnation
+    this.send = send
+  }
+
+  /** Sends within the tick. `bytes` is the rough size of a result. */
+  push(report: Report, bytes = 0): void {
+    this.items.push(report)
+    this.bytes += bytes
+    this.schedule()
+  }
+
+  /** Reported in the next frame, unless it has ended by then: its end then says all. */
+  noteStart(attempt: Startable): void {
+    this.starts.push(attempt)
+    this.schedule()
+  }
+
+  ended(end: AttemptEnd, runMs: number, bytes = 0): void {
+    this.progress.delete(end.taskId)
+    this.push({ kind: 'ended', runMs, ...end }, bytes)
+  }
+
+  /** The last value of a tick wins. */
+  noteProgress(taskId: string, attempt: number, progress: unknown): void {
+    this.progress.set(taskId, { kind: 'progress', taskId, attempt, progress })
+    this.schedule()
+  }
+
+  log(level: Log['level'], message: string, fields: Log['fields'] = {}): void {
+    this.logs += 1
+    if (this.logs > MAX_LOGS_PER_FRAME) this.dropped += 1
+    else this.push({ kind: 'log', level, message, fields })
+  }
+
+  /** Sends at once what there is. */
+  flush(): void {
+    if (this.blocked || this.isEmpty()) return
+    const items = this.takeItems()
+    if (this.bytes <= MAX_FRAME_BYTES) this.write(items)
+    else for (const item of items) this.write([item])
+    this.bytes = 0
+  }
+
+  /** Resolves once all is handed to the operating system. */
+  drain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.drained = resolve
+      this.push({ kind: 'heartbeat', rssBytes: process.memoryUsage.rss() })
+      this.flush()
+    })
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    setImmediate(this.flushLater)
+  }
+
+  private isEmpty(): boolean {
+    return this.items.length === 0 && this.starts.length === 0 && this.progress.size === 0
+  }
+
+  /** Starts come first, so that nothing is said of an attempt before its start. */
+  private takeItems(): Report[] {
+    const items: Report[] = []
+    for (const { taskId, attempt, ended } of this.starts) {
+      if (!ended) items.push({ kind: 'started', taskId, attempt })
+    }
+    for (const progress of this.progress.values()) items.push(progress)
+    const all = items.length === 0 ? this.items : items.concat(this.items)
+    if (this.dropped > 0) all.push(lostLogs(this.dropped))
+    this.items = []
+    this.starts = []
+    this.progress.clear()
+    this.logs = 0
+    this.dropped = 0
+    return all
+  }
+
+  private write(items: readonly Report[]): void {
+    if (items.length === 0) return
+    try {
+      if (!this.send({ incarnation: this.incarnation, items }, this.written)) this.blocked = true
+    } catch (error) {
+      // The serializer has refused the frame and nothing of it was sent: find the item, and send the others.
+      const [only] = items
+      if (items.length > 1) for (const item of items) this.write([item])
+      else if (only) this.write([substituteFor(only, error)])
+    }
+  }
+}
+
+function lostLogs(count: number): Log {
+  const message = `${count} log lines were dropped: more than ${MAX_LOGS_PER_FRAME} in one tick.`
+  return { kind: 'log', level: 'warn', message, fields: {} }
+}
+
+/** What is sent in place of an item that can't be. Holds nothing of the user's but strings. */
+function substituteFor(item: Report, error: unknown): Report {
+  if (item.kind === 'ended') {
+    const part = unsendablePart(item.value, 'result') ?? 'result'
+    const refusal = new TroupeError(
+      'PAYLOAD_INVALID',
+      `The task's result can't be sent to the pool: ${part}. Return plain data, or write a file with artifact().`,
+      { cause: error, retryable: false },
+    )
+    const { taskId, attempt, runMs } = item
+    return {
+      kind: 'ended',
+      taskId,
+      attempt,
+      runMs,
+      verdict: 'permanent',
+      error: toErrorFacts(refusal),
+    }
+  }
+  const of = item.kind === 'progress' ? unsendablePart(item.progress, 'progress') : null
+  const part = of ?? (item.kind === 'log' ? unsendablePart(item.fields, 'fields') : null)
+  const message = `A ${item.kind} report can't be sent to the pool: ${part ?? item.kind}.`
+  return { kind: 'log', level: 'warn', message, fields: {} }
+}

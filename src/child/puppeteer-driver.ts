@@ -1,0 +1,147 @@
+/**
+ * The production driver: Chromium over a pipe, spoken to by puppeteer. The only file that loads puppeteer at run time,
+ * and only its browser half: the launching half costs 14 MB and 50 ms and is replaced by `browser-process.ts`.
+ */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Browser, BrowserContext, CDPSession, Target } from 'puppeteer-core'
+import type { LaunchSpec } from '../worker/protocol.ts'
+import type { BrowserDriver, DrivenBrowser, DrivenTab } from './browser-driver.ts'
+import { BrowserProcess } from './browser-process.ts'
+import { DownloadDesk } from './downloads.ts'
+import { succeeds } from './limit.ts'
+import { PuppeteerTab } from './puppeteer-tab.ts'
+
+/** A browser may not start on a profile that the one before still holds. */
+const PREDECESSOR_LIMIT_MS = 2_000
+
+/** Begins to load at once; a launch spawns Chromium first and waits for this meanwhile. */
+const library = loadLibrary()
+library.catch(() => undefined)
+const processes = new Set<BrowserProcess>()
+
+async function loadLibrary() {
+  const { connect } = await import('puppeteer-core/internal/puppeteer-core-browser.js')
+  // The browser half knows no files: this gives `screenshot({ path })` and `pdf({ path })` theirs.
+  await import('puppeteer-core/internal/node-env-setup.js')
+  return { connect }
+}
+
+export const driver: BrowserDriver = {
+  async launch(spec) {
+    const before = Promise.all([...processes].map(({ exited }) => exited))
+    await succeeds(PREDECESSOR_LIMIT_MS, before)
+    const process = new BrowserProcess(spec)
+    processes.add(process)
+    void process.exited.then(() => processes.delete(process))
+    try {
+      return await Promise.race([connect(process, spec), process.failed])
+    } catch (error) {
+      process.kill()
+      throw error
+    }
+  },
+  killAll() {
+    for (const process of processes) process.kill()
+  },
+}
+
+async function connect(process: BrowserProcess, spec: LaunchSpec): Promise<DrivenBrowser> {
+  const lost = Promise.withResolvers<void>()
+  const { connect: connectTo } = await library
+  const browser = await connectTo({
+    transport: process.transport,
+    defaultViewport: null,
+    issuesEnabled: false,
+  })
+  browser.once('disconnected', () => lost.resolve())
+  void process.exited.then(() => lost.resolve())
+  const session = await browser.target().createCDPSession()
+  const downloads = new DownloadDesk(session, join(spec.tmpFolder, 'downloads'))
+  if (spec.isolation === 'session') await downloads.admit()
+  return new PuppeteerBrowser({ browser, process, session, downloads, lost: lost.promise, spec })
+}
+
+interface BrowserParts {
+  readonly browser: Browser
+  readonly process: BrowserProcess
+  readonly session: CDPSession
+  readonly downloads: DownloadDesk
+  readonly lost: Promise<void>
+  readonly spec: LaunchSpec
+}
+
+class PuppeteerBrowser implements DrivenBrowser {
+  readonly pid: number | null
+  private readonly parts: BrowserParts
+  private readonly own = new Set<Target>()
+
+  constructor(parts: BrowserParts) {
+    this.parts = parts
+    this.pid = parts.process.pid
+    void parts.lost.then(() => parts.process.kill())
+  }
+
+  onDisconnected(listener: () => void): void {
+    void this.parts.lost.then(listener)
+  }
+
+  async openTab(): Promise<DrivenTab> {
+    const { browser, spec, downloads } = this.parts
+    if (spec.isolation === 'session') return this.tabIn(browser.defaultBrowserContext(), null)
+    const context = await browser.createBrowserContext()
+    await downloads.admit(context.id)
+    return this.tabIn(context, context)
+  }
+
+  async probe(): Promise<void> {
+    const context = await this.parts.browser.createBrowserContext()
+    try {
+      const page = await context.newPage()
+      await page.evaluate('1')
+    } finally {
+      await context.close()
+    }
+  }
+
+  async tidy(): Promise<void> {
+    const strangers = this.parts.browser
+      .targets()
+      .filter((target) => target.type() === 'page' && !this.own.has(target))
+    const { session } = this.parts
+    const close = (target: Target) => closeTarget(session, target)
+    await Promise.all(strangers.map(close))
+  }
+
+  async close(): Promise<void> {
+    const { browser, process } = this.parts
+    await browser.close()
+    await process.exited
+    await rm(join(this.parts.spec.tmpFolder, 'downloads'), { recursive: true, force: true })
+  }
+
+  kill(): void {
+    this.parts.process.kill()
+  }
+
+  private async tabIn(context: BrowserContext, owned: BrowserContext | null): Promise<DrivenTab> {
+    const page = await context.newPage()
+    const target = page.target()
+    this.own.add(target)
+    // Opened before any code of a task can hang the page: later it would not open at all.
+    const watchdog = await page.createCDPSession()
+    const close = async (): Promise<void> => {
+      this.own.delete(target)
+      if (owned !== null) await owned.close()
+      else if (!page.isClosed()) await page.close()
+    }
+    return new PuppeteerTab({ page, watchdog, downloads: this.parts.downloads, close })
+  }
+}
+
+async function closeTarget(session: CDPSession, target: Target): Promise<void> {
+  const targetId: unknown = Reflect.get(target, '_targetId')
+  if (typeof targetId !== 'string') return
+  // It may have closed by itself.
+  await session.send('Target.closeTarget', { targetId }).catch(() => undefined)
+}

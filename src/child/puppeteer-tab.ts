@@ -1,0 +1,200 @@
+/**
+ * One page of puppeteer as a tab that many tasks use in turn. It notices what a task changes about its page: what can be
+ * put back is put back at the reset; anything else makes the reset fail, and the tab is replaced.
+ */
+import type { CDPSession, Dialog, Page } from 'puppeteer-core'
+import type { Artifact, DownloadOptions } from '../tasks.ts'
+import type { DrivenTab } from './browser-driver.ts'
+import type { DownloadDesk } from './downloads.ts'
+import { succeeds } from './limit.ts'
+import { TabGuard } from './tab-guard.ts'
+
+/** Settings of a page that are not put back: a task that uses one costs its worker a new tab. */
+const STAINS = [
+  'authenticate',
+  'createCDPSession',
+  'emulate',
+  'emulateCPUThrottling',
+  'emulateFocusedPage',
+  'emulateIdleState',
+  'emulateLocale',
+  'emulateMediaFeatures',
+  'emulateMediaType',
+  'emulateNetworkConditions',
+  'emulateTimezone',
+  'emulateVisionDeficiency',
+  'evaluateOnNewDocument',
+  'exposeFunction',
+  'resize',
+  'setBypassCSP',
+  'setBypassServiceWorker',
+  'setCacheEnabled',
+  'setDragInterception',
+  'setGeolocation',
+  'setJavaScriptEnabled',
+  'setOfflineMode',
+  'setUserAgent',
+  'waitForDevicePrompt',
+  'waitForFileChooser',
+] as const
+/** Settings that are put back, and how. */
+const UNDO = {
+  setDefaultTimeout: (page: Page & Timeouts) => page.setDefaultTimeout(null),
+  setDefaultNavigationTimeout: (page: Page & Timeouts) => page.setDefaultNavigationTimeout(null),
+  setRequestInterception: (page: Page) => page.setRequestInterception(false),
+  setExtraHTTPHeaders: (page: Page) => page.setExtraHTTPHeaders({}),
+  setViewport: (page: Page) => page.setViewport(null),
+}
+const PAGE_EVENTS = [
+  'close',
+  'console',
+  'dialog',
+  'domcontentloaded',
+  'error',
+  'frameattached',
+  'framedetached',
+  'framenavigated',
+  'issue',
+  'load',
+  'metrics',
+  'pageerror',
+  'popup',
+  'request',
+  'requestfailed',
+  'requestfinished',
+  'requestservedfromcache',
+  'response',
+  'workercreated',
+  'workerdestroyed',
+]
+/** Stops what still loads and forgets the name, which survives navigations. Its answer shows that the page is alive. */
+const SETTLE = "window.stop(); window.name = ''"
+const POPUP_CLOSE_LIMIT_MS = 2_000
+
+interface PageInternals {
+  _client(): CDPSession
+}
+/** Null is how puppeteer itself says "not set". */
+interface Timeouts {
+  setDefaultTimeout(timeoutMs: number | null): void
+  setDefaultNavigationTimeout(timeoutMs: number | null): void
+}
+
+export interface TabParts {
+  readonly page: Page
+  readonly watchdog: CDPSession
+  readonly downloads: DownloadDesk
+  /** Closes the page and what was made for it. */
+  close(): Promise<void>
+}
+
+export class PuppeteerTab implements DrivenTab {
+  readonly page: Page
+  private readonly parts: TabParts
+  private readonly guard: TabGuard
+  private readonly client: CDPSession
+  private readonly undo = new Set<keyof typeof UNDO>()
+  private readonly popups = new Set<Page>()
+  private isStained = false
+  private crashed: (() => void) | null = null
+  private readonly onDialog = (dialog: Dialog): void => {
+    // A task that listens answers by itself; one that doesn't must not hang on a dialog.
+    if (this.page.listenerCount('dialog') > 1) return
+    const answer = dialog.type() === 'beforeunload' ? dialog.accept() : dialog.dismiss()
+    answer.catch(() => undefined)
+  }
+  private readonly onPopup = (popup: Page | null): void => {
+    if (popup !== null) this.popups.add(popup)
+  }
+
+  constructor(parts: TabParts) {
+    this.parts = parts
+    this.page = parts.page
+    this.client = (parts.page as Page & PageInternals)._client()
+    this.watchSettings()
+    this.guard = new TabGuard(parts.page, this.client)
+    this.listen()
+  }
+
+  /** Called once, when the page's process is gone or its target has been closed. */
+  onCrashed(listener: () => void): void {
+    this.crashed = () => {
+      this.crashed = null
+      listener()
+    }
+    // Not the page's own 'close': a task may take every listener off its page.
+    this.parts.watchdog.once('Inspector.targetCrashed', () => this.crashed?.())
+  }
+
+  async reset(): Promise<void> {
+    if (this.isStained || this.page.isClosed() || !this.guard.isWhole) {
+      throw new Error('The tab was changed for good.')
+    }
+    for (const event of PAGE_EVENTS) {
+      if (this.page.listenerCount(event) > 0) this.page.off(event)
+    }
+    this.listen()
+    const { watchdog } = this.parts
+    await Promise.all([
+      watchdog.send('Runtime.evaluate', { expression: SETTLE }),
+      watchdog.send('Page.resetNavigationHistory'),
+      ...[...this.undo].map((setting) => UNDO[setting](this.page)),
+      this.closePopups(),
+    ])
+    this.undo.clear()
+    this.guard.arm()
+  }
+
+  async interrupt(): Promise<void> {
+    await this.parts.watchdog.send('Runtime.terminateExecution')
+  }
+
+  async close(): Promise<void> {
+    this.crashed = null
+    void this.closePopups()
+    await this.parts.close()
+  }
+
+  async download(
+    source: string | (() => Promise<unknown>),
+    folder: string,
+    options: DownloadOptions,
+  ): Promise<Artifact> {
+    const { watchdog, downloads } = this.parts
+    return downloads.fetch({ page: this.page, session: watchdog, source, folder, options })
+  }
+
+  private listen(): void {
+    this.page.on('dialog', this.onDialog)
+    this.page.on('popup', this.onPopup)
+  }
+
+  private watchSettings(): void {
+    for (const name of STAINS) {
+      this.wrap(name, () => {
+        this.isStained = true
+      })
+    }
+    for (const name of Object.keys(UNDO) as (keyof typeof UNDO)[]) {
+      this.wrap(name, () => {
+        this.undo.add(name)
+      })
+    }
+  }
+
+  private wrap(name: string, notice: () => void): void {
+    const call: unknown = Reflect.get(this.page, name)
+    if (typeof call !== 'function') return
+    const value = (...args: unknown[]): unknown => {
+      notice()
+      return call.apply(this.page, args)
+    }
+    Object.defineProperty(this.page, name, { value, configurable: true, writable: true })
+  }
+
+  private async closePopups(): Promise<void> {
+    const popups = [...this.popups].filter((popup) => !popup.isClosed())
+    this.popups.clear()
+    await Promise.all(popups.map((popup) => succeeds(POPUP_CLOSE_LIMIT_MS, popup.close())))
+  }
+}

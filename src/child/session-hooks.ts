@@ -1,0 +1,87 @@
+/**
+ * The user's login and check hooks: when they are due, on which tab they run, and within which limit. A hook gets a tab
+ * of the session like any task; it never runs twice at a time, for only the session machine starts it.
+ */
+import type { SessionContext, SessionDefinition } from '../tasks.ts'
+import { TroupeError } from '../errors.ts'
+import { within } from './limit.ts'
+import type { SessionMemory } from './session-memory.ts'
+import type { Seat } from './tab-set.ts'
+
+export const DEFAULT_CHECK_EVERY_MS = 60_000
+export const CHECK_LIMIT_MS = 30_000
+
+export interface HookPorts {
+  readonly memory: SessionMemory
+  log(message: string, fields?: Readonly<Record<string, unknown>>): void
+  onCheckFailed(error: unknown): void
+  borrow(): Promise<Seat>
+  giveBack(seat: Seat): void
+}
+
+export class SessionHooks {
+  private readonly definition: SessionDefinition | null
+  private readonly ports: HookPorts
+  /** On the clock of `performance.now()`. */
+  private checkedMs = 0
+  private controller: AbortController | null = null
+
+  constructor(definition: SessionDefinition | null, ports: HookPorts) {
+    this.definition = definition
+    this.ports = ports
+  }
+
+  isCheckDue(): boolean {
+    if (!this.definition?.check) return false
+    const every = this.definition.checkEvery ?? DEFAULT_CHECK_EVERY_MS
+    return performance.now() - this.checkedMs >= every
+  }
+
+  /** Rejects when the hook does, or when no tab is to be had. The machine keeps the limit. */
+  async login(): Promise<void> {
+    await this.onTab(async (context) => this.definition?.login?.(context))
+    this.ports.memory.logins += 1
+    this.checkedMs = performance.now()
+  }
+
+  /** False when the session is known to be logged out. A check that fails itself says nothing. */
+  async check(): Promise<boolean> {
+    let isLoggedIn = true
+    try {
+      const check = this.onTab(async (context) => this.definition?.check?.(context))
+      isLoggedIn = (await within(CHECK_LIMIT_MS, 'The check hook', check)) !== false
+    } catch (error) {
+      this.abort()
+      this.ports.onCheckFailed(error)
+    }
+    this.checkedMs = performance.now()
+    return isLoggedIn
+  }
+
+  /** Tells a hook under way to stop. */
+  abort(): void {
+    this.controller?.abort(new TroupeError('BROWSER_LOST', 'The browser of the hook is gone.'))
+    this.controller = null
+  }
+
+  private async onTab<T>(run: (context: SessionContext) => Promise<T>): Promise<T> {
+    const seat = await this.ports.borrow()
+    const controller = new AbortController()
+    this.controller = controller
+    const lost = new Promise<never>((_resolve, reject) => {
+      seat.onLost = () => reject(new TroupeError('BROWSER_LOST', 'The tab of the hook was lost.'))
+    })
+    const context: SessionContext = {
+      page: seat.tab.page,
+      session: this.ports.memory,
+      signal: controller.signal,
+      log: (message, fields) => this.ports.log(message, fields),
+    }
+    try {
+      return await Promise.race([run(context), lost])
+    } finally {
+      if (this.controller === controller) this.controller = null
+      this.ports.giveBack(seat)
+    }
+  }
+}

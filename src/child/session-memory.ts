@@ -1,0 +1,23 @@
+/**
+ * What a worker remembers between its tasks, as handlers see it: `session` of their context. It never acts by itself.
+ */
+import { TroupeError } from '../errors.ts'
+import type { SessionFacts } from '../tasks.ts'
+
+/** Thrown by `session.expired()`. An attempt that ends with it is released, not failed. */
+export class SessionExpired extends TroupeError {
+  constructor(reason: string) {
+    super('TASK_FAILED', `The session's login is gone: ${reason}`)
+  }
+}
+
+export class SessionMemory implements SessionFacts {
+  readonly name = 'default'
+  readonly store = new Map<string, unknown>()
+  /** Counted by the session host. */
+  logins = 0
+
+  expired(reason = 'a task said so'): never {
+    throw new SessionExpired(reason)
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * What a handler gets. Members live on the prototype and are made when they are asked for, so that a context costs one
+ * small object, and `({ payload, log })` works all the same. It decides nothing: it passes on what the handler says.
+ */
+import type { Page } from 'puppeteer-core'
+import { TroupeError } from '../errors.ts'
+import type {
+  Artifact,
+  DownloadOptions,
+  PlainTaskContext,
+  SessionFacts,
+  TaskContext,
+} from '../tasks.ts'
+import { ArtifactBox } from './artifacts.ts'
+import type { Attempt } from './attempt.ts'
+import type { DrivenTab } from './browser-driver.ts'
+import type { Outbox } from './outbox.ts'
+import { roughBytes } from './payload.ts'
+
+/** A progress value above this is refused. */
+export const MAX_PROGRESS_BYTES = 16 * 1024
+/** A log message is cut here; fields above it are left out. */
+export const MAX_LOG_BYTES = 16 * 1024
+type Fields = Readonly<Record<string, unknown>>
+
+/** What all attempts of a process share. */
+export interface Ground {
+  readonly outbox: Outbox
+  readonly session: SessionFacts
+  readonly artifactFolder: string
+}
+
+/** A log line of bounded size, stamped with `stamp`. */
+export function logLine(outbox: Outbox, message: string, fields: Fields, stamp: Fields): void {
+  const small = roughBytes(fields, MAX_LOG_BYTES) <= MAX_LOG_BYTES
+  const kept = small ? fields : { fieldsDropped: `more than ${MAX_LOG_BYTES} bytes` }
+  outbox.log('info', String(message).slice(0, MAX_LOG_BYTES), { ...kept, ...stamp })
+}
+
+export class PlainContext implements PlainTaskContext {
+  readonly payload: unknown
+  readonly #attempt: Attempt
+  readonly #ground: Ground
+  #box: ArtifactBox | null = null
+
+  constructor(attempt: Attempt, ground: Ground) {
+    this.payload = attempt.payload
+    this.#attempt = attempt
+    this.#ground = ground
+  }
+
+  get taskId(): string {
+    return this.#attempt.taskId
+  }
+
+  get attempt(): number {
+    return this.#attempt.attempt
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal
+  }
+
+  get session(): SessionFacts {
+    return this.#ground.session
+  }
+
+  get progress(): (value: unknown) => void {
+    return (value) => {
+      if (this.#attempt.ended) return
+      if (roughBytes(value, MAX_PROGRESS_BYTES) > MAX_PROGRESS_BYTES) {
+        throw new TroupeError(
+          'PAYLOAD_INVALID',
+          `progress() takes at most ${MAX_PROGRESS_BYTES} bytes; use artifact() for more.`,
+        )
+      }
+      this.#ground.outbox.noteProgress(this.#attempt.taskId, this.#attempt.attempt, value)
+    }
+  }
+
+  get log(): (message: string, fields?: Fields) => void {
+    return (message, fields = {}) => {
+      const { taskId, attempt } = this.#attempt
+      logLine(this.#ground.outbox, message, fields, { taskId, attempt })
+    }
+  }
+
+  get artifact(): (name: string, data: string | Uint8Array) => Promise<Artifact> {
+    return (name, data) => this.box.write(name, data)
+  }
+
+  get retire(): (reason: string) => void {
+    return (reason) => this.#ground.outbox.push({ kind: 'retire', reason: String(reason) })
+  }
+
+  protected get box(): ArtifactBox {
+    this.#box ??= new ArtifactBox(this.#ground.artifactFolder, this.#attempt.taskId)
+    return this.#box
+  }
+}
+
+export class BrowserContext extends PlainContext implements TaskContext {
+  readonly page: Page
+  readonly #tab: DrivenTab
+
+  constructor(attempt: Attempt, ground: Ground, tab: DrivenTab) {
+    super(attempt, ground)
+    this.page = tab.page
+    this.#tab = tab
+  }
+
+  get download(): (
+    source: string | (() => Promise<unknown>),
+    options?: DownloadOptions,
+  ) => Promise<Artifact> {
+    return (source, options = {}) =>
+      this.box.collect((folder) => this.#tab.download(source, folder, options))
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Loads the user's task file and says in plain words what is wrong with it. A file that does not load will not load the
+ * next time either: the error is permanent.
+ */
+import { fileURLToPath } from 'node:url'
+import { TroupeError } from '../errors.ts'
+import type { Handler, PlainHandler, SessionDefinition } from '../tasks.ts'
+import type { TaskManifest } from '../worker/protocol.ts'
+
+/** A task, ready to run. */
+export type LoadedTask =
+  | { readonly browser: true; readonly handler: Handler }
+  | { readonly browser: false; readonly handler: PlainHandler }
+
+export interface LoadedTasks {
+  readonly tasks: ReadonlyMap<string, LoadedTask>
+  readonly session: SessionDefinition | null
+}
+
+/**
+ * The tasks of the file at `url`.
+ *
+ * @throws TroupeError WORKER_START_FAILED, naming the file and the fix.
+ */
+export async function loadTasks(url: string): Promise<LoadedTasks> {
+  const file = readable(url)
+  const loaded = await import(url).catch((error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error)
+    throw new TroupeError('WORKER_START_FAILED', `The task file ${file} did not load: ${message}`, {
+      cause: error,
+    })
+  })
+  const refuse = (problem: string): never => {
+    throw new TroupeError('WORKER_START_FAILED', `The task file ${file} ${problem}`)
+  }
+  if (!('default' in loaded)) {
+    refuse('has no default export. Write `export default defineTasks({ … })`.')
+  }
+  const defined: unknown = loaded.default
+  if (!isRecord(defined) || defined['kind'] !== 'troupe.tasks' || !isRecord(defined['tasks'])) {
+    return refuse('must export what defineTasks() returns: `export default defineTasks({ … })`.')
+  }
+  const tasks = new Map<string, LoadedTask>()
+  for (const [name, task] of Object.entries(defined['tasks'])) {
+    const known = toTask(task)
+    if (known === null) {
+      return refuse(`has no handler for "${name}": give a function, or task(options, handler).`)
+    }
+    tasks.set(name, known)
+  }
+  if (tasks.size === 0) refuse('defines no task.')
+  return { tasks, session: sessionOf(defined['session'], refuse) }
+}
+
+/** What the pool needs to know of the tasks. */
+export function manifestOf({ tasks }: LoadedTasks): TaskManifest[] {
+  return [...tasks].map(([name, { browser }]) => ({ name, browser }))
+}
+
+function toTask(task: unknown): LoadedTask | null {
+  if (typeof task === 'function') return { browser: true, handler: task as Handler }
+  if (!isRecord(task) || typeof task['handler'] !== 'function') return null
+  if (task['browser'] === false) return { browser: false, handler: task['handler'] as PlainHandler }
+  return { browser: true, handler: task['handler'] as Handler }
+}
+
+function sessionOf(
+  session: unknown,
+  refuse: (problem: string) => never,
+): SessionDefinition | null {
+  if (session === null || session === undefined) return null
+  if (!isRecord(session)) return refuse('has a session that is not an object.')
+  for (const hook of ['login', 'check']) {
+    if (session[hook] !== undefined && typeof session[hook] !== 'function') {
+      refuse(`has a session whose ${hook} is not a function.`)
+    }
+  }
+  const every = session['checkEvery']
+  if (every !== undefined && !(typeof every === 'number' && every >= 0)) {
+    refuse('has a session whose checkEvery is not a number of milliseconds.')
+  }
+  return session as SessionDefinition
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function readable(url: string): string {
+  return url.startsWith('file:') ? fileURLToPath(url.split(/[?#]/)[0] ?? url) : url
+}

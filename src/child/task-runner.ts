@@ -1,0 +1,199 @@
+/**
+ * Runs what the pool orders and says how each attempt ended. An attempt ends once: with what its handler did, or with
+ * the loss of its tab, or, once the pool has asked for its stop, only with its handler, for then its end is the proof
+ * that its code has stopped. It owns no browser and no timer of its own but the grace of an aborted attempt.
+ */
+import type { CancelReason, ErrorFacts, Verdict } from '../../machines/vocabulary.ts'
+import { TroupeError, toErrorFacts } from '../errors.ts'
+import { MAX_PAYLOAD_BYTES, type RunOrder } from '../worker/protocol.ts'
+import type { Handler, PlainHandler } from '../tasks.ts'
+import { climb } from './abort-ladder.ts'
+import { Attempt, stopErrorOf } from './attempt.ts'
+import { boundedFacts } from './error-bounds.ts'
+import { roughBytes } from './payload.ts'
+import type { SeatRequest, SessionHost } from './session-host.ts'
+import { SessionExpired } from './session-memory.ts'
+import type { Seat } from './tab-set.ts'
+import { BrowserContext, type Ground, PlainContext } from './task-context.ts'
+import type { LoadedTask } from './task-file.ts'
+
+/** So often in a row may one task say here that the login is gone before that counts as its failure. */
+export const MAX_EXPIRIES = 3
+/** Tasks whose expiries are remembered. */
+const MAX_EXPIRED_TASKS = 1_000
+
+interface BrowserRun extends SeatRequest {
+  readonly attempt: Attempt
+  seat: Seat | null
+}
+
+export class TaskRunner {
+  /** Null as long as this worker has no browser. */
+  host: SessionHost | null = null
+  private readonly tasks: ReadonlyMap<string, LoadedTask>
+  private readonly ground: Ground
+  private readonly live = new Map<string, Attempt>()
+  private readonly runs = new Map<Attempt, BrowserRun>()
+  private readonly expiries = new Map<string, number>()
+
+  constructor(tasks: ReadonlyMap<string, LoadedTask>, ground: Ground) {
+    this.tasks = tasks
+    this.ground = ground
+  }
+
+  run(order: RunOrder): void {
+    const attempt = new Attempt(order)
+    const task = this.tasks.get(order.name)
+    if (task === undefined) return this.end(attempt, 'permanent', undefined, this.unknown(order.name))
+    if (this.live.has(order.taskId)) {
+      this.ground.outbox.log('error', 'An order for a task that already runs here was ignored.', {
+        taskId: order.taskId,
+      })
+      return
+    }
+    this.live.set(order.taskId, attempt)
+    if (task.browser) this.runInTab(attempt, task.handler)
+    else void this.runPlain(attempt, task.handler)
+  }
+
+  abort(taskId: string, number: number, reason: CancelReason, graceMs: number): void {
+    const attempt = this.live.get(taskId)
+    if (attempt === undefined || attempt.attempt !== number) return
+    attempt.stop(reason)
+    const run = this.runs.get(attempt)
+    if (run === undefined) return
+    if (run.seat === null) {
+      this.host?.withdraw(run)
+      this.fail(attempt, undefined)
+      return
+    }
+    setTimeout(() => this.force(run), graceMs).unref()
+  }
+
+  private async runPlain(attempt: Attempt, handler: PlainHandler): Promise<void> {
+    this.ground.outbox.noteStart(attempt)
+    attempt.startedMs = performance.now()
+    try {
+      this.succeed(attempt, await handler(new PlainContext(attempt, this.ground)))
+    } catch (thrown) {
+      this.fail(attempt, thrown)
+    }
+  }
+
+  private runInTab(attempt: Attempt, handler: Handler): void {
+    if (this.host === null) {
+      const message = `The task "${attempt.name}" needs a browser, and this worker was opened without one.`
+      const error = new TroupeError('BROWSER_NOT_FOUND', message)
+      return this.end(attempt, 'permanent', undefined, toErrorFacts(error))
+    }
+    const run: BrowserRun = {
+      attempt,
+      seat: null,
+      onSeat: (seat) => void this.begin(run, seat, handler),
+      onRefused: (error) => this.lose(run, error),
+    }
+    this.runs.set(attempt, run)
+    this.host.request(run)
+  }
+
+  private async begin(run: BrowserRun, seat: Seat, handler: Handler): Promise<void> {
+    const { attempt } = run
+    run.seat = seat
+    seat.onLost = () => this.lose(run, lossOf(attempt))
+    this.ground.outbox.push({
+      kind: 'started',
+      taskId: attempt.taskId,
+      attempt: attempt.attempt,
+    })
+    attempt.startedMs = performance.now()
+    try {
+      this.succeed(attempt, await handler(new BrowserContext(attempt, this.ground, seat.tab)))
+    } catch (thrown) {
+      this.fail(attempt, thrown)
+    }
+    this.host?.release(seat)
+  }
+
+  /** The tab or the browser is gone. A stopped attempt still waits for its handler. */
+  private lose(run: BrowserRun, error: TroupeError): void {
+    const { attempt } = run
+    if (attempt.ended || attempt.stopReason !== null) return
+    this.end(attempt, 'retryable', undefined, toErrorFacts(error))
+    attempt.abort(error)
+    if (run.seat !== null) this.host?.release(run.seat)
+  }
+
+  private force(run: BrowserRun): void {
+    const { host } = this
+    if (run.seat === null || host === null || run.attempt.ended) return
+    void climb(run.attempt, run.seat, host)
+  }
+
+  private succeed(attempt: Attempt, value: unknown): void {
+    if (attempt.ended) return
+    if (attempt.stopReason !== null) return this.fail(attempt, undefined)
+    const bytes = roughBytes(value, MAX_PAYLOAD_BYTES)
+    if (bytes > MAX_PAYLOAD_BYTES) {
+      const message = `The task's result is larger than ${MAX_PAYLOAD_BYTES} bytes; write it with artifact().`
+      const error = new TroupeError('PAYLOAD_INVALID', message)
+      return this.end(attempt, 'permanent', undefined, toErrorFacts(error))
+    }
+    this.end(attempt, 'ok', value, undefined, bytes)
+  }
+
+  private fail(attempt: Attempt, thrown: unknown): void {
+    if (attempt.ended) return
+    if (attempt.stopReason !== null) {
+      const error = stopErrorOf(attempt.stopReason, thrown)
+      return this.end(attempt, 'cancelled', undefined, boundedFacts(error))
+    }
+    if (thrown instanceof SessionExpired) return this.expire(attempt, thrown)
+    const isPermanent = Reflect.get(Object(thrown), 'retryable') === false
+    this.end(attempt, isPermanent ? 'permanent' : 'retryable', undefined, boundedFacts(thrown))
+  }
+
+  /** Released while logging in again may help; a failure once it has not helped. */
+  private expire(attempt: Attempt, thrown: SessionExpired): void {
+    const count = (this.expiries.get(attempt.taskId) ?? 0) + 1
+    const helps = this.host !== null && this.host.hasLogin && count <= MAX_EXPIRIES
+    if (helps) {
+      for (const oldest of this.expiries.keys()) {
+        if (this.expiries.size < MAX_EXPIRED_TASKS) break
+        this.expiries.delete(oldest)
+      }
+      this.expiries.set(attempt.taskId, count)
+      this.host?.expire()
+    }
+    this.end(attempt, helps ? 'released' : 'retryable', undefined, boundedFacts(thrown))
+  }
+
+  private end(
+    attempt: Attempt,
+    verdict: Verdict,
+    value: unknown,
+    error: ErrorFacts | undefined,
+    bytes = 0,
+  ): void {
+    if (this.live.get(attempt.taskId) === attempt) this.live.delete(attempt.taskId)
+    this.runs.delete(attempt)
+    if (verdict !== 'released' && this.expiries.size > 0) this.expiries.delete(attempt.taskId)
+    attempt.end()
+    const { taskId, attempt: number, startedMs } = attempt
+    const runMs = startedMs === 0 ? 0 : performance.now() - startedMs
+    const end = error === undefined
+      ? { taskId, attempt: number, verdict, value }
+      : { taskId, attempt: number, verdict, error }
+    this.ground.outbox.ended(end, runMs, bytes)
+  }
+
+  private unknown(name: string): ErrorFacts {
+    const known = [...this.tasks.keys()].join(', ')
+    const message = `The task file defines no task "${name}". It defines: ${known}.`
+    return toErrorFacts(new TroupeError('TASK_UNKNOWN', message))
+  }
+}
+
+function lossOf(attempt: Attempt): TroupeError {
+  const message = `The browser or the tab of the task "${attempt.name}" was lost while it ran.`
+  return new TroupeError('BROWSER_LOST', message)
+}

@@ -1,0 +1,153 @@
+/**
+ * Turns what a user wrote into a PoolConfig: complete, frozen, checked. Everything wrong is told at
+ * once, one line a field, each with its fix. It never starts anything and is never imported by a
+ * worker process.
+ */
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { z } from 'zod'
+import { describeIssues } from './config-messages.ts'
+import { type OBSERVABILITY_LEVELS, poolSchema } from './config-schema.ts'
+import { TroupeError } from './errors.ts'
+import type { LogSink } from './logger.ts'
+import type { TaskOptions } from './pool-types.ts'
+import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions, parseTaskOptions } from './task-options.ts'
+
+export type { BrowserOptions, PoolOptions, RestartOptions } from './pool-options.ts'
+export {
+  type NormalMapOptions,
+  type NormalTaskOptions,
+  parseMapOptions,
+  parseTaskOptions,
+} from './task-options.ts'
+
+/**
+ * Without a number of workers, a pool has one per core, but not more than this: browsers are big.
+ */
+export const DEFAULT_WORKERS_LIMIT = 4
+const MIN_RESTART_INTENSITY = 5
+
+export type Observability = (typeof OBSERVABILITY_LEVELS)[number]
+
+type Parsed = z.output<typeof poolSchema>
+
+/** A pool's configuration with nothing left open. Names and units are those of PoolOptions. */
+export interface PoolConfig
+  extends Readonly<
+    Omit<Parsed, 'tasks' | 'artifacts' | 'runFolder' | 'task' | 'restart' | 'browser' | 'logger'>
+  > {
+  /** URL of the task file, as a string. */
+  readonly tasks: string
+  /** Absolute; null: in the run folder. */
+  readonly artifacts: string | null
+  /** Absolute; null: the default root for run folders. */
+  readonly runFolder: string | null
+  /** Workers at the start. Equal to minWorkers. */
+  readonly workers: number
+  readonly minWorkers: number
+  readonly maxWorkers: number
+  readonly task: NormalTaskOptions
+  readonly restart: Readonly<Omit<Parsed['restart'], 'intensity'>> & { readonly intensity: number }
+  readonly browser: Readonly<
+    Omit<Parsed['browser'], 'driver' | 'executablePath' | 'baseProfile' | 'args'>
+  > & {
+    readonly args: readonly string[]
+    /** Null: to be found. */
+    readonly executablePath: string | null
+    /** Absolute; null: none. */
+    readonly baseProfile: string | null
+    /** URL of the driver's module, as a string; null: puppeteer. */
+    readonly driver: string | null
+  }
+  /** Null: Troupe's own, on stderr. */
+  readonly logger: 'silent' | LogSink | null
+}
+
+/**
+ * Checks a pool's options and fills in the defaults.
+ *
+ * @throws CONFIG_INVALID with a line for every field that is wrong, and what to write instead.
+ * @example
+ * parseConfig({ tasks: './tasks.ts', workers: 4 }).closeTimeout // 10000
+ */
+export function parseConfig(input: unknown): PoolConfig {
+  let result: ReturnType<typeof poolSchema.safeParse>
+  try {
+    result = poolSchema.safeParse(input)
+  } catch (cause) {
+    throw new TroupeError('CONFIG_INVALID', 'the pool options cannot be read', { cause })
+  }
+  if (result.success) return complete(result.data)
+  const lines = describeIssues(result.error.issues, input)
+  const head = 'the pool options are not valid:'
+  throw new TroupeError('CONFIG_INVALID', [head, ...lines.map((line) => `  ${line}`)].join('\n'))
+}
+
+/**
+ * Makes sure that the task file exists, before anything is started for it.
+ *
+ * @throws CONFIG_INVALID naming the path that was looked at.
+ */
+export function requireTaskFile(config: Pick<PoolConfig, 'tasks'>): void {
+  const url = new URL(config.tasks)
+  if (url.protocol !== 'file:' || existsSync(url)) return
+  const fix = 'name the file that default-exports defineTasks({ … })'
+  throw new TroupeError('CONFIG_INVALID', `tasks: there is no file ${fileURLToPath(url)}; ${fix}`)
+}
+
+/** JSON Schema (draft 2020-12) of the options, for editors and documentation. */
+export function configJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(poolSchema, { io: 'input', unrepresentable: 'any' })
+}
+
+function complete(parsed: Parsed): PoolConfig {
+  const { minWorkers, maxWorkers } = scaleOf(parsed)
+  const { task, restart, browser, ...rest } = parsed
+  return Object.freeze({
+    ...rest,
+    tasks: moduleUrl(parsed.tasks),
+    artifacts: absolute(parsed.artifacts),
+    runFolder: absolute(parsed.runFolder),
+    workers: minWorkers,
+    minWorkers,
+    maxWorkers,
+    task: Object.freeze(parseTaskOptions(task as TaskOptions, DEFAULT_TASK_OPTIONS)),
+    restart: Object.freeze({
+      ...restart,
+      intensity: restart.intensity ?? Math.max(MIN_RESTART_INTENSITY, 2 * maxWorkers),
+    }),
+    browser: Object.freeze({
+      ...browser,
+      args: Object.freeze([...browser.args]),
+      executablePath: browser.executablePath ?? null,
+      baseProfile: absolute(browser.baseProfile),
+      driver: browser.driver === undefined ? null : moduleUrl(browser.driver),
+    }),
+    logger: parsed.logger ?? null,
+  })
+}
+
+function scaleOf(parsed: Parsed): { minWorkers: number; maxWorkers: number } {
+  const { workers, minWorkers, maxWorkers } = parsed
+  if (workers !== undefined) return { minWorkers: workers, maxWorkers: workers }
+  const usual = Math.min(DEFAULT_WORKERS_LIMIT, availableParallelism())
+  if (minWorkers === undefined && maxWorkers === undefined) {
+    return { minWorkers: usual, maxWorkers: usual }
+  }
+  const min = minWorkers ?? 1
+  return { minWorkers: min, maxWorkers: maxWorkers ?? Math.max(min, usual) }
+}
+
+function absolute(path: string | undefined): string | null {
+  return path === undefined ? null : resolve(path)
+}
+
+/** `C:\tasks.ts` is a path, `file:///tasks.ts` and `data:…` are URLs. */
+function moduleUrl(reference: string | URL): string {
+  if (typeof reference !== 'string') return reference.href
+  return /^[a-z][a-z\d+.-]+:/i.test(reference) && URL.canParse(reference)
+    ? new URL(reference).href
+    : pathToFileURL(resolve(reference)).href
+}

@@ -1,0 +1,398 @@
+/**
+ * The actor that keeps every task and decides which one runs next. Each task moves by the compiled task machine; what the
+ * machine commands (queue, timer, abort, settle) is done here. It knows no process and no promise.
+ */
+import type { ActorLogic, Snapshot } from 'xstate'
+import { backoffMs } from '../../machines/policy.ts'
+import type { TaskCommand, TaskEvent } from '../../machines/task.ts'
+import type { CancelReason, ErrorFacts, SlotId, Verdict } from '../../machines/vocabulary.ts'
+import type { PoolToLedger } from '../../machines/pool.ts'
+import type { ShutdownToLedger } from '../../machines/shutdown.ts'
+import type { WorkerToLedger } from '../../machines/worker-words.ts'
+import type { SupervisorToLedger } from '../../machines/supervisor.ts'
+import type { RunOrder } from '../worker/protocol.ts'
+import { step } from './compile.ts'
+import { Counts } from './counts.ts'
+import type { LedgerPolicy, LedgerPorts } from './ports.ts'
+import { Queue } from './queue.ts'
+import type { TaskRecord, TimerEvent } from './record.ts'
+import { type Seat, Seats } from './seats.ts'
+import { TimerHeap } from './timers.ts'
+
+/** What a child said of an attempt. */
+export type AttemptReport =
+  | { readonly kind: 'started'; readonly taskId: string; readonly attempt: number }
+  | {
+      readonly kind: 'ended'
+      readonly taskId: string
+      readonly attempt: number
+      readonly verdict: Verdict
+      readonly value?: unknown
+      readonly error?: ErrorFacts
+    }
+  | {
+      readonly kind: 'progress'
+      readonly taskId: string
+      readonly attempt: number
+      readonly progress: unknown
+    }
+
+export type LedgerEvent =
+  | { type: 'task.submitted'; record: TaskRecord }
+  | { type: 'task.cancel'; record: TaskRecord; reason: CancelReason }
+  | {
+      type: 'attempts.reported'
+      slot: SlotId
+      incarnation: number
+      reports: readonly AttemptReport[]
+    }
+  | { type: 'dispatch.due' }
+  | { type: 'timers.due' }
+  | WorkerToLedger
+  | PoolToLedger
+  | ShutdownToLedger
+  | SupervisorToLedger
+
+type Of<T extends LedgerEvent['type']> = Extract<LedgerEvent, { type: T }>
+
+export class Ledger {
+  readonly counts = new Counts()
+  readonly seats = new Seats()
+  readonly #tasks = new Map<string, TaskRecord>()
+  readonly #queue = new Queue()
+  readonly #timers = new TimerHeap()
+  readonly #holders = new Set<string>()
+  readonly #policy: LedgerPolicy
+  readonly #ports: LedgerPorts
+  /** Gives an event to the actor that wraps this ledger, so that all of them pass one door. */
+  readonly #send: (event: LedgerEvent) => void
+  readonly #run = (record: TaskRecord, command: TaskCommand) => this.#deeds[command](record)
+  #dispatchIsDue = false
+  #timer: { atMs: number; cancel: () => void } | null = null
+  /** Whom to tell once no task is left (`emptied`) or none runs (`calmed`). */
+  readonly #awaited = new Set<'emptied' | 'calmed'>()
+
+  constructor(policy: LedgerPolicy, ports: LedgerPorts, send: (event: LedgerEvent) => void) {
+    this.#policy = policy
+    this.#ports = ports
+    this.#send = send
+  }
+
+  get queued(): number {
+    return this.#queue.size
+  }
+
+  has(id: string): boolean {
+    return this.#tasks.has(id)
+  }
+
+  receive(event: LedgerEvent): void {
+    switch (event.type) {
+      case 'task.submitted':
+        return this.#submit(event.record)
+      case 'task.cancel':
+        return this.#step(event.record, { type: 'task.cancel', reason: event.reason })
+      case 'attempts.reported':
+        return this.#report(event)
+      case 'dispatch.due':
+        return this.#dispatch()
+      case 'timers.due':
+        return this.#expire()
+      case 'worker.opened':
+        this.seats.open(event.slot, event.incarnation, this.#policy.seatsPerWorker)
+        return this.#wantDispatch()
+      case 'worker.closed':
+        return this.seats.close(event.slot, event.incarnation)
+      case 'worker.exited':
+        return this.#lose(event)
+      case 'dispatch.hold':
+        this.#holders.add(event.holder)
+        return
+      case 'dispatch.free':
+        this.#holders.delete(event.holder)
+        return this.#wantDispatch()
+      case 'intake.open':
+        this.#holders.delete('shutdown')
+        this.#awaited.clear()
+        return this.#wantDispatch()
+      case 'intake.drain':
+        return this.#await('emptied')
+      case 'intake.close':
+        this.#holders.add('shutdown')
+        this.#stepAll(this.#waiting(), { type: 'task.cancel', reason: 'shutdown' })
+        return this.#await('calmed')
+      case 'tasks.cancelAll':
+        return this.#stepAll([...this.#tasks.values()], { type: 'task.cancel', reason: 'shutdown' })
+      case 'pool.failed':
+        return this.#stepAll(this.#waiting(), { type: 'pool.failed', error: event.error })
+    }
+  }
+
+  /** The pool's actor was stopped without a shutdown: what is left ends here and now. */
+  halt(): void {
+    this.#timer?.cancel()
+    this.#ports.halted()
+    for (const { slot, incarnation } of this.seats.all()) {
+      this.#lose({
+        type: 'worker.exited',
+        slot,
+        incarnation,
+        cause: 'stopped',
+        exit: { code: null, signal: 'SIGKILL' },
+        error: null,
+      })
+    }
+    this.#stepAll([...this.#tasks.values()], { type: 'task.cancel', reason: 'shutdown' })
+  }
+
+  #submit(record: TaskRecord): void {
+    if (this.#tasks.size === 0) this.#ports.occupied(true)
+    this.#tasks.set(record.id, record)
+    this.counts.submit(record.state)
+    this.#step(record, { type: 'task.accepted' })
+    if (record.deadlineAtMs !== 0) this.#retime(record)
+  }
+
+  /** The one place where a task moves. */
+  #step(record: TaskRecord, event: TaskEvent): void {
+    const from = record.state
+    const result = step(record, event, this.#run)
+    if (result === 'unexpected') this.#ports.unexpected(from, event.type)
+    this.counts.move(from, record.state)
+  }
+
+  #stepAll(records: readonly TaskRecord[], event: TaskEvent): void {
+    for (const record of records) this.#step(record, event)
+    this.#tellAwaited()
+  }
+
+  #waiting(): TaskRecord[] {
+    return [...this.#tasks.values()].filter((record) => record.seat?.tasks.has(record) !== true)
+  }
+
+  readonly #deeds: Readonly<Record<TaskCommand, (record: TaskRecord) => void>> = {
+    'task.enqueue': (record) => {
+      const isFirst = record.attempt === 0
+      if (!isFirst && record.attempt === record.released) this.#queue.pushFront(record)
+      else this.#queue.pushBack(record)
+      this.#arm(record, 'queueTimeout.passed', isFirst ? record.options.queueTimeout : 0)
+      this.#wantDispatch()
+    },
+    'task.dequeue': (record) => this.#queue.remove(record),
+    'timer.delay': (record) => this.#arm(record, 'delay.passed', record.delayMs || 1),
+    'timer.backoff': (record) => {
+      const { type, delay, maxDelay, jitter } = record.options.backoff
+      const backoff = { type, delayMs: delay, maxDelayMs: maxDelay, jitter }
+      const failures = Math.max(record.attempt - record.released, 1)
+      const ms = backoffMs(backoff, failures, this.#ports.random())
+      this.#arm(record, 'backoff.passed', ms || 1)
+    },
+    'timer.run': (record) => this.#arm(record, 'timeout.passed', record.options.timeout),
+    'timer.grace': (record) =>
+      this.#arm(record, 'grace.passed', this.#policy.cancelGraceMs || 1),
+    'timer.clear': (record) => this.#arm(record, null, 0),
+    'attempt.abort': (record) => {
+      const seat = record.seat as Seat
+      this.#ports.abort(seat.slot, seat.incarnation, {
+        taskId: record.id,
+        attempt: record.attempt,
+        reason: record.reason ?? 'requested',
+        graceMs: this.#policy.cancelGraceMs,
+      })
+    },
+    'worker.kill': (record) => {
+      const { slot, incarnation } = record.seat as Seat
+      this.#arm(record, null, 0)
+      this.#ports.tellWorker(slot, { type: 'worker.kill', incarnation, cause: 'cancelled' })
+    },
+    'task.retry': (record) => {
+      this.counts.retried++
+      this.#ports.announce('retried', record)
+    },
+    'task.settle': (record) => {
+      record.endedAtMs = this.#ports.clock.nowMs()
+      record.deadlineAtMs = 0
+      this.#timers.update(record)
+      this.#tasks.delete(record.id)
+      if (this.#tasks.size === 0) this.#ports.occupied(false)
+      this.#ports.announce('ended', record)
+    },
+  }
+
+  #dispatch(): void {
+    this.#dispatchIsDue = false
+    if (this.#holders.size > 0) return
+    const nowMs = this.#ports.clock.nowMs()
+    const used = new Set<Seat>()
+    for (let record = this.#queue.peek(); record !== null; record = this.#queue.peek()) {
+      const seat = this.seats.next()
+      if (seat === null) break
+      seat.tasks.add(record)
+      record.seat = seat
+      record.startedAtMs = nowMs
+      this.#step(record, { type: 'attempt.assigned' })
+      seat.outbox.push({ taskId: record.id, attempt: record.attempt, order: orderOf(record) })
+      used.add(seat)
+    }
+    for (const seat of used) {
+      const { slot, incarnation, outbox: tasks } = seat
+      seat.outbox = []
+      this.#ports.tellWorker(slot, { type: 'tasks.assigned', incarnation, tasks })
+    }
+  }
+
+  #report({ slot, incarnation, reports }: Of<'attempts.reported'>): void {
+    const seat = this.seats.find(slot, incarnation)
+    if (seat === null) return
+    let ended = 0
+    for (const report of reports) {
+      const record = this.#tasks.get(report.taskId)
+      if (record === undefined || record.attempt !== report.attempt) continue
+      if (!seat.tasks.has(record)) continue
+      if (report.kind === 'ended') {
+        ended++
+        this.#endAttempt(seat, record, report)
+      } else if (report.kind === 'started') {
+        this.#step(record, { type: 'attempt.started' })
+        this.#ports.announce('started', record)
+      } else {
+        record.progress = report.progress
+        this.#ports.announce('progressed', record)
+      }
+    }
+    if (ended === 0) return
+    this.#ports.tellWorker(slot, { type: 'tasks.ended', incarnation, count: ended })
+    this.#wantDispatch()
+    this.#tellAwaited()
+  }
+
+  #endAttempt(
+    seat: Seat,
+    record: TaskRecord,
+    report: Extract<AttemptReport, { kind: 'ended' }>,
+  ): void {
+    seat.tasks.delete(record)
+    if (report.verdict === 'ok') record.value = report.value
+    this.#step(record, {
+      type: 'attempt.ended',
+      verdict: report.verdict,
+      error: report.error ?? null,
+    })
+  }
+
+  #lose({ slot, incarnation, cause, exit, error }: Of<'worker.exited'>): void {
+    const seat = this.seats.remove(slot, incarnation)
+    if (seat === null) return
+    const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
+    const lost: ErrorFacts = {
+      code: 'WORKER_LOST',
+      message: `${slot} ended while the task ran (${cause}, ${how})`,
+      ...(error === null ? {} : { cause: error }),
+    }
+    const tasks = [...seat.tasks]
+    seat.tasks.clear()
+    const alone = tasks.length === 1
+    for (const record of tasks) {
+      this.#step(record, { type: 'attempt.lost', cause, alone, error: lost })
+    }
+    this.#tellAwaited()
+  }
+
+  #expire(): void {
+    this.#timer = null
+    const nowMs = this.#ports.clock.nowMs()
+    for (let record = this.#timers.due(nowMs); record !== null; record = this.#timers.due(nowMs)) {
+      if (record.deadlineAtMs !== 0 && record.deadlineAtMs <= nowMs) {
+        record.deadlineAtMs = 0
+        this.#timers.update(record)
+        this.#step(record, { type: 'deadline.passed' })
+        continue
+      }
+      const type = record.timerEvent as TimerEvent
+      record.timerEvent = null
+      record.timerAtMs = 0
+      this.#timers.update(record)
+      this.#step(record, { type })
+    }
+    this.#wantTimer()
+    this.#tellAwaited()
+  }
+
+  /** One timer at a time for the state a task is in. */
+  #arm(record: TaskRecord, event: TimerEvent | null, ms: number): void {
+    if (ms === 0 && record.timerAtMs === 0) return
+    record.timerEvent = ms === 0 ? null : event
+    record.timerAtMs = ms === 0 ? 0 : this.#ports.clock.nowMs() + ms
+    this.#retime(record)
+  }
+
+  #retime(record: TaskRecord): void {
+    this.#timers.update(record)
+    this.#wantTimer()
+  }
+
+  /** The real timer is only ever moved to an earlier time; one that fires early finds nothing due. */
+  #wantTimer(): void {
+    const atMs = this.#timers.nextAtMs
+    if (atMs === 0 || (this.#timer !== null && this.#timer.atMs <= atMs)) return
+    this.#timer?.cancel()
+    const ms = Math.max(atMs - this.#ports.clock.nowMs(), 1)
+    const cancel = this.#ports.clock.after(ms, () => this.#send({ type: 'timers.due' }))
+    this.#timer = { atMs, cancel }
+  }
+
+  #wantDispatch(): void {
+    if (this.#dispatchIsDue) return
+    this.#dispatchIsDue = true
+    this.#ports.clock.defer(() => this.#send({ type: 'dispatch.due' }))
+  }
+
+  #await(what: 'emptied' | 'calmed'): void {
+    this.#awaited.add(what)
+    this.#tellAwaited()
+  }
+
+  #tellAwaited(): void {
+    if (this.#awaited.size === 0) return
+    if (this.counts.active === 0 && this.#awaited.delete('calmed')) {
+      this.#ports.tellShutdown({ type: 'ledger.calmed' })
+    }
+    if (this.#tasks.size === 0 && this.#awaited.delete('emptied')) {
+      this.#ports.tellPool({ type: 'ledger.emptied' })
+    }
+  }
+}
+
+function orderOf(record: TaskRecord): RunOrder {
+  return {
+    kind: 'run',
+    taskId: record.id,
+    attempt: record.attempt,
+    name: record.name,
+    payload: record.payload,
+    timeoutMs: record.options.timeout,
+  }
+}
+
+type LedgerSnapshot = Snapshot<undefined> & {
+  readonly context: { readonly ledger: Ledger }
+}
+export type LedgerLogic = ActorLogic<LedgerSnapshot, LedgerEvent, undefined>
+
+/** The ledger as actor logic: its state is kept by reference, so that a snapshot costs nothing however many tasks wait. */
+export function ledgerLogic(policy: LedgerPolicy, ports: LedgerPorts): LedgerLogic {
+  return {
+    transition: (snapshot, event) => {
+      if ((event as { type: string }).type === 'xstate.stop') snapshot.context.ledger.halt()
+      else snapshot.context.ledger.receive(event)
+      return snapshot
+    },
+    getInitialSnapshot: ({ self }) => ({
+      status: 'active',
+      output: undefined,
+      error: undefined,
+      context: { ledger: new Ledger(policy, ports, (event) => self.send(event)) },
+    }),
+    getPersistedSnapshot: (snapshot) => snapshot,
+  }
+}

@@ -1,0 +1,335 @@
+/**
+ * Where the machines meet the world: every command they name is given its deed here, once per pool. It spawns the actors,
+ * carries their words to each other, and holds what a run needs. It never decides.
+ */
+import {
+  type ActorRefFrom,
+  type AnyActorLogic,
+  type AnyActorRef,
+  assign,
+  enqueueActions,
+  type InputFrom,
+} from 'xstate'
+import {
+  poolMachine,
+  shutdownMachine,
+  supervisorMachine,
+  workerMachine,
+} from '../machines/index.ts'
+import type { PoolContext, PoolEvent } from '../machines/pool.ts'
+import type { WorkersTold } from '../machines/supervisor.ts'
+import type { SupervisorEvent } from '../machines/supervisor-facts.ts'
+import type { ShutdownEvent } from '../machines/shutdown.ts'
+import type { ErrorFacts, SlotId } from '../machines/vocabulary.ts'
+import type { WorkerEvent } from '../machines/worker-facts.ts'
+import type { PoolConfig } from './config.ts'
+import { toErrorFacts, TroupeError } from './errors.ts'
+import { type Ledger, type LedgerEvent, ledgerLogic } from './ledger/ledger.ts'
+import type { Clock, LedgerPorts } from './ledger/ports.ts'
+import type { TaskRecord } from './ledger/record.ts'
+import { type Logger, loggerOf } from './logger.ts'
+import { createClock } from './pool-clock.ts'
+import { PoolNews } from './pool-events.ts'
+import { shutdownPolicy, supervisorPolicy, workerPolicy } from './pool-policy.ts'
+import { PoolRun } from './pool-run.ts'
+import { PoolWorkers } from './pool-workers.ts'
+import { PoolWatch } from './pool-watch.ts'
+import { outcomeOf } from './task-outcome.ts'
+
+export type PoolLogic = typeof poolMachine
+export type PoolMachineActor = ActorRefFrom<PoolLogic>
+
+export class PoolRuntime {
+  readonly config: PoolConfig
+  readonly logger: Logger
+  readonly clock: Clock = createClock()
+  readonly news: PoolNews
+  readonly workers: PoolWorkers
+  readonly watch: PoolWatch
+  readonly actors = new Map<SlotId, ActorRefFrom<typeof workerMachine>>()
+  ledger: Ledger | null = null
+  startedAtMs = 0
+  /** Told when the pool gets its first unended task, and when it has none left. */
+  onBusyChange: (isBusy: boolean) => void = () => {}
+  #self: ActorRefFrom<typeof poolMachine> | null = null
+  #ledgerRef: ActorRefFrom<ReturnType<typeof ledgerLogic>> | null = null
+  #supervisor: ActorRefFrom<typeof supervisorMachine> | null = null
+  #shutdown: ActorRefFrom<typeof shutdownMachine> | null = null
+  #run: PoolRun | null = null
+  #opening: Promise<void> | null = null
+
+  constructor(config: PoolConfig) {
+    this.config = config
+    this.logger = loggerOf(config)
+    this.news = new PoolNews((error, type) =>
+      this.logger.error('a listener threw', { type, error }),
+    )
+    this.workers = new PoolWorkers(config, {
+      clock: this.clock,
+      logger: this.logger,
+      news: this.news,
+      run: () => this.#openRun(),
+      tellWorker: (slot, event) => this.actors.get(slot)?.send(event),
+      tellLedger: (event) => this.tellLedger(event),
+    })
+    this.watch = new PoolWatch(config.heartbeatInterval, {
+      clock: this.clock,
+      news: this.news,
+      ledger: () => this.ledger as Ledger,
+      living: () => this.workers.living(),
+      readySlots: () => this.#self?.getSnapshot().context.ready.length ?? 0,
+      tellReading: (reading) => this.#supervisor?.send({ type: 'reading.taken', reading }),
+      problem: (error) => this.logger.debug('a reading failed', { error }),
+    })
+  }
+
+  /** The pool machine with its deeds. One logic is for one actor. */
+  logic(): PoolLogic {
+    return poolMachine.provide({
+      actions: {
+        'actors.open': enqueueActions(({ enqueue, self }) => {
+          this.#self = self as ActorRefFrom<typeof poolMachine>
+          enqueue(
+            assign(({ spawn: plainSpawn }) => {
+              const spawn = plainSpawn as unknown as Spawn
+              this.#ledgerRef = spawn(this.#ledgerLogic(), { id: 'ledger' })
+              this.ledger = this.#ledgerRef.getSnapshot().context.ledger
+              this.#supervisor = spawn(this.#supervisorLogic(), {
+                id: 'supervisor',
+                input: { policy: supervisorPolicy(this.config) },
+              })
+              this.#shutdown = spawn(this.#shutdownLogic(), {
+                id: 'shutdown',
+                input: { policy: shutdownPolicy(this.config) },
+              })
+              return {}
+            }),
+          )
+        }),
+        'run.open': () => void this.#open(),
+        'workers.tell': enqueueActions(({ enqueue }, { slots, event }: WorkersTold) => {
+          for (const slot of slots) {
+            if (!this.actors.has(slot)) enqueue(this.#spawnWorker(slot))
+            enqueue(() => this.actors.get(slot)?.send(event))
+          }
+        }),
+        'ledger.tell': (_, event) => this.tellLedger(event),
+        'supervisor.tell': (_, event) => this.#tellSupervisor(event),
+        'shutdown.tell': (_, event) => this.#shutdown?.send(event),
+        'event.unexpected': ({ self, event }) => this.#unexpected(self, event.type),
+      },
+    })
+  }
+
+  get isBusy(): boolean {
+    return this.ledger !== null && this.ledger.counts.pending + this.ledger.counts.active > 0
+  }
+
+  get run(): PoolRun | null {
+    return this.#run
+  }
+
+  tellPool(event: PoolEvent): void {
+    this.#self?.send(event)
+  }
+
+  tellLedger(event: LedgerEvent): void {
+    this.#ledgerRef?.send(event)
+  }
+
+  #tellSupervisor(event: SupervisorEvent): void {
+    if (event.type === 'pool.opened') this.watch.begin()
+    if (event.type === 'pool.closed') this.watch.end()
+    this.#supervisor?.send(event)
+  }
+
+  /** The actor was stopped, or the host ends: nothing can be awaited, so everything goes at once. */
+  destroy(): void {
+    this.watch.end()
+    this.workers.killAll()
+    this.#run?.folder.removeSync()
+    void this.#run?.guardian.stop()
+  }
+
+  #spawnWorker(slot: SlotId) {
+    return assign<PoolContext, PoolEvent, undefined, PoolEvent, never>(({ spawn }) => {
+      const input = { slot, policy: workerPolicy(this.config) }
+      const logic = this.#workerLogic()
+      this.actors.set(slot, (spawn as unknown as Spawn)(logic, { id: slot, input }))
+      return {}
+    })
+  }
+
+  #workerLogic() {
+    const { workers } = this
+    return workerMachine.provide({
+      actions: {
+        'process.fork': (_, id) => workers.fork(id),
+        'session.open': (_, id) => void workers.openSession(id),
+        'process.run': (_, { tasks, ...id }) => workers.runTasks(id, tasks),
+        'process.close': (_, id) => workers.send(id, { kind: 'close' }),
+        'process.terminate': (_, id) => workers.terminate(id),
+        'process.kill': (_, id) => workers.kill(id),
+        'ledger.tell': (_, event) => {
+          this.tellLedger(event)
+          if (event.type === 'worker.exited') this.#tellExit(event)
+        },
+        'pool.tell': (_, event) => this.#tellPoolOfWorker(event),
+        'supervisor.tell': (_, event) => this.#tellSupervisor(event),
+        'event.unexpected': ({ self, event }) => this.#unexpected(self, event.type),
+      },
+    })
+  }
+
+  #supervisorLogic() {
+    return supervisorMachine.provide({
+      actions: {
+        'workers.tell': (_, { slots, event }) => {
+          for (const slot of slots) this.#tellWorker(slot, event)
+        },
+        'ledger.tell': (_, event) => this.tellLedger(event),
+        'pool.tell': (_, event) => {
+          this.tellPool(event)
+          this.watch.note(event)
+        },
+        'event.unexpected': ({ self, event }) => this.#unexpected(self, event.type),
+      },
+    })
+  }
+
+  #shutdownLogic() {
+    return shutdownMachine.provide({
+      actions: {
+        'ledger.tell': (_, event) => this.tellLedger(event),
+        'pool.tell': (_, event) => this.tellPool(event),
+        'run.sweep': () => void this.#sweep(),
+        'event.unexpected': ({ self, event }) => this.#unexpected(self, event.type),
+      },
+    })
+  }
+
+  #ledgerLogic() {
+    const ports: LedgerPorts = {
+      clock: this.clock,
+      random: Math.random,
+      tellWorker: (slot, event) => this.#tellWorker(slot, event),
+      tellPool: (event) => this.tellPool(event),
+      tellShutdown: (event: ShutdownEvent) => this.#shutdown?.send(event),
+      abort: (slot, incarnation, order) =>
+        this.workers.send({ slot, incarnation }, { kind: 'abort', ...order }),
+      announce: (news, record) => this.#announce(news, record),
+      unexpected: (state, type) =>
+        this.logger.error('UNEXPECTED_EVENT', { actor: 'task', state, event: type }),
+      occupied: (isOccupied) => this.onBusyChange(isOccupied),
+      halted: () => this.destroy(),
+    }
+    return ledgerLogic(
+      {
+        seatsPerWorker: this.config.concurrentTasksPerWorker,
+        cancelGraceMs: this.config.cancelGrace,
+      },
+      ports,
+    )
+  }
+
+  #tellWorker(slot: SlotId, event: WorkerEvent): void {
+    this.actors.get(slot)?.send(event)
+  }
+
+  #tellPoolOfWorker(event: Extract<PoolEvent, { slot: SlotId }>): void {
+    this.tellPool(event)
+    if (event.type !== 'worker.failed') return
+    this.workers.factsOf(event.slot).lastError = event.error.message
+    this.logger.error('worker failed for good', { worker: event.slot, error: event.error })
+    this.news.tell('worker.failed', () => ({
+      slot: event.slot,
+      error: new TroupeError('WORKER_START_FAILED', event.error.message),
+    }))
+  }
+
+  #tellExit(event: Extract<LedgerEvent, { type: 'worker.exited' }>): void {
+    const { slot, incarnation, exit, cause, error } = event
+    const isPlanned = cause === 'stopped' || cause === 'recycled'
+    this.logger[isPlanned ? 'debug' : 'warn']('worker exited', {
+      worker: slot,
+      incarnation,
+      cause,
+      ...exit,
+      ...(error === null ? {} : { error: error.message }),
+    })
+    this.news.tell('worker.exited', () => ({ slot, incarnation, exit, cause }))
+  }
+
+  #announce(news: 'started' | 'progressed' | 'retried' | 'ended', record: TaskRecord): void {
+    switch (news) {
+      case 'ended':
+        for (const listener of record.watch?.ended ?? []) listener(record)
+        record.watch = null
+        return this.news.tell(`task.${record.state}` as 'task.succeeded', () => outcomeOf(record))
+      case 'progressed':
+        for (const listener of record.watch?.progressed ?? []) listener(record.progress)
+        return this.news.tell('task.progress', () => ({
+          taskId: record.id,
+          progress: record.progress,
+        }))
+      case 'started':
+        return this.news.tell('task.started', () => ({
+          taskId: record.id,
+          attempt: record.attempt,
+          worker: record.seat?.slot ?? 'worker-1',
+        }))
+      case 'retried':
+        return this.news.tell('task.retried', () => ({
+          taskId: record.id,
+          attempt: record.attempt,
+          error: new TroupeError('TASK_FAILED', record.error?.message ?? 'failed'),
+        }))
+    }
+  }
+
+  #openRun(): PoolRun {
+    if (this.#run === null) throw new TroupeError('INVARIANT_VIOLATED', 'the run is not open')
+    return this.#run
+  }
+
+  async #open(): Promise<void> {
+    this.startedAtMs = this.clock.nowMs()
+    this.#opening ??= PoolRun.open(this.config, this.logger).then((run) => {
+      this.#run = run
+    })
+    try {
+      await this.#opening
+      this.tellPool({ type: 'run.opened' })
+    } catch (error) {
+      this.#opening = null
+      this.tellPool({ type: 'run.failed', error: toErrorFacts(error, 'WORKER_START_FAILED') })
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    try {
+      await this.#opening
+      await this.#run?.close()
+    } catch (error) {
+      this.logger.error('the run folder could not be removed; the next start sweeps it', { error })
+    }
+    this.#run = null
+    this.#opening = null
+    this.#shutdown?.send({ type: 'run.swept' })
+  }
+
+  #unexpected(self: AnyActorRef, event: string): void {
+    const { value } = self.getSnapshot() as { value: unknown }
+    const facts: ErrorFacts = {
+      code: 'UNEXPECTED_EVENT',
+      message: `${self.id} got ${event} in ${JSON.stringify(value)}`,
+    }
+    this.logger.error(facts.message, { code: facts.code })
+  }
+}
+
+/** XState's spawn, for logic that the machine's setup does not know: the deeds are given here, not in the machine. */
+type Spawn = <L extends AnyActorLogic>(
+  logic: L,
+  options: { id: string; input?: InputFrom<L> },
+) => ActorRefFrom<L>

@@ -1,0 +1,166 @@
+/**
+ * What a user's task file is made of: `defineTasks`, `task`, and the context a handler gets. Inside a worker process the
+ * name `troupe` resolves to this file alone (package condition `troupe-child`), so a task file loads in no time.
+ */
+import type { Page } from 'puppeteer-core'
+
+export { isTroupeError, TroupeError } from './errors.ts'
+
+/** A file a task has produced. */
+export interface Artifact {
+  readonly name: string
+  /** Absolute path of the file. */
+  readonly path: string
+  readonly bytes: number
+  /** Lower-case hex. */
+  readonly sha256: string
+}
+
+/** What a worker remembers between its tasks: its session. */
+export interface SessionFacts {
+  /** The session's name; `default` when the task named none. */
+  readonly name: string
+  /** How often this worker has logged in. */
+  readonly logins: number
+  /** Kept for as long as the worker process lives. For what is cheap to make again. */
+  readonly store: Map<string, unknown>
+  /** Says that the login is gone: log in again, then run this task again without costing an attempt. Throws. */
+  expired(reason?: string): never
+}
+
+/** What every handler gets, browser or not. */
+export interface PlainTaskContext<Payload = unknown> {
+  readonly payload: Payload
+  readonly taskId: string
+  /** Which start of the task this is, from 1. */
+  readonly attempt: number
+  /** Aborted on cancel and timeout. Pass it on; what ignores it is stopped by force after the grace. */
+  readonly signal: AbortSignal
+  readonly session: SessionFacts
+  /** Tells watchers how far the task is. The last one wins; bounded to 16 KiB. */
+  progress(value: unknown): void
+  /** A structured log line, stamped with task, attempt and worker. */
+  log(message: string, fields?: Readonly<Record<string, unknown>>): void
+  /** Writes a file that belongs to the task's result. */
+  artifact(name: string, data: string | Uint8Array): Promise<Artifact>
+  /** Asks for this worker to be replaced once the task has ended. */
+  retire(reason: string): void
+}
+
+export interface DownloadOptions {
+  /** File name to store under. Default: what the server suggests. */
+  readonly name?: string
+  /** ms, default 30,000. */
+  readonly timeout?: number
+  /** Default 256 MiB. */
+  readonly maxBytes?: number
+}
+
+/** What a browser task's handler gets. */
+export interface TaskContext<Payload = unknown> extends PlainTaskContext<Payload> {
+  /** A warm tab of the worker's session. Yours until the handler ends. */
+  readonly page: Page
+  /**
+   * Starts one download, by URL or by an action such as a click, waits until it is complete, and keeps it as an artifact.
+   */
+  download(
+    source: string | (() => Promise<unknown>),
+    options?: DownloadOptions,
+  ): Promise<Artifact>
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a payload type is contravariant; `any` is what lets handlers differ.
+type AnyPayload = any
+
+export type Handler<Payload = AnyPayload, Result = unknown> = (
+  context: TaskContext<Payload>,
+) => Promise<Result> | Result
+export type PlainHandler<Payload = AnyPayload, Result = unknown> = (
+  context: PlainTaskContext<Payload>,
+) => Promise<Result> | Result
+
+/** A task with its declaration. Made by `task()`. */
+export interface TaskDefinition<Payload = AnyPayload, Result = unknown> {
+  readonly browser: boolean
+  readonly handler: Handler<Payload, Result> | PlainHandler<Payload, Result>
+}
+
+/** How a worker's session logs in. Part of `defineTasks`' second argument. */
+export interface SessionDefinition {
+  /** Runs once at a worker's start and whenever the login is gone; never twice at a time in a worker. */
+  login?(context: SessionContext): Promise<void>
+  /** True while the session is logged in. Runs before a task when the last check is older than `checkEvery`. */
+  check?(context: SessionContext): Promise<boolean>
+  /** ms between checks. Default 60,000. */
+  readonly checkEvery?: number
+}
+
+export interface SessionContext {
+  readonly page: Page
+  readonly session: SessionFacts
+  readonly signal: AbortSignal
+  log(message: string, fields?: Readonly<Record<string, unknown>>): void
+}
+
+export type TaskMap = Readonly<Record<string, Handler | TaskDefinition>>
+
+export interface DefinedTasks<Tasks extends TaskMap = TaskMap> {
+  readonly kind: 'troupe.tasks'
+  readonly tasks: Tasks
+  readonly session: SessionDefinition | null
+}
+
+/** The payload type of a task, taken from its handler. */
+export type PayloadOf<T> = T extends TaskDefinition<infer P, unknown>
+  ? P
+  : T extends (context: { payload: infer P } & AnyPayload) => unknown
+    ? P
+    : unknown
+/** The result type of a task, taken from its handler. */
+export type ResultOf<T> = T extends TaskDefinition<AnyPayload, infer R>
+  ? Awaited<R>
+  : T extends (context: AnyPayload) => infer R
+    ? Awaited<R>
+    : unknown
+
+/**
+ * Declares a task with options.
+ *
+ * @example
+ * export default defineTasks({
+ *   checksum: task({ browser: false }, async ({ payload }: PlainTaskContext<string>) => payload.length),
+ * })
+ */
+export function task<Payload, Result>(
+  options: { readonly browser: false },
+  handler: PlainHandler<Payload, Result>,
+): TaskDefinition<Payload, Result>
+export function task<Payload, Result>(
+  options: { readonly browser?: true },
+  handler: Handler<Payload, Result>,
+): TaskDefinition<Payload, Result>
+export function task(
+  options: { readonly browser?: boolean },
+  handler: Handler | PlainHandler,
+): TaskDefinition {
+  return { browser: options.browser ?? true, handler }
+}
+
+/**
+ * The default export of a task file: what the workers of a pool can do. A bare function is a browser task.
+ *
+ * @example
+ * export default defineTasks(
+ *   { title: async ({ page, payload }: TaskContext<{ url: string }>) => {
+ *       await page.goto(payload.url)
+ *       return page.title()
+ *   } },
+ *   { session: { login: async ({ page }) => { await page.goto('https://portal.example/login') } } },
+ * )
+ */
+export function defineTasks<const Tasks extends TaskMap>(
+  tasks: Tasks,
+  options: { readonly session?: SessionDefinition } = {},
+): DefinedTasks<Tasks> {
+  return { kind: 'troupe.tasks', tasks, session: options.session ?? null }
+}

@@ -1,0 +1,97 @@
+/**
+ * What the pool and a child process say to each other over IPC: orders go down, reports come up. Several travel in one
+ * frame, one frame a tick. Each frame is stamped with the incarnation it belongs to. Types and limits only.
+ */
+import type { AttemptEnd, CancelReason, ErrorFacts } from '../../machines/vocabulary.ts'
+
+/** A frame that would carry more than this is refused by name at the border (G7). */
+export const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
+/** The environment variable that carries a ChildBirth, as JSON. */
+export const BIRTH_VARIABLE = 'TROUPE_WORKER'
+
+/** Everything a child knows at birth. */
+export interface ChildBirth {
+  readonly slot: string
+  readonly incarnation: number
+  /** URL of the user's task file. */
+  readonly tasks: string
+  /** The run folder of the pool: artifacts, downloads and TMPDIR live in it. */
+  readonly runFolder: string
+  /** Where this slot's artifacts go (outlives the run when the user named a folder). */
+  readonly artifactFolder: string
+  readonly heartbeatMs: number
+  /** Tasks at once in this worker. */
+  readonly concurrency: number
+}
+
+/** How to launch the browser. Sent when the child has said that its tasks need one. */
+export interface LaunchSpec {
+  readonly executablePath: string
+  readonly args: readonly string[]
+  readonly headless: boolean
+  readonly profileFolder: string
+  readonly tmpFolder: string
+  readonly isolation: 'session' | 'context'
+  readonly launchTimeoutMs: number
+  /** URL of a module that exports `driver: BrowserDriver`. Default: puppeteer over a pipe. */
+  readonly driver?: string
+}
+
+export interface RunOrder {
+  readonly kind: 'run'
+  readonly taskId: string
+  readonly attempt: number
+  readonly name: string
+  readonly payload: unknown
+  /** Run timeout in ms, 0 for none: told for information; the pool keeps the clock. */
+  readonly timeoutMs: number
+}
+
+export type Order =
+  | { readonly kind: 'open'; readonly launch: LaunchSpec | null }
+  | RunOrder
+  /** Stop an attempt: abort its signal, then close its tab after `graceMs`. */
+  | {
+      readonly kind: 'abort'
+      readonly taskId: string
+      readonly attempt: number
+      readonly reason: CancelReason
+      readonly graceMs: number
+    }
+  /** Close the browser and exit with code 0. */
+  | { readonly kind: 'close' }
+
+/** What a task file declares of one task, as far as the pool needs to know. */
+export interface TaskManifest {
+  readonly name: string
+  readonly browser: boolean
+}
+
+export type Report =
+  | { readonly kind: 'loaded'; readonly tasks: readonly TaskManifest[] }
+  | { readonly kind: 'sessionReady'; readonly browserPid: number | null }
+  /** `permanent`: starting again would fail the same way. */
+  | { readonly kind: 'sessionFailed'; readonly error: ErrorFacts; readonly permanent: boolean }
+  | { readonly kind: 'browserLost'; readonly browserPid: number }
+  | { readonly kind: 'started'; readonly taskId: string; readonly attempt: number }
+  | ({ readonly kind: 'ended'; readonly runMs: number } & AttemptEnd)
+  | {
+      readonly kind: 'progress'
+      readonly taskId: string
+      readonly attempt: number
+      readonly progress: unknown
+    }
+  | {
+      readonly kind: 'log'
+      readonly level: 'error' | 'warn' | 'info' | 'debug'
+      readonly message: string
+      readonly fields: Readonly<Record<string, unknown>>
+    }
+  | { readonly kind: 'login' }
+  | { readonly kind: 'retire'; readonly reason: string }
+  | { readonly kind: 'heartbeat'; readonly rssBytes: number }
+
+export interface Frame<Item> {
+  readonly incarnation: number
+  readonly items: readonly Item[]
+}

@@ -1,0 +1,251 @@
+/**
+ * The run folder: one 0700 folder per pool that holds everything of a run, and `owner.sock`, on which the pool listens
+ * for as long as it lives. A folder whose socket refuses is a dead pool's, and the next start sweeps it: its processes
+ * first, then the folder. It never touches a folder whose owner answers, nor one of another user.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdir, readdir, rename, stat, utimes } from 'node:fs/promises'
+import { connect, createServer, type Server } from 'node:net'
+import { basename, join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { TroupeError } from '../errors.ts'
+import {
+  defaultRoot,
+  ensureOwnFolder,
+  isOwnFolder,
+  removeFolder,
+  removeFolderSync,
+} from './own-folder.ts'
+import {
+  groupOf,
+  isAlive,
+  killGroup,
+  killProcess,
+  processesUnder,
+  processesWhere,
+} from './process-group.ts'
+import { BIRTH_VARIABLE } from './protocol.ts'
+
+const SUBFOLDERS = ['profiles', 'tmp', 'artifacts', 'downloads'] as const
+const SOCKET = 'owner.sock'
+/** A UNIX socket's path may have 104 bytes on macOS and 108 on Linux. */
+const MAX_SOCKET_PATH_BYTES = 100
+const NAME = /^\.?run-[0-9a-f]{12}$/
+/** An owner that takes longer to accept is stopped or swamped, not dead. */
+const PROBE_TIMEOUT_MS = 1_000
+/** A folder without a socket is being made or being removed, unless it is this old. */
+const HALF_MADE_GRACE_MS = 60_000
+/** Cleaners of temporary folders remove what nobody has touched for days. */
+const TOUCH_INTERVAL_MS = 3_600_000
+const DEATH_LIMIT_MS = 2_000
+const DEATH_POLL_MS = 10
+/** One sweep looks at this many folders. The next sweep goes on. */
+const MAX_SWEPT_FOLDERS = 1_000
+
+export interface RunFolder {
+  readonly path: string
+  readonly profiles: string
+  /** For TMPDIR of workers and browsers. */
+  readonly tmp: string
+  readonly artifacts: string
+  readonly downloads: string
+  /**
+   * Removes the folder and all in it, with retries. The owner answers until it is gone.
+   *
+   * @throws TroupeError PROFILE_FAILED when something keeps it; the next start sweeps it.
+   */
+  close(): Promise<void>
+  /** For an `exit` handler: removes at once, never throws. */
+  removeSync(): void
+}
+
+export interface SweptFolder {
+  readonly folder: string
+  /** Pids of leftovers that were killed. */
+  readonly killed: readonly number[]
+  readonly removed: boolean
+  /** Why it is still there, when it is. */
+  readonly problem?: string
+}
+
+/**
+ * Makes the folder of a run. Nobody sees it under its name before its owner listens.
+ *
+ * @throws TroupeError CONFIG_INVALID when `root` is too long for a socket, or not ours.
+ * @example
+ * const run = await openRunFolder()
+ * try { … } finally { await run.close() }
+ */
+export async function openRunFolder(options: { readonly root?: string } = {}): Promise<RunFolder> {
+  const root = resolve(options.root ?? defaultRoot())
+  const name = `run-${randomBytes(6).toString('hex')}`
+  const path = join(root, name)
+  const draft = join(root, `.${name}`)
+  assertSocketFits(join(draft, SOCKET))
+  await (options.root === undefined ? ensureOwnFolder(root) : mkdir(root, { recursive: true }))
+  await mkdir(draft, { mode: 0o700 })
+  let server: Server
+  try {
+    for (const subfolder of SUBFOLDERS) await mkdir(join(draft, subfolder), { mode: 0o700 })
+    server = await listen(ownerAddress(draft))
+    await rename(draft, path)
+  } catch (error) {
+    removeFolderSync(draft)
+    throw error
+  }
+  return runFolderAt(path, server)
+}
+
+/**
+ * Removes what dead pools left under `root`: their processes first. Safe to run in several pools at once.
+ *
+ * @returns One entry for each dead pool's folder.
+ */
+export async function sweepRunFolders(root: string = defaultRoot()): Promise<SweptFolder[]> {
+  const folder = resolve(root)
+  const names = await readdir(folder).catch(() => [])
+  const candidates = names.filter((name) => NAME.test(name)).slice(0, MAX_SWEPT_FOLDERS)
+  const swept: SweptFolder[] = []
+  for (const name of candidates) {
+    const path = join(folder, name)
+    if (await isDead(path)) swept.push(await sweep(path, join(folder, name.replace(/^\./, ''))))
+  }
+  return swept
+}
+
+/**
+ * The pids of a run: browsers by their profile, their helpers by what they have mapped from the run's TMPDIR (a helper
+ * names no profile), workers and what they spawned by the environment they were born with.
+ */
+export function processesOfRun(path: string): number[] {
+  const inside = join(path, '/')
+  const browsers = processesUnder(`--user-data-dir=${inside}`)
+  const others = processesWhere(
+    ({ cmdline, environ, maps }) =>
+      (cmdline.includes('--type=') && maps.includes(inside)) ||
+      [`${BIRTH_VARIABLE}=`, path].every((text) => environ.includes(text)),
+  )
+  return [...new Set([...browsers, ...others])].filter((pid) => pid !== process.ppid)
+}
+
+function runFolderAt(path: string, server: Server): RunFolder {
+  const touch = setInterval(() => {
+    const now = new Date()
+    for (const item of [path, join(path, SOCKET)]) utimes(item, now, now).catch(() => undefined)
+  }, TOUCH_INTERVAL_MS)
+  touch.unref()
+  let closing: Promise<void> | null = null
+
+  async function close(): Promise<void> {
+    clearInterval(touch)
+    try {
+      await removeFolder(path)
+    } catch (cause) {
+      const message = `could not remove the run folder ${path}: ${(cause as Error).message}`
+      throw new TroupeError('PROFILE_FAILED', message, { cause })
+    } finally {
+      await new Promise((done) => server.close(done))
+    }
+  }
+
+  return {
+    path,
+    profiles: join(path, 'profiles'),
+    tmp: join(path, 'tmp'),
+    artifacts: join(path, 'artifacts'),
+    downloads: join(path, 'downloads'),
+    close: () => {
+      closing ??= close()
+      return closing
+    },
+    removeSync: () => {
+      removeFolderSync(path)
+    },
+  }
+}
+
+async function isDead(path: string): Promise<boolean> {
+  if (!(await isOwnFolder(path))) return false
+  const answer = await probeOwner(ownerAddress(path))
+  if (answer === 'alive') return false
+  // Under its dot name it may be between two steps of its making; with no socket, of its removal.
+  const settled = answer === 'refused' && !basename(path).startsWith('.')
+  if (settled) return true
+  const facts = await stat(path).catch(() => null)
+  return facts !== null && Date.now() - facts.mtimeMs > HALF_MADE_GRACE_MS
+}
+
+async function sweep(path: string, finalPath: string): Promise<SweptFolder> {
+  const pids = processesOfRun(finalPath)
+  try {
+    killWithGroups(pids)
+    await confirmDeaths(pids)
+    await removeFolder(path)
+    return { folder: path, killed: pids, removed: true }
+  } catch (error) {
+    return { folder: path, killed: pids, removed: false, problem: (error as Error).message }
+  }
+}
+
+/** A whole group goes with its leader, or when its leader is gone: it may hold what gives no sign of the run. */
+function killWithGroups(pids: readonly number[]): void {
+  for (const pid of pids) {
+    const group = groupOf(pid) ?? pid
+    if (group > 1 && (pids.includes(group) || !isAlive(group))) killGroup(group, 'SIGKILL')
+    killProcess(pid, 'SIGKILL')
+  }
+}
+
+async function confirmDeaths(pids: readonly number[]): Promise<void> {
+  const deadline = performance.now() + DEATH_LIMIT_MS
+  while (pids.some(isAlive) && performance.now() < deadline) await delay(DEATH_POLL_MS)
+}
+
+function listen(address: string): Promise<Server> {
+  const server = createServer((socket) => socket.destroy())
+  server.unref()
+  return new Promise((fulfil, reject) => {
+    server.once('error', reject)
+    // Exclusive: inside a cluster worker, too, it is this process that answers.
+    server.listen({ path: address, exclusive: true }, () => {
+      server.off('error', reject)
+      // A failed accept is no reason to bring the pool down: whoever asks sees the connection.
+      server.on('error', () => undefined)
+      fulfil(server)
+    })
+  })
+}
+
+/** Anything but a plain refusal counts as a sign of life. */
+function probeOwner(address: string): Promise<'alive' | 'refused' | 'absent'> {
+  return new Promise((fulfil) => {
+    const socket = connect(address)
+    socket.setTimeout(PROBE_TIMEOUT_MS)
+    const settle = (answer: 'alive' | 'refused' | 'absent') => {
+      socket.destroy()
+      fulfil(answer)
+    }
+    socket.once('connect', () => settle('alive'))
+    socket.once('timeout', () => settle('alive'))
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED') settle('refused')
+      else settle(error.code === 'ENOENT' ? 'absent' : 'alive')
+    })
+  })
+}
+
+/** Windows has no sockets in folders; a named pipe stands in, and is gone with its owner. */
+function ownerAddress(path: string): string {
+  if (process.platform !== 'win32') return join(path, SOCKET)
+  return `\\\\.\\pipe\\troupe-${basename(path).replace(/^\./, '')}`
+}
+
+function assertSocketFits(path: string): void {
+  const bytes = Buffer.byteLength(path)
+  if (process.platform === 'win32' || bytes < MAX_SOCKET_PATH_BYTES) return
+  throw new TroupeError(
+    'CONFIG_INVALID',
+    `the run folder's path is too long: ${path} has ${bytes} bytes, a socket may have ` +
+      `${MAX_SOCKET_PATH_BYTES - 1}. Set TMPDIR to a shorter folder.`,
+  )
+}

@@ -1,0 +1,15 @@
+/** Troupe in the pages row: 2 workers, one Chromium and one warm tab each. */
+import { createPoolActor } from '../../../src/index.ts'
+import { executablePath, measurePages, PAGES_IN_FLIGHT, pageUrl, WORKERS } from './pages-flow.ts'
+
+const pool = createPoolActor({
+  tasks: new URL('../page-tasks.ts', import.meta.url),
+  workers: WORKERS,
+  browser: { executablePath },
+  logger: 'silent',
+}).start()
+const run = async (): Promise<string> => String(await pool.run('title', pageUrl))
+await measurePages({
+  lanes: Array.from({ length: PAGES_IN_FLIGHT }, () => run),
+  close: () => pool.shutdown(),
+})

@@ -1,0 +1,211 @@
+/**
+ * Every event a supervisor may meet, over two slots. The world keeps the time and which slots asked for leave to start
+ * and were given it.
+ */
+import type { EventObject } from 'xstate'
+import type {
+  SupervisorContext,
+  SupervisorEvent,
+  SupervisorPolicy,
+} from '../../machines/supervisor-facts.ts'
+import type { WorkersTold } from '../../machines/supervisor.ts'
+import type { SlotId, WorkerReading } from '../../machines/vocabulary.ts'
+import type { Command, ExplorePlan, Situation, Step } from '../support/explore.ts'
+
+interface World {
+  readonly nowMs: number
+  readonly asked: readonly SlotId[]
+  readonly granted: readonly SlotId[]
+}
+
+/** Longer than any dwell, idle time or period of the policy. */
+const LONG_MS = 100
+const policy: SupervisorPolicy = {
+  intensity: 1,
+  periodMs: 50,
+  cooldownMs: 1,
+  maxStarting: 1,
+  zombieAfterMs: 10,
+  scaleCooldownMs: 1,
+  memory: { pressureRatio: 0.7, criticalRatio: 0.9, hysteresis: 0.1, dwellMs: 50, maxWorkerBytes: 100 },
+  scaling: { minWorkers: 1, maxWorkers: 2, upAt: 0.8, downAt: 0.2, idleMs: 50 },
+}
+const slots: readonly SlotId[] = ['worker-1', 'worker-2']
+
+type EventsOf = (nowMs: number) => readonly SupervisorEvent[]
+
+const idle: WorkerReading = { slot: 'worker-1', memoryBytes: 50, silentMs: 0, busy: false }
+const sights: readonly (readonly WorkerReading[])[] = [
+  [],
+  [idle],
+  [{ ...idle, silentMs: 20 }],
+  [{ ...idle, memoryBytes: 200, busy: true }],
+  [{ ...idle, silentMs: 20 }, { ...idle, slot: 'worker-2', memoryBytes: 200 }],
+]
+
+/** Readings that differ in what some guard looks at, one thing at a time. */
+const readings: EventsOf = (nowMs) => {
+  const calm = { memoryRatio: 0.1, utilization: 0.5, queued: 0, ready: 2, workers: [idle] }
+  const varied = [
+    calm,
+    ...[0.65, 0.75, 0.85, 0.95].map((memoryRatio) => ({ ...calm, memoryRatio })),
+    ...sights.map((workers) => ({ ...calm, workers })),
+    { ...calm, memoryRatio: 0.95, workers: [{ ...idle, busy: true }] },
+    { ...calm, memoryRatio: 0.75, workers: [{ ...idle, busy: true }] },
+    { ...calm, utilization: 0.9, queued: 1 },
+    { ...calm, utilization: 0.1 },
+    { ...calm, ready: 1 },
+    { ...calm, ready: 0, workers: [] },
+    { ...calm, ready: 1, workers: sights[4] ?? [] },
+  ]
+  return varied.flatMap((reading) =>
+    [nowMs, nowMs + LONG_MS].map((atMs) => ({ type: 'reading.taken', reading: { ...reading, atMs } })),
+  )
+}
+
+export const supervisorEvents: { readonly [T in SupervisorEvent['type']]: EventsOf } = {
+  'start.requested': () => slots.map((slot) => ({ type: 'start.requested', slot })),
+  'start.withdrawn': () => slots.map((slot) => ({ type: 'start.withdrawn', slot })),
+  'start.ended': () =>
+    slots.flatMap((slot) => [
+      { type: 'start.ended', slot, ready: true },
+      { type: 'start.ended', slot, ready: false },
+    ]),
+  'worker.crashed': (nowMs) => [
+    { type: 'worker.crashed', slot: 'worker-1', atMs: nowMs },
+    { type: 'worker.crashed', slot: 'worker-1', atMs: nowMs + LONG_MS },
+  ],
+  'reading.taken': readings,
+  'pool.opened': () => [{ type: 'pool.opened', workers: 2 }],
+  'pool.resized': () => [
+    { type: 'pool.resized', workers: 1 },
+    { type: 'pool.resized', workers: 2 },
+  ],
+  'pool.closed': () => [{ type: 'pool.closed' }],
+}
+
+/** A slot asks once, and ends or withdraws only what it asked for. */
+function isReal({ world }: Situation<World>, event: EventObject): boolean {
+  const told = event as SupervisorEvent
+  switch (told.type) {
+    case 'start.requested':
+      return !world.asked.includes(told.slot) && !world.granted.includes(told.slot)
+    case 'start.withdrawn':
+      return world.asked.includes(told.slot)
+    case 'start.ended':
+      return world.granted.includes(told.slot)
+    default:
+      return true
+  }
+}
+
+/** Readings come long after each other, crashes close together, and the pool has two slots or is closed. */
+function isLeap({ world }: Situation<World>, event: EventObject): boolean {
+  const told = event as SupervisorEvent
+  if (told.type === 'reading.taken') return told.reading.atMs > world.nowMs
+  if (told.type === 'worker.crashed') return told.atMs === world.nowMs
+  return told.type !== 'pool.resized'
+}
+
+function after({ from, event, commands }: Step<World>): World {
+  let { world } = from
+  const told = event as SupervisorEvent | null
+  if (told?.type === 'start.requested') world = { ...world, asked: [...world.asked, told.slot] }
+  if (told?.type === 'start.withdrawn' || told?.type === 'start.ended') {
+    world = leave(world, told.slot)
+  }
+  /** A closed pool has no worker left that waits or starts. */
+  if (told?.type === 'pool.closed') world = { ...world, asked: [], granted: [] }
+  if (told?.type === 'reading.taken') world = { ...world, nowMs: told.reading.atMs }
+  if (told?.type === 'worker.crashed') world = { ...world, nowMs: told.atMs }
+  return commands.reduce(obey, world)
+}
+
+function leave(world: World, slot: SlotId): World {
+  return {
+    ...world,
+    asked: world.asked.filter((one) => one !== slot),
+    granted: world.granted.filter((one) => one !== slot),
+  }
+}
+
+function obey(world: World, { type, params }: Command): World {
+  if (type !== 'workers.tell') return world
+  const { slots: whom, event } = params as WorkersTold
+  if (event.type !== 'start.granted') return world
+  if (whom.length === 0) throw new Error('leave is given to nobody')
+  for (const slot of whom) {
+    if (!world.asked.includes(slot)) throw new Error('leave is given to one who did not ask')
+  }
+  return {
+    ...world,
+    asked: world.asked.filter((one) => !whom.includes(one)),
+    granted: [...world.granted, ...whom],
+  }
+}
+
+function check({ snapshot, world }: Situation<World>) {
+  const { waiting, starting } = snapshot.context as SupervisorContext
+  const { restarts } = snapshot.value as { restarts: unknown }
+  if (world.granted.length > policy.maxStarting) throw new Error('too many start at once')
+  if (starting.toSorted().join() !== world.granted.toSorted().join()) {
+    throw new Error('starting is not who was given leave')
+  }
+  if (waiting.toSorted().join() !== world.asked.toSorted().join()) {
+    throw new Error('waiting is not who asked')
+  }
+  if (restarts === 'closed' && waiting.length > 0 && starting.length < policy.maxStarting) {
+    throw new Error('somebody waits though nobody starts')
+  }
+}
+
+function canonical({ snapshot, world }: Situation<World>) {
+  const { size, waiting, starting, crashesMs, bandSinceMs, lowSinceMs } =
+    snapshot.context as SupervisorContext
+  const crashes = crashesMs.filter((atMs) => world.nowMs - atMs < policy.periodMs).length
+  return [
+    size,
+    waiting,
+    starting,
+    Math.min(crashes, policy.intensity + 1),
+    world.nowMs - bandSinceMs >= policy.memory.dwellMs,
+    lowSinceMs === null ? null : world.nowMs - lowSinceMs >= policy.scaling.idleMs,
+    world.asked,
+    world.granted,
+  ]
+}
+
+const whole: ExplorePlan<World> = {
+  inputs: [{ policy }],
+  world: { nowMs: LONG_MS, asked: [], granted: [] },
+  events: ({ world }) => Object.values(supervisorEvents).flatMap((make) => make(world.nowMs)),
+  isReal,
+  after,
+  check,
+  canonical,
+  maxStates: 10_000,
+}
+
+/** Its regions hardly touch, and their product is large: it is seen from three sides instead of whole. */
+export const supervisorPlans = {
+  /** Leave to start and the breaker. Readings are met, but lead nowhere. */
+  starts: {
+    ...whole,
+    isReal: (situation, event) => event.type !== 'reading.taken' && isReal(situation, event),
+  },
+  /** Memory, load, silence and health. Starts and crashes are met, but lead nowhere. */
+  readings: {
+    ...whole,
+    isReal: (_, event) => event.type === 'reading.taken' || !/^(start|worker)\./.test(event.type),
+  },
+  /** Every combination of the regions' states. Who waits and starts is not told apart, and time goes in leaps. */
+  configurations: {
+    ...whole,
+    isReal: (situation, event) => isLeap(situation, event) && isReal(situation, event),
+    canonical: ({ snapshot, world }) => {
+      const { size, crashesMs, lowSinceMs } = snapshot.context as SupervisorContext
+      const isRecent = crashesMs.some((atMs) => world.nowMs - atMs < policy.periodMs)
+      return [size, isRecent, lowSinceMs === null]
+    },
+  },
+} satisfies Record<string, ExplorePlan<World>>

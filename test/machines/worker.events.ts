@@ -1,0 +1,212 @@
+/**
+ * Every event a worker may meet. The world keeps what is true whatever the machine believes: which processes live, what
+ * leave the supervisor gave, what the ledger and the pool were told.
+ */
+import type { WorkerContext, WorkerEvent, WorkerPolicy } from '../../machines/worker-facts.ts'
+import type { Command, ExplorePlan, Situation, Step } from '../support/explore.ts'
+
+interface World {
+  /** Incarnations that were forked and have not exited. */
+  readonly alive: readonly number[]
+  readonly leave: 'none' | 'asked' | 'held'
+  /** Incarnations the ledger may still hear of. */
+  readonly opened: readonly number[]
+  /** True while the pool counts the slot as ready. */
+  readonly isReady: boolean
+}
+
+const MAX_IN_FLIGHT = 2
+const policy: WorkerPolicy = {
+  startTimeoutMs: 1,
+  closeTimeoutMs: 1,
+  terminateTimeoutMs: 1,
+  killTimeoutMs: 1,
+  restart: { type: 'fixed', delayMs: 1, maxDelayMs: 1, jitter: 0 },
+  resetBackoffAfterMs: 1,
+  maxTasks: 2,
+  maxAgeMs: 1,
+}
+const STALE = -1
+const error = { code: 'WORKER_LOST', message: 'gone' }
+const exit = { code: 1, signal: null }
+
+type EventsOf = (context: WorkerContext, world: World) => readonly WorkerEvent[]
+
+/** The incarnations worth telling apart, and one nobody knows. */
+const known = ({ incarnation, current, retiree }: WorkerContext) => [
+  ...new Set([incarnation, current?.incarnation ?? STALE, retiree?.incarnation ?? STALE, STALE]),
+]
+const upTo = (count: number) => Array.from({ length: count }, (_, at) => at + 1)
+
+export const workerEvents: { readonly [T in WorkerEvent['type']]: EventsOf } = {
+  'worker.start': () => [{ type: 'worker.start' }],
+  'worker.stop': () => [{ type: 'worker.stop' }],
+  'worker.terminate': () => [{ type: 'worker.terminate' }],
+  'worker.kill': (context) =>
+    [null, ...known(context)].flatMap((incarnation) => [
+      { type: 'worker.kill', incarnation, cause: 'silent' },
+      { type: 'worker.kill', incarnation, cause: 'cancelled' },
+    ]),
+  'worker.recycle': () => [
+    { type: 'worker.recycle', cause: 'recycled', replace: true },
+    { type: 'worker.recycle', cause: 'memory', replace: false },
+  ],
+  'start.granted': () => [{ type: 'start.granted' }],
+  'process.loaded': (context) =>
+    known(context).map((incarnation) => ({ type: 'process.loaded', incarnation })),
+  'session.ready': (context) =>
+    known(context).map((incarnation) => ({ type: 'session.ready', incarnation })),
+  'session.failed': (context) =>
+    known(context).flatMap((incarnation) => [
+      { type: 'session.failed', incarnation, error, permanent: false },
+      { type: 'session.failed', incarnation, error, permanent: true },
+    ]),
+  'process.exited': (_, { alive }) =>
+    [...alive, STALE].map((incarnation) => ({
+      type: 'process.exited',
+      incarnation,
+      exit,
+      error,
+      random: 0.5,
+      atMs: 0,
+    })),
+  'tasks.assigned': ({ current }) =>
+    [STALE, ...((current?.inFlight ?? MAX_IN_FLIGHT) < MAX_IN_FLIGHT ? [current?.incarnation ?? STALE] : [])].map(
+      (incarnation) => ({
+        type: 'tasks.assigned',
+        incarnation,
+        tasks: [{ taskId: 'a', attempt: 1, order: null }],
+      }),
+    ),
+  'tasks.ended': ({ current, retiree }, { alive }) => [
+    { type: 'tasks.ended', incarnation: STALE, count: 1 },
+    ...[current, retiree].flatMap((crew) =>
+      crew && alive.includes(crew.incarnation)
+        ? upTo(crew.inFlight).map((count) => ({
+            type: 'tasks.ended' as const,
+            incarnation: crew.incarnation,
+            count,
+          }))
+        : [],
+    ),
+  ],
+  'retire.requested': (context) =>
+    known(context).map((incarnation) => ({ type: 'retire.requested', incarnation })),
+  'process.left': () => [],
+}
+
+function eventsAt({ snapshot, world }: Situation<World>): WorkerEvent[] {
+  const context = snapshot.context as WorkerContext
+  return Object.values(workerEvents).flatMap((make) => make(context, world))
+}
+
+function after({ from, event, commands }: Step<World>): World {
+  const told = event as WorkerEvent | null
+  let world = from.world
+  if (told?.type === 'process.exited') {
+    world = { ...world, alive: world.alive.filter((one) => one !== told.incarnation) }
+  }
+  if (told?.type === 'start.granted' && world.leave === 'asked') world = { ...world, leave: 'held' }
+  return commands.reduce(obey, world)
+}
+
+interface Words {
+  readonly type?: string
+  readonly incarnation: number
+}
+
+function obey(world: World, { type, params }: Command): World {
+  const words = (params ?? {}) as Words
+  const { incarnation } = words
+  if (type === 'process.fork') {
+    if (world.leave !== 'held') throw new Error('forked without leave')
+    return { ...world, alive: [...world.alive, incarnation] }
+  }
+  if (type === 'process.run' && !world.opened.includes(incarnation)) {
+    throw new Error('tasks run in a process the ledger does not know')
+  }
+  return words.type === undefined ? world : hear(world, words.type, incarnation)
+}
+
+function hear(world: World, type: string, incarnation: number): World {
+  const demand = (truth: boolean) => {
+    if (!truth) throw new Error(`${type} is out of turn`)
+  }
+  switch (type) {
+    case 'start.requested':
+      demand(world.leave === 'none')
+      return { ...world, leave: 'asked' }
+    case 'start.withdrawn':
+      demand(world.leave === 'asked')
+      return { ...world, leave: 'none' }
+    case 'start.ended':
+      demand(world.leave === 'held')
+      return { ...world, leave: 'none' }
+    case 'worker.opened':
+      demand(!world.opened.includes(incarnation))
+      return { ...world, opened: [...world.opened, incarnation] }
+    case 'worker.exited':
+      demand(!world.alive.includes(incarnation))
+      return { ...world, opened: world.opened.filter((one) => one !== incarnation) }
+    case 'worker.ready':
+      demand(!world.isReady)
+      return { ...world, isReady: true }
+    case 'worker.lost':
+      demand(world.isReady)
+      return { ...world, isReady: false }
+    default:
+      return world
+  }
+}
+
+const ASLEEP = ['stopped', 'backoff', 'failed', 'lingering']
+
+function check({ snapshot, world }: Situation<World>) {
+  const { incarnation, current, retiree } = snapshot.context as WorkerContext
+  const { life } = snapshot.value as { life: string | Record<string, string> }
+  const isAsleep = typeof life === 'string' && ASLEEP.includes(life)
+  const own = isAsleep ? [] : [incarnation, current?.incarnation]
+  const cared = new Set([...own, retiree?.incarnation])
+  for (const one of world.alive) {
+    if (!cared.has(one)) throw new Error('a process lives that the worker has forgotten')
+  }
+  if (isAsleep && world.leave !== 'none') throw new Error(`leave kept while ${life}`)
+  if (isAsleep && world.isReady) throw new Error(`the pool thinks it is ready while ${life}`)
+  if (life === 'stopped' && world.alive.length > 0) throw new Error('stopped with a process')
+  for (const one of world.opened) {
+    if (!world.alive.includes(one)) throw new Error('the ledger waits for a process that is gone')
+  }
+  if ((current?.inFlight ?? 0) < 0 || (retiree?.inFlight ?? 0) < 0) throw new Error('fewer than no tasks')
+}
+
+function canonical({ snapshot, world }: Situation<World>) {
+  const { incarnation, current, retiree, failures, ending } = snapshot.context as WorkerContext
+  const all = [incarnation, current?.incarnation, retiree?.incarnation, ...world.alive, ...world.opened]
+  const ranks = [...new Set(all.map((one) => one ?? STALE))].toSorted((a, b) => b - a)
+  const back = (one: number) => ranks.indexOf(one)
+  return [
+    incarnation === 0,
+    current && [
+      back(current.incarnation),
+      current.inFlight,
+      Math.min(current.tasksRun, policy.maxTasks),
+    ],
+    retiree && [back(retiree.incarnation), retiree.inFlight],
+    failures > 0,
+    ending && [ending.cause, ending.permanent],
+    world.alive.map(back),
+    world.opened.map(back),
+    world.leave,
+    world.isReady,
+  ]
+}
+
+export const workerPlan: ExplorePlan<World> = {
+  inputs: [{ slot: 'worker-1', policy }],
+  world: { alive: [], leave: 'none', opened: [], isReady: false },
+  events: eventsAt,
+  after,
+  check,
+  canonical,
+  maxStates: 50_000,
+}
