@@ -81,9 +81,12 @@ const poolUpdates = {
     failed: without(args.context.failed, slotOf(args)),
   })),
   noteError: change(({ event }) => ({ error: (event as Of<'run.failed'>).error })),
-  noteStartTimedOut: change(({ context }) => ({ error: context.error ?? START_TIMED_OUT })),
+  noteStartTimedOut: change(({ context }) => ({
+    error: context.error === null ? START_TIMED_OUT : { ...START_TIMED_OUT, cause: context.error },
+  })),
   forgetError: change(() => ({ error: null, failed: [] })),
-  resize: change(({ event }) => ({ size: (event as Of<'pool.scale'>).workers })),
+  /** Those that had failed are told to start again. */
+  resize: change(({ event }) => ({ size: (event as Of<'pool.scale'>).workers, failed: [] })),
   noteAlive: change(({ context }) => ({
     alive: [...new Set([...context.alive, ...slotsUpTo(context.size)])],
   })),
@@ -95,6 +98,10 @@ const poolGuards = {
     wanted(args.context, withSlot(args.context.ready, slotOf(args))) +
       wanted(args.context, without(args.context.failed, slotOf(args))) >=
     args.context.size,
+  isEnoughReady: ({ context, event }: Args) => {
+    const { workers } = event as Of<'pool.scale'>
+    return wanted({ ...context, size: workers }, context.ready) >= workers
+  },
   isLastHope: (args: Args) =>
     wanted(args.context, withSlot(args.context.failed, slotOf(args))) >= args.context.size,
   isLastToFail: (args: Args) =>
@@ -150,16 +157,14 @@ const beginShutdown = toShutdown(({ event }) => ({
 const forceShutdown = toShutdown(() => ({ type: 'shutdown.force' }))
 const workersGone = toShutdown(() => ({ type: 'workers.gone' }))
 
-const scale = {
-  'pool.scale': {
-    actions: ['resize', 'noteAlive', startWanted, stopUnwanted, resupervise],
-  },
-} as const
+const rescale = ['resize', 'noteAlive', startWanted, stopUnwanted, resupervise] as const
+const scale = { 'pool.scale': { actions: rescale } } as const
 const stop = { 'pool.stop': { target: '#pool.stopping', actions: beginShutdown } } as const
 const newsOfWorkers = {
   'worker.ready': { actions: 'noteReady' },
   'worker.lost': { actions: 'noteLost' },
   'worker.stopped': { actions: 'noteStopped' },
+  'worker.troubled': { actions: 'noteError' },
 } as const
 const whileUp = {
   ...newsOfWorkers,
@@ -186,6 +191,7 @@ export const poolMachine = setup({
     ...poolUpdates,
     'actors.open': port('actors.open'),
     'run.open': port('run.open'),
+    'run.close': port('run.close'),
     'workers.tell': port<WorkersTold>('workers.tell'),
     'ledger.tell': port<PoolToLedger>('ledger.tell'),
     'supervisor.tell': port<PoolToSupervisor>('supervisor.tell'),
@@ -217,7 +223,7 @@ export const poolMachine = setup({
         ...supervisorNews,
         ...ignore('pool.pause', 'pool.resume', 'pool.drain', 'pool.stop', 'pool.recover'),
         ...ignore('run.opened', 'run.failed', 'ledger.emptied', 'workers.end'),
-        ...ignore('worker.ready', 'worker.failed', 'shutdown.finished'),
+        ...ignore('worker.ready', 'worker.failed', 'worker.troubled', 'shutdown.finished'),
       },
     },
     starting: {
@@ -259,6 +265,10 @@ export const poolMachine = setup({
               { guard: 'isLastToFail', target: '#pool.running', actions: 'noteFailed' },
               { actions: 'noteFailed' },
             ],
+            'pool.scale': [
+              { guard: 'isEnoughReady', target: '#pool.running', actions: rescale },
+              { actions: rescale },
+            ],
             ...ignore('pool.pause', 'pool.resume', 'pool.drain', 'ledger.emptied'),
           },
         },
@@ -297,10 +307,9 @@ export const poolMachine = setup({
     paused: {
       description: 'Nothing new starts; what runs may end.',
       entry: hold,
-      exit: free,
       on: {
         ...whileUp,
-        'pool.resume': { target: 'running.last' },
+        'pool.resume': { target: 'running.last', actions: free },
         ...ignore('pool.pause', 'pool.drain', 'ledger.emptied'),
       },
     },
@@ -322,6 +331,7 @@ export const poolMachine = setup({
         'worker.ready': { actions: 'noteReady' },
         'worker.lost': { actions: 'noteLost' },
         'worker.failed': { actions: 'noteFailed' },
+        ...ignore('worker.troubled'),
         'pool.stop': [{ guard: 'isForced', actions: forceShutdown }, {}],
         ...supervisorNews,
         ...ignore('pool.start', 'pool.pause', 'pool.resume', 'pool.drain', 'pool.recover'),
@@ -332,8 +342,9 @@ export const poolMachine = setup({
       description: 'No worker can start. What waited has failed; an operator looks at why.',
       entry: [failTasks, stopAll, killAll],
       on: {
-        'pool.recover': { target: 'idle', actions: unsupervise },
+        'pool.recover': { target: 'idle', actions: [unsupervise, 'run.close'] },
         ...newsOfWorkers,
+        ...ignore('worker.troubled'),
         ...stop,
         ...supervisorNews,
         ...ignore('pool.start', 'pool.pause', 'pool.resume', 'pool.drain', 'pool.scale'),

@@ -89,6 +89,8 @@ const wantsOneMore = (args: Args) =>
 export const supervisorGuards = {
   mayStart: ({ context }: Args) => context.starting.length < context.policy.maxStarting,
   isNextWaiting: ({ context }: Args) => context.waiting.length > 0,
+  mayStartNext: ({ context }: Args) =>
+    context.waiting.length > 0 && context.starting.length < context.policy.maxStarting,
   isStarting: (args: Args) => args.context.starting.includes(slotOf(args)),
   isNextWaitingForStarter: (args: Args) =>
     args.context.starting.includes(slotOf(args)) && args.context.waiting.length > 0,

@@ -233,10 +233,10 @@ export const supervisorMachine = setup({
           },
         },
         recovered: {
-          description: 'The probe has served: those who waited start again.',
+          description: 'The probe served, or took its time: those who waited start again.',
           entry: ['forgetCrashes', dispatch('dispatch.free', 'breaker')],
           always: [
-            { guard: 'isNextWaiting', target: 'closed', actions: ['startNext', grantNext] },
+            { guard: 'mayStartNext', target: 'closed', actions: ['startNext', grantNext] },
             { target: 'closed' },
           ],
         },

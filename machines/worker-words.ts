@@ -24,6 +24,8 @@ export type WorkerToLedger =
 export type WorkerToPool =
   | { type: 'worker.ready'; slot: SlotId }
   | { type: 'worker.lost'; slot: SlotId }
+  /** Its process failed; it will be started again. */
+  | { type: 'worker.troubled'; slot: SlotId; error: ErrorFacts }
   | { type: 'worker.failed'; slot: SlotId; error: ErrorFacts }
   | { type: 'worker.stopped'; slot: SlotId }
 export type WorkerToSupervisor =
@@ -33,7 +35,7 @@ export type WorkerToSupervisor =
   | { type: 'worker.crashed'; slot: SlotId; atMs: number }
 
 type Args = { context: WorkerContext; event: WorkerEvent }
-const UNKNOWN: ErrorFacts = { code: 'WORKER_START_FAILED', message: 'the worker did not start' }
+const UNKNOWN: ErrorFacts = { code: 'WORKER_LOST', message: 'its process ended without a word' }
 
 export const newest = ({ context }: Args): ProcessId => ({
   slot: context.slot,
@@ -65,6 +67,7 @@ export const tell = {
   currentExited: ledger((args) =>
     exited(args, current(args), args.context.ending?.cause ?? 'crashed'),
   ),
+  currentCrashed: ledger((args) => exited(args, current(args), 'crashed')),
   retireeExited: ledger((args) =>
     exited(args, retiree(args), args.context.retiree?.cause ?? 'recycled'),
   ),
@@ -76,6 +79,14 @@ export const tell = {
     type: 'pool.tell',
     params: ({ context }: Args): WorkerToPool => ({
       type: 'worker.failed',
+      slot: context.slot,
+      error: context.ending?.error ?? UNKNOWN,
+    }),
+  },
+  troubled: {
+    type: 'pool.tell',
+    params: ({ context }: Args): WorkerToPool => ({
+      type: 'worker.troubled',
       slot: context.slot,
       error: context.ending?.error ?? UNKNOWN,
     }),

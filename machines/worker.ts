@@ -49,7 +49,6 @@ const asleep = ignore(
   'tasks.assigned',
   'tasks.ended',
   'retire.requested',
-  'process.left',
   'worker.recycle',
   'worker.kill',
   'worker.terminate',
@@ -75,7 +74,7 @@ const starting = {
     {},
   ],
   ...ignore('worker.start', 'worker.recycle', 'tasks.assigned', 'tasks.ended'),
-  ...ignore('retire.requested', 'process.left', 'start.granted'),
+  ...ignore('retire.requested', 'start.granted'),
 } as const
 /** The current process serves. `prior` goes first when something else is under way beside it. */
 const serving = <const Prior extends readonly unknown[]>(prior: Prior) =>
@@ -130,12 +129,35 @@ const succeeding = {
     ...serving(giveUp)['process.exited'],
   ],
   ...ignore('worker.start', 'worker.recycle', 'start.granted', 'retire.requested'),
-  ...ignore('process.left'),
 } as const
-/** The process is being ended: its confirmed exit decides what comes next. */
-const ending = {
+const endingIgnores = {
+  ...ignore('worker.start', 'worker.stop', 'worker.recycle', 'start.granted', 'process.loaded'),
+  ...ignore('session.ready', 'session.failed', 'tasks.assigned', 'retire.requested'),
+}
+const unwantedEnd = {
+  guard: 'isUnwantedEnd',
+  target: '#lingering',
+  actions: [tell.currentExited, 'forgetCurrent'],
+} as const
+const countEnds = [{ guard: 'isOfCurrent', actions: 'countEnded' }, {}] as const
+/** The process goes because it was asked to: its confirmed exit makes room for the next, if one is wanted. */
+const leaving = {
+  ...endingIgnores,
   'process.exited': [
-    { guard: 'isUnwantedEnd', target: '#lingering', actions: [tell.currentExited, 'forgetCurrent'] },
+    unwantedEnd,
+    {
+      guard: 'isOfEnding',
+      target: '#starting',
+      actions: [tell.currentExited, 'forgetCurrent', 'forgetFailures'],
+    },
+    {},
+  ],
+} as const
+/** The process is killed, for whatever reason: its confirmed exit and the reason decide what comes next. */
+const killed = {
+  ...endingIgnores,
+  'process.exited': [
+    unwantedEnd,
     { guard: 'isPermanentEnd', target: '#failed', actions: [tell.currentExited, 'forgetCurrent'] },
     {
       guard: 'isPlannedEnd',
@@ -149,10 +171,7 @@ const ending = {
     },
     {},
   ],
-  ...ignore('worker.start', 'worker.stop', 'worker.recycle', 'start.granted', 'process.loaded'),
-  ...ignore('session.ready', 'session.failed', 'tasks.assigned', 'retire.requested'),
-  ...ignore('process.left'),
-  'tasks.ended': [{ guard: 'isOfCurrent', actions: 'countEnded' }, {}],
+  'tasks.ended': countEnds,
 } as const
 const becomeReady = ['takeNewest', tell.opened, tell.startEnded] as const
 const retire = [
@@ -234,7 +253,6 @@ export const workerMachine = setup({
       states: {
         stopped: {
           description: 'Nothing runs here, and nothing is wanted.',
-          entry: tell.stopped,
           on: {
             'worker.start': { target: 'starting', actions: 'forgetFailures' },
             'worker.stop': { actions: tell.stopped },
@@ -299,14 +317,13 @@ export const workerMachine = setup({
           initial: 'resuming',
           after: {
             resetBackoffAfter: { actions: 'forgetFailures' },
-            maxAge: { guard: 'isAlone', target: 'recycling' },
+            maxAge: [{ guard: 'isAlone', target: 'recycling' }, { target: 'ready', reenter: true }],
           },
           on: {
             ...serving([]),
             'worker.recycle': [{ guard: 'isReplacing', target: 'recycling' }, ...retire],
             'retire.requested': [{ guard: 'isOfCurrentAndMayRecycle', target: 'recycling' }, {}],
             ...ignore('worker.start', 'start.granted', 'process.loaded', 'session.ready'),
-            ...ignore('process.left'),
           },
           states: {
             resuming: {
@@ -357,7 +374,7 @@ export const workerMachine = setup({
                 'tasks.ended': [{ guard: 'isOfCurrent', actions: 'countEnded' }, {}],
                 ...serving([tell.startWithdrawn]),
                 ...ignore('worker.start', 'worker.recycle', 'process.loaded', 'session.ready'),
-                ...ignore('retire.requested', 'process.left'),
+                ...ignore('retire.requested'),
               },
             },
             forking: {
@@ -394,7 +411,20 @@ export const workerMachine = setup({
           id: 'draining',
           description: 'Takes no more tasks; those it has run to their end.',
           on: {
-            ...ending,
+            ...endingIgnores,
+            'process.exited': [
+              {
+                guard: 'isUnwantedEnd',
+                target: 'lingering',
+                actions: [tell.currentCrashed, tell.crashed, 'forgetCurrent'],
+              },
+              {
+                guard: 'isOfEnding',
+                target: 'backoff',
+                actions: ['countFailure', tell.currentCrashed, tell.crashed, 'forgetCurrent'],
+              },
+              {},
+            ],
             'tasks.ended': [
               { guard: 'isLastOfCurrent', target: 'stopping', actions: 'countEnded' },
               { guard: 'isOfCurrent', actions: 'countEnded' },
@@ -413,7 +443,8 @@ export const workerMachine = setup({
           entry: { type: 'process.close', params: current },
           after: { closeTimeout: { target: 'terminating' } },
           on: {
-            ...ending,
+            ...leaving,
+            ...ignore('tasks.ended'),
             'worker.terminate': { target: 'terminating' },
             'worker.kill': [{ guard: 'killsEnding', target: 'killing' }, {}],
           },
@@ -424,7 +455,8 @@ export const workerMachine = setup({
           entry: { type: 'process.terminate', params: current },
           after: { terminateTimeout: { target: 'killing' } },
           on: {
-            ...ending,
+            ...leaving,
+            'tasks.ended': countEnds,
             'worker.kill': [{ guard: 'killsEnding', target: 'killing' }, {}],
             ...ignore('worker.terminate'),
           },
@@ -435,13 +467,14 @@ export const workerMachine = setup({
           entry: { type: 'process.kill', params: current },
           after: { killTimeout: { target: 'killing', reenter: true } },
           on: {
-            ...ending,
+            ...killed,
             ...ignore('worker.terminate', 'worker.kill'),
           },
         },
         backoff: {
           id: 'backoff',
           description: 'Its process failed; waits before the next start.',
+          entry: tell.troubled,
           after: { restartBackoff: { target: 'starting' } },
           on: {
             'worker.stop': { target: 'lingering' },
@@ -463,7 +496,7 @@ export const workerMachine = setup({
         lingering: {
           id: 'lingering',
           description: 'Unwanted and without a process, but the one on its way out is not gone yet.',
-          always: { guard: 'isAlone', target: 'stopped' },
+          always: { guard: 'isAlone', target: 'stopped', actions: tell.stopped },
           on: {
             'worker.start': { target: 'starting', actions: 'forgetFailures' },
             ...asleep,
@@ -501,7 +534,7 @@ export const workerMachine = setup({
           description: 'Asked to close its session and exit.',
           entry: { type: 'process.close', params: retiree },
           after: { closeTimeout: { target: 'killing' } },
-          on: retireeGone(tell.retireeExited),
+          on: { ...retireeGone(tell.retireeExited), ...ignore('tasks.ended') },
         },
         killing: {
           description: 'Its process group is sent SIGKILL until it is gone.',

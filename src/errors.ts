@@ -77,7 +77,7 @@ export class TroupeError extends Error {
 /** True for a TroupeError of any copy of the package, and of the given code when one is named. */
 export function isTroupeError(value: unknown, code?: TroupeErrorCode): value is TroupeError {
   if (typeof value !== 'object' || value === null || !(BRAND in value)) return false
-  return code === undefined || (value as TroupeError).code === code
+  return code === undefined || (value as { code?: unknown }).code === code
 }
 
 /** The facts of anything thrown. An error that is not ours gets `code`. */

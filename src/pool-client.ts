@@ -91,7 +91,9 @@ export class PoolClient {
   }
 
   async drain(): Promise<void> {
-    await waitFor(this.#actor, ({ value }) => !isStarting(value))
+    if (isStarting(this.#actor.getSnapshot().value)) {
+      await waitFor(this.#actor, ({ value }) => !isStarting(value))
+    }
     if (!this.#actor.getSnapshot().matches({ running: 'draining' })) {
       this.#command({ type: 'pool.drain' }, 'drain')
     }
@@ -179,20 +181,20 @@ export class PoolClient {
   }
 }
 
-type Value = ReturnType<PoolMachineActor['getSnapshot']>['value']
+export type PoolValue = ReturnType<PoolMachineActor['getSnapshot']>['value']
 
-export function stateName(value: Value): PoolStatus['state'] {
+export function stateName(value: PoolValue): PoolStatus['state'] {
   return (typeof value === 'string' ? value : Object.keys(value)[0]) as PoolStatus['state']
 }
 
-function isUp(value: Value): boolean {
+function isUp(value: PoolValue): boolean {
   return ['starting', 'running', 'paused'].includes(stateName(value))
 }
 
-function isStarting(value: Value): boolean {
+function isStarting(value: PoolValue): boolean {
   return stateName(value) === 'starting'
 }
 
-function isDraining({ value }: { value: Value }): boolean {
+function isDraining({ value }: { value: PoolValue }): boolean {
   return typeof value === 'object' && 'running' in value && value.running === 'draining'
 }

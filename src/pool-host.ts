@@ -2,7 +2,9 @@
  * The pool and the process it lives in: signals begin a graceful shutdown and a second one forces it, the exit kills what
  * is left, and the pool keeps the host alive only while it has something to do.
  */
+import { type PoolValue, stateName } from './pool-client.ts'
 import type { PoolMachineActor, PoolRuntime } from './pool-runtime.ts'
+import type { PoolStatus } from './pool-types.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** As long as a timer can be; it only stands for "the pool has something to do". */
@@ -11,6 +13,7 @@ const KEEP_ALIVE_MS = 2 ** 31 - 1
 export class HostWatch {
   readonly #actor: PoolMachineActor
   readonly #runtime: PoolRuntime
+  #state: PoolStatus['state'] = 'idle'
   #received: NodeJS.Signals | null = null
   #subscription: { unsubscribe(): void } | null = null
   #keepAlive: NodeJS.Timeout | null = null
@@ -26,7 +29,7 @@ export class HostWatch {
   /** Watches for as long as the pool is up; a pool at rest leaves no trace on the host. */
   attach(): void {
     this.#subscription ??= this.#actor.subscribe({
-      next: ({ value }) => (value === 'idle' ? this.#rest() : this.#wake(value)),
+      next: ({ value }) => this.#follow(value),
       error: (error) => {
         this.#runtime.logger.error('the pool actor failed', { error })
         this.#runtime.destroy()
@@ -40,8 +43,19 @@ export class HostWatch {
     this.#rest()
   }
 
-  #wake(value: unknown): void {
-    this.#hold(value)
+  #follow(value: PoolValue): void {
+    const state = stateName(value)
+    if (state !== this.#state) {
+      this.#state = state
+      this.#runtime.logger.debug('pool', { state })
+      this.#runtime.news.tell('pool.changed', () => ({ state }))
+    }
+    if (state === 'idle') this.#rest()
+    else this.#wake(state)
+  }
+
+  #wake(state: PoolStatus['state']): void {
+    this.#hold(state)
     if (process.listeners('exit').includes(this.#onExit)) return
     process.on('exit', this.#onExit)
     process.on('beforeExit', this.#onBeforeExit)
@@ -62,14 +76,14 @@ export class HostWatch {
   }
 
   /** A pool that starts or stops has something to do; one that runs has while a task has not ended. */
-  #hold(value: unknown): void {
+  #hold(state: PoolStatus['state']): void {
     this.#keepAlive ??= setInterval(() => {}, KEEP_ALIVE_MS)
     this.#runtime.onBusyChange = (isBusy) => {
       if (isBusy) this.#keepAlive?.ref()
       else this.#keepAlive?.unref()
     }
-    const isSettled = typeof value === 'object' && value !== null && 'running' in value
-    this.#runtime.onBusyChange(!isSettled && value !== 'paused' ? true : this.#runtime.isBusy)
+    const isOnTheWay = state === 'starting' || state === 'stopping'
+    this.#runtime.onBusyChange(isOnTheWay || this.#runtime.isBusy)
   }
 
   #interrupt(signal: NodeJS.Signals): void {

@@ -57,6 +57,7 @@ export class PoolRuntime {
   #shutdown: ActorRefFrom<typeof shutdownMachine> | null = null
   #run: PoolRun | null = null
   #opening: Promise<void> | null = null
+  #closing: Promise<void> | null = null
 
   constructor(config: PoolConfig) {
     this.config = config
@@ -107,6 +108,7 @@ export class PoolRuntime {
           )
         }),
         'run.open': () => void this.#open(),
+        'run.close': () => void this.#close(),
         'workers.tell': enqueueActions(({ enqueue }, { slots, event }: WorkersTold) => {
           for (const slot of slots) {
             if (!this.actors.has(slot)) enqueue(this.#spawnWorker(slot))
@@ -294,10 +296,11 @@ export class PoolRuntime {
 
   async #open(): Promise<void> {
     this.startedAtMs = this.clock.nowMs()
-    this.#opening ??= PoolRun.open(this.config, this.logger).then((run) => {
-      this.#run = run
-    })
     try {
+      await this.#closing
+      this.#opening ??= PoolRun.open(this.config, this.logger).then((run) => {
+        this.#run = run
+      })
       await this.#opening
       this.tellPool({ type: 'run.opened' })
     } catch (error) {
@@ -307,15 +310,23 @@ export class PoolRuntime {
   }
 
   async #sweep(): Promise<void> {
-    try {
-      await this.#opening
-      await this.#run?.close()
-    } catch (error) {
-      this.logger.error('the run folder could not be removed; the next start sweeps it', { error })
-    }
-    this.#run = null
-    this.#opening = null
+    await this.#close()
     this.#shutdown?.send({ type: 'run.swept' })
+  }
+
+  /** Once the last process is gone, the run leaves the machine as it found it. */
+  #close(): Promise<void> {
+    this.#closing = this.#closeRun().catch((error: unknown) => {
+      this.logger.error('the run folder could not be removed; the next start sweeps it', { error })
+    })
+    return this.#closing
+  }
+
+  async #closeRun(): Promise<void> {
+    const run = this.#opening?.then(() => this.#run)
+    this.#opening = null
+    await this.workers.allGone()
+    await (await run)?.close()
   }
 
   #unexpected(self: AnyActorRef, event: string): void {

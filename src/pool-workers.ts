@@ -40,6 +40,7 @@ export class PoolWorkers {
   logins = 0
   processesStarted = 0
   readonly #processes = new Map<string, WorkerProcess>()
+  #onGone: () => void = () => {}
   readonly #config: PoolConfig
   readonly #ports: WorkersPorts
 
@@ -124,6 +125,15 @@ export class PoolWorkers {
     this.#processes.get(keyOf(id))?.kill()
   }
 
+  /** Resolves when no process is left. */
+  async allGone(): Promise<void> {
+    while (this.#processes.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onGone = resolve
+      })
+    }
+  }
+
   killAll(): void {
     for (const process of this.#processes.values()) process.kill()
   }
@@ -196,6 +206,7 @@ export class PoolWorkers {
     if (process.pid !== null) guardian.release(process.pid)
     if (process.browserPid !== null) guardian.release(process.browserPid)
     this.#processes.delete(keyOf(id))
+    this.#onGone()
     if (error !== null) this.factsOf(id.slot).lastError = error.message
     void this.#releaseProfile(id)
     const atMs = this.#ports.clock.nowMs()

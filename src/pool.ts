@@ -4,6 +4,7 @@
  */
 import { Actor, type ActorOptions, type ActorRef } from 'xstate'
 import { parseConfig, type PoolOptions, requireTaskFile } from './config.ts'
+import { machineClock } from './pool-clock.ts'
 import { PoolClient } from './pool-client.ts'
 import { HostWatch } from './pool-host.ts'
 import { type PoolLogic, type PoolMachineActor, PoolRuntime } from './pool-runtime.ts'
@@ -160,7 +161,7 @@ export function createPoolActor<M = TasksModule>(
 ): PoolActor<M> {
   const runtime = runtimeFor(options)
   const input = poolInput(runtime)
-  return new PoolActor<M>(runtime, { id: 'pool', ...actorOptions, input })
+  return new PoolActor<M>(runtime, { id: 'pool', clock: machineClock, ...actorOptions, input })
 }
 
 const runtimes = new WeakMap<PoolLogic, PoolRuntime>()

@@ -1,246 +1,119 @@
 /**
- * Where everything stands: a chart becomes boxes, dots and lines with coordinates. ELK's layered algorithm does the
- * work; the options below are those that survive nested states (MODEL_ORDER crashes on them). Same chart, same layout.
+ * Where everything stands. A machine is laid out as one; the regions of a parallel machine that no arrow joins are laid
+ * out each for itself and then put into columns. Same chart, same layout.
  */
-import ELK, { type ElkEdgeSection, type ElkExtendedEdge, type ElkNode } from 'elkjs'
-import type { Chart, ChartArrow, ChartState } from './chart.ts'
-import type { Block } from './text.ts'
-import { arrowWords, stateWords } from './words.ts'
+import type { Chart, ChartState } from './chart.ts'
+import { type Direction, sheetOf } from './elk.ts'
+import { type Box, headerSize, moved, type Sheet } from './sheet.ts'
+import { stateWords } from './words.ts'
 
-export interface Point {
-  readonly x: number
-  readonly y: number
-}
-
-export interface Box extends Point {
-  readonly state: ChartState
-  readonly width: number
-  readonly height: number
-  readonly depth: number
-  readonly words: Block
-}
-
-export interface Wire {
-  /** Null for the arrow from an initial dot. */
-  readonly arrow: ChartArrow | null
-  readonly path: readonly Point[]
-  readonly label: (Point & { readonly words: Block }) | null
-}
-
-export interface Drawing {
+export interface Drawing extends Sheet {
   readonly title: string
   readonly description: string
-  readonly width: number
-  readonly height: number
-  readonly boxes: readonly Box[]
-  readonly dots: readonly Point[]
-  readonly wires: readonly Wire[]
+  /** True where a box stands around states that share arrows: the picture then says so. */
+  readonly hasGroups: boolean
 }
 
-type Direction = 'DOWN' | 'RIGHT'
-
-export const DOT_RADIUS = 5
-/** Space between a box's border and its words, in px. */
-export const INSET = 12
-export const LABEL_INSET = 5
-/** A picture wider than this is hard to read on a page. */
-const MAX_WIDTH = 2_300
+/** Wider than this is hard to read on a page, in px. */
+const MAX_WIDTH = 1_900
 /** The shape that fits a page best, width to height. */
-const BEST_RATIO = 1.35
-const MIN_STATE_WIDTH = 110
-
-/** Lays a chart out both ways and keeps the one that is easier to look at. */
-export async function layOut(chart: Chart): Promise<Drawing> {
-  const drawings = [await drawingOf(chart, 'DOWN'), await drawingOf(chart, 'RIGHT')]
-  const [best] = drawings.sort((a, b) => effort(a) - effort(b))
-  if (!best) throw new Error('no layout')
-  return best
+const BEST_RATIO = 1.2
+const MARGIN = 12
+const GAP = 18
+interface Columns {
+  readonly left: readonly Sheet[]
+  readonly right: readonly Sheet[]
 }
 
-function effort({ width, height }: Drawing): number {
-  const tooWide = width > MAX_WIDTH ? width / MAX_WIDTH : 1
+const DIRECTIONS: readonly Direction[] = ['DOWN', 'RIGHT']
+
+/** Lays a chart out in several ways and keeps the one that is easiest to look at. */
+export async function layOut(chart: Chart): Promise<Drawing> {
+  const sheets = isSealed(chart) ? await columnedSheets(chart) : await sheetsOf(chart, chart.root, true)
+  const sheet = sheets.reduce((best, other) => (effort(other) < effort(best) ? other : best))
+  const hasGroups = sheet.boxes.some(({ state }) => state.kind === 'group')
+  const { name: title, description } = chart.root
+  return { ...sheet, title, description, hasGroups }
+}
+
+async function sheetsOf(chart: Chart, state: ChartState, isWhole: boolean): Promise<Sheet[]> {
+  const sheets: Sheet[] = []
+  for (const direction of DIRECTIONS) {
+    sheets.push(await sheetOf(state, chart.arrows, direction, isWhole))
+  }
+  return sheets
+}
+
+/** Every choice of a direction and of one of two columns for each region, put together. */
+async function columnedSheets(chart: Chart): Promise<Sheet[]> {
+  let choices: Columns[] = [{ left: [], right: [] }]
+  for (const region of chart.root.states) {
+    const sheets = await sheetsOf(chart, region, false)
+    choices = choices.flatMap(({ left, right }) =>
+      sheets.flatMap((sheet) => [
+        { left: [...left, sheet], right },
+        { left, right: [...right, sheet] },
+      ]),
+    )
+  }
+  return choices.map((columns) => putTogether(chart.root, columns))
+}
+
+/** How hard a sheet is to look at: its size, its shape, and its width where that is too much. */
+function effort({ width, height }: Sheet): number {
+  const tooWide = Math.max(1, width / MAX_WIDTH)
   return width * height * (1 + Math.abs(Math.log(width / height / BEST_RATIO))) * tooWide ** 4
 }
 
-async function drawingOf(chart: Chart, direction: Direction): Promise<Drawing> {
-  const words = new Map<string, Block>()
-  const root = nodeOf(chart, chart.root, direction, words)
-  const canvas: ElkNode = {
-    id: 'canvas',
-    layoutOptions: { ...optionsOf(chart, chart.root, direction), 'elk.padding': padding(0) },
-    children: [root],
-    edges: [],
-  }
-  for (const arrow of chart.arrows) place(canvas, edgeOf(arrow, words))
-  for (const edge of initialEdges(chart.root)) place(canvas, edge)
-  return readDrawing(chart, await new ELK.default().layout(canvas), words)
-}
-
-/** Gives an edge to the innermost node around both its ends, as separately laid-out regions need it. */
-function place(node: ElkNode, edge: ElkExtendedEdge) {
-  const inner = node.children?.find((child) => hasInside(child, edge.sources[0]) && hasInside(child, edge.targets[0]))
-  if (inner) return place(inner, edge)
-  node.edges = [...(node.edges ?? []), edge]
-}
-
-function hasInside(node: ElkNode, id: string | undefined): boolean {
-  return (node.children ?? []).some((child) => child.id === id || hasInside(child, id))
-}
-
-/** True for a parallel state whose regions no arrow enters or leaves: they can stand side by side, in order. */
-function isSealed(chart: Chart, state: ChartState): boolean {
-  if (state.kind !== 'parallel') return false
-  return chart.arrows.every(({ source, target }) => {
-    const [from, to] = [source, target].map((id) => state.states.find((region) => contains(region, id)))
-    return from === to && (from ? from.id !== source && from.id !== target : true)
+/** True for a parallel machine whose regions no arrow enters or leaves. */
+function isSealed({ root, arrows }: Chart): boolean {
+  if (root.kind !== 'parallel') return false
+  return arrows.every(({ source, target }) => {
+    const region = root.states.find((state) => holds(state, source))
+    return region !== undefined && holds(region, target)
   })
 }
 
-function contains(state: ChartState, id: string): boolean {
-  return state.id === id || state.states.some((child) => contains(child, id))
+function holds(state: ChartState, id: string): boolean {
+  return state.id === id || state.states.some((child) => holds(child, id))
 }
 
-function optionsOf(chart: Chart, state: ChartState, direction: Direction): Record<string, string> {
-  if (isSealed(chart, state)) {
-    return {
-      'elk.algorithm': 'rectpacking',
-      'elk.hierarchyHandling': 'SEPARATE_CHILDREN',
-      'elk.json.edgeCoords': 'ROOT',
-      'elk.json.shapeCoords': 'ROOT',
-      'elk.aspectRatio': '1.5',
-      'elk.rectpacking.whiteSpaceElimination.strategy': 'EQUAL_BETWEEN_STRUCTURES',
-      'elk.spacing.nodeNode': '20',
+function putTogether(root: ChartState, { left, right }: Columns): Sheet {
+  const words = stateWords(root, true)
+  const header = headerSize(words)
+  const columns = [left, right].filter((column) => column.length > 0)
+  const widths = columns.map((column) => Math.max(...column.map(({ width }) => width)))
+  const height = Math.max(...columns.map(heightOf))
+  const placed: Sheet[] = []
+  let x = MARGIN + GAP
+  columns.forEach((column, at) => {
+    const width = widths[at] ?? 0
+    const spare = (height - heightOf(column)) / column.length
+    let y = MARGIN + header.height
+    for (const sheet of column) {
+      placed.push(moved(stretched(sheet, width, sheet.height + spare), { x, y }, 1))
+      y += sheet.height + spare + GAP
     }
-  }
+    x += width + GAP
+  })
+  const size = { width: x - MARGIN, height: header.height + height + GAP }
+  const box: Box = { state: root, x: MARGIN, y: MARGIN, ...size, depth: 0, words }
   return {
-    'elk.algorithm': 'layered',
-    'elk.direction': direction,
-    'elk.hierarchyHandling': 'INCLUDE_CHILDREN',
-    'elk.json.edgeCoords': 'ROOT',
-    'elk.json.shapeCoords': 'ROOT',
-    'elk.edgeRouting': 'ORTHOGONAL',
-    'elk.layered.cycleBreaking.strategy': 'DEPTH_FIRST',
-    'elk.layered.considerModelOrder.strategy': 'NONE',
-    'elk.layered.nodePlacement.strategy': 'NETWORK_SIMPLEX',
-    'elk.layered.thoroughness': '40',
-    'elk.layered.spacing.nodeNodeBetweenLayers': '34',
-    'elk.layered.spacing.edgeNodeBetweenLayers': '16',
-    'elk.layered.spacing.edgeEdgeBetweenLayers': '14',
-    'elk.spacing.nodeNode': '34',
-    'elk.spacing.edgeNode': '18',
-    'elk.spacing.edgeEdge': '14',
-    'elk.spacing.edgeLabel': '4',
-    'elk.spacing.labelNode': '8',
-    'elk.spacing.labelLabel': '6',
-    'elk.spacing.nodeSelfLoop': '16',
+    width: size.width + 2 * MARGIN,
+    height: size.height + 2 * MARGIN,
+    boxes: [box, ...placed.flatMap(({ boxes }) => boxes)],
+    dots: placed.flatMap(({ dots }) => dots),
+    wires: placed.flatMap(({ wires }) => wires),
   }
 }
 
-function nodeOf(
-  chart: Chart,
-  state: ChartState,
-  direction: Direction,
-  words: Map<string, Block>,
-): ElkNode {
-  const block = stateWords(state, state === chart.root)
-  words.set(state.id, block)
-  const width = Math.max(block.width + 2 * INSET, MIN_STATE_WIDTH)
-  const height = block.height + 2 * INSET - 4
-  if (state.states.length === 0) return { id: state.id, width, height }
-  const children = state.states.map((child) => nodeOf(chart, child, direction, words))
-  if (state.initial !== null) {
-    children.push({ id: dotOf(state), width: 2 * DOT_RADIUS, height: 2 * DOT_RADIUS })
-  }
-  return {
-    id: state.id,
-    children,
-    layoutOptions: {
-      ...optionsOf(chart, state, direction),
-      'elk.padding': padding(height),
-      'elk.nodeSize.constraints': 'MINIMUM_SIZE',
-      'elk.nodeSize.minimum': `(${width},${height})`,
-    },
-  }
+function heightOf(column: readonly Sheet[]): number {
+  return column.reduce((sum, { height }) => sum + height + GAP, -GAP)
 }
 
-function padding(header: number): string {
-  const side = header === 0 ? 12 : 20
-  return `[top=${header + side - 4},left=${side},bottom=${side},right=${side}]`
-}
-
-function edgeOf(arrow: ChartArrow, words: Map<string, Block>): ElkExtendedEdge {
-  const block = arrowWords(arrow)
-  words.set(arrow.id, block)
-  return {
-    id: arrow.id,
-    sources: [arrow.source],
-    targets: [arrow.target],
-    labels: [
-      {
-        text: arrow.id,
-        width: block.width + 2 * LABEL_INSET,
-        height: block.height + 2 * LABEL_INSET - 2,
-        layoutOptions: { 'elk.edgeLabels.inline': 'true', 'elk.edgeLabels.placement': 'CENTER' },
-      },
-    ],
-  }
-}
-
-function initialEdges(state: ChartState): ElkExtendedEdge[] {
-  const own =
-    state.initial === null
-      ? []
-      : [{ id: `${dotOf(state)}→`, sources: [dotOf(state)], targets: [state.initial] }]
-  return [...own, ...state.states.flatMap(initialEdges)]
-}
-
-function dotOf(state: ChartState): string {
-  return `${state.id}•`
-}
-
-function readDrawing(chart: Chart, graph: ElkNode, words: ReadonlyMap<string, Block>): Drawing {
-  const nodes = new Map<string, ElkNode>()
-  collect(graph, nodes)
-  const boxes: Box[] = []
-  const dots: Point[] = []
-  const visit = (state: ChartState, depth: number) => {
-    const { x = 0, y = 0, width = 0, height = 0 } = nodes.get(state.id) ?? {}
-    boxes.push({ state, x, y, width, height, depth, words: blockFor(words, state.id) })
-    const dot = nodes.get(dotOf(state))
-    if (dot) dots.push({ x: (dot.x ?? 0) + DOT_RADIUS, y: (dot.y ?? 0) + DOT_RADIUS })
-    for (const child of state.states) visit(child, depth + 1)
-  }
-  visit(chart.root, 0)
-  const arrows = new Map(chart.arrows.map((arrow) => [arrow.id, arrow]))
-  const wires = [...nodes.values()].flatMap((node) => node.edges ?? []).map((edge) => wireOf(edge, arrows.get(edge.id) ?? null, words))
-  const { width = 0, height = 0 } = graph
-  const { name: title, description } = chart.root
-  return { title, description, width, height, boxes, dots, wires }
-}
-
-function collect(node: ElkNode, nodes: Map<string, ElkNode>) {
-  nodes.set(node.id, node)
-  for (const child of node.children ?? []) collect(child, nodes)
-}
-
-function wireOf(
-  edge: ElkExtendedEdge,
-  arrow: ChartArrow | null,
-  words: ReadonlyMap<string, Block>,
-): Wire {
-  const path = (edge.sections ?? []).flatMap(pointsOf)
-  const at = edge.labels?.[0]
-  const label =
-    arrow && at ? { x: at.x ?? 0, y: at.y ?? 0, words: blockFor(words, arrow.id) } : null
-  return { arrow, path, label }
-}
-
-function pointsOf(section: ElkEdgeSection): Point[] {
-  return [section.startPoint, ...(section.bendPoints ?? []), section.endPoint]
-}
-
-function blockFor(words: ReadonlyMap<string, Block>, id: string): Block {
-  const block = words.get(id)
-  if (!block) throw new Error(`nothing is written for ${id}`)
-  return block
+/** The region's own box grows to fill its place; what is in it stays. */
+function stretched(sheet: Sheet, width: number, height: number): Sheet {
+  const [own, ...others] = sheet.boxes
+  if (!own) return sheet
+  return { ...sheet, boxes: [{ ...own, width, height }, ...others] }
 }

@@ -2,7 +2,17 @@
  * Text without a browser: how wide a line is at most, and how words become lines. Widths are those of the widest common
  * font of each family, so that text never leaves its box wherever the picture is shown.
  */
-export type Tone = 'name' | 'title' | 'note' | 'word' | 'guard' | 'command' | 'update' | 'event' | 'timer'
+export type Tone =
+  | 'name'
+  | 'title'
+  | 'note'
+  | 'word'
+  | 'guard'
+  | 'command'
+  | 'update'
+  | 'event'
+  | 'timer'
+  | 'target'
 
 export interface Span {
   readonly text: string
@@ -33,6 +43,7 @@ const SIZES: Readonly<Record<Tone, number>> = {
   update: 11,
   event: 11,
   timer: 11,
+  target: 11,
 }
 const LEADING = 1.36
 /** How finely lines are balanced, in px. */

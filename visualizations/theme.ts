@@ -5,6 +5,7 @@ interface Palette {
   readonly canvas: string
   readonly frame: string
   readonly depths: readonly [string, string, string]
+  readonly group: string
   readonly state: string
   readonly border: string
   readonly region: string
@@ -24,6 +25,7 @@ const palettes: Readonly<Record<Scheme, Palette>> = {
     canvas: '#ffffff',
     frame: '#d5dbe3',
     depths: ['#fbfcfd', '#f1f4f8', '#e8edf3'],
+    group: '#f6f2fa',
     state: '#ffffff',
     border: '#aab4c2',
     region: '#8794a8',
@@ -41,6 +43,7 @@ const palettes: Readonly<Record<Scheme, Palette>> = {
     canvas: '#0d1117',
     frame: '#2b3340',
     depths: ['#11161d', '#171d26', '#1d2530'],
+    group: '#1c1a28',
     state: '#222b38',
     border: '#4a5668',
     region: '#66748a',
@@ -58,14 +61,15 @@ const palettes: Readonly<Record<Scheme, Palette>> = {
 
 const FONTS = `
 text { font-family: Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; }
-.event, .timer, .guard, .command, .update, .word {
+.event, .timer, .guard, .command, .update, .word, .target {
   font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace;
 }
 .title, .name { font-weight: 650; }
-.event { font-weight: 600; }
+.event, .target { font-weight: 600; }
 .timer { font-style: italic; }
 .box { stroke-width: 1.2; }
 .region { stroke-dasharray: 6 4; }
+.group { stroke-dasharray: 1.5 3.5; stroke-linecap: round; }
 .wire { fill: none; stroke-width: 1.3; }
 .inner { fill: none; }`
 
@@ -84,14 +88,18 @@ function rulesOf(palette: Palette): string {
     `.depth-0 { fill: ${palette.depths[0]}; stroke: ${palette.frame}; }`,
     `.depth-1 { fill: ${palette.depths[1]}; stroke: ${palette.border}; }`,
     `.depth-2 { fill: ${palette.depths[2]}; stroke: ${palette.border}; }`,
+    `.mask-0 { fill: ${palette.depths[0]}; }`,
+    `.mask-1 { fill: ${palette.depths[1]}; }`,
+    `.mask-2 { fill: ${palette.depths[2]}; }`,
+    `.group { fill: ${palette.group}; stroke: ${palette.region}; }`,
+    `.group-mask { fill: ${palette.group}; }`,
     `.state { fill: ${palette.state}; stroke: ${palette.border}; }`,
     `.inner { stroke: ${palette.border}; }`,
     `.region { stroke: ${palette.region}; }`,
-    `.rule { stroke: ${palette.frame}; }`,
     `.wire { stroke: ${palette.wire}; }`,
     `.head, .dot { fill: ${palette.wire}; }`,
     `.label { fill: ${palette.label}; stroke: ${palette.frame}; }`,
-    `.title, .name { fill: ${palette.name}; }`,
+    `.title, .name, .target { fill: ${palette.name}; }`,
     ...tones.map((tone) => `.${tone} { fill: ${palette[tone]}; }`),
     `.word { fill: ${palette.note}; }`,
   ].join('\n')

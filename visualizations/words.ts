@@ -1,21 +1,24 @@
 /** What is written in a state's box and on an arrow, as blocks of lines. Says nothing about where they stand. */
 import type { ChartArrow, ChartDeed, ChartState, ChartTrigger } from './chart.ts'
+import { isCommand } from './names.ts'
 import { type Block, blockOf, type Span, wrapSentence, wrapSpans } from './text.ts'
 
 /** Widest line in px, by where it stands. */
 const STATE_WIDTH = 230
-const COMPOUND_WIDTH = 320
+const DEED_WIDTH = 330
+const COMPOUND_WIDTH = 340
 const TITLE_WIDTH = 620
-const ARROW_WIDTH = 215
+const ARROW_WIDTH = 225
 
 /** The name, the description and the deeds of a state. */
 export function stateWords(state: ChartState, isRoot: boolean): Block {
   const maxWidth = isRoot ? TITLE_WIDTH : state.states.length > 0 ? COMPOUND_WIDTH : STATE_WIDTH
-  const lines: Span[][] = [[{ text: state.name, tone: isRoot ? 'title' : 'name' }]]
-  lines.push(...wrapSentence(state.description, 'note', maxWidth))
+  const lines: Span[][] = []
   const gaps = new Map<number, number>()
-  if (state.deeds.length > 0) gaps.set(lines.length - 1, 5)
-  for (const deed of state.deeds) lines.push(...wrapSpans(deedSpans(deed), maxWidth))
+  if (state.name !== '') lines.push([{ text: state.name, tone: isRoot ? 'title' : 'name' }])
+  lines.push(...wrapSentence(state.description, 'note', maxWidth))
+  if (state.deeds.length > 0 && lines.length > 0) gaps.set(lines.length - 1, 5)
+  for (const deed of state.deeds) lines.push(...wrapSpans(deedSpans(deed), Math.max(maxWidth, DEED_WIDTH)))
   return blockOf(lines, gaps)
 }
 
@@ -31,17 +34,23 @@ export function arrowWords(arrow: ChartArrow): Block {
 }
 
 function deedSpans(deed: ChartDeed): Span[] {
-  const when = deed.when.split(', ').map((word, at, words): Span => {
-    return { text: at < words.length - 1 ? `${word}, ` : `${word} `, tone: whenTone(word) }
-  })
-  return [...when, ...guardSpans(deed.guard), ...actionSpans(deed.actions)]
+  const when = whenSpans(deed.when.split(', '))
+  const to: Span[] = deed.to === undefined ? [] : [{ text: `${deed.actions.length > 0 ? ' ' : ''}→ ${deed.to}`, tone: 'target' }]
+  return [...when, ...guardSpans(deed.guard), ...actionSpans(deed.actions), ...to]
 }
 
 function triggerSpans(trigger: ChartTrigger): Span[] {
-  const events = trigger.events.map((event, at): Span => {
-    return { text: at < trigger.events.length - 1 ? `${event}, ` : `${event} `, tone: whenTone(event) }
+  return [
+    ...whenSpans(trigger.events),
+    ...guardSpans(trigger.guard),
+    ...actionSpans(trigger.commands),
+  ]
+}
+
+function whenSpans(words: readonly string[]): Span[] {
+  return words.map((word, at): Span => {
+    return { text: at < words.length - 1 ? `${word}, ` : `${word} `, tone: whenTone(word) }
   })
-  return [...events, ...guardSpans(trigger.guard), ...actionSpans(trigger.actions)]
 }
 
 function guardSpans(guard: string): Span[] {
@@ -51,7 +60,7 @@ function guardSpans(guard: string): Span[] {
 function actionSpans(actions: readonly string[]): Span[] {
   return actions.map((action, at) => ({
     text: `${at === 0 ? '/ ' : ''}${action}${at < actions.length - 1 ? ', ' : ''}`,
-    tone: action.includes('.') ? 'command' : 'update',
+    tone: isCommand(action) ? 'command' : 'update',
   }))
 }
 

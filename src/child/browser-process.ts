@@ -118,7 +118,7 @@ export class BrowserProcess {
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr = (this.stderr + text).slice(-MAX_STDERR_CHARS)
     })
-    this.exited = new Promise((resolve) => {
+    this.exited = new Promise<void>((resolve) => {
       this.child.once('exit', () => resolve())
       this.child.once('error', () => resolve())
     }).then(() => {

@@ -4,7 +4,7 @@
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Browser, BrowserContext, CDPSession, Target } from 'puppeteer-core'
+import type { Browser, BrowserContext, CDPSession, ConnectOptions, Target } from 'puppeteer-core'
 import type { LaunchSpec } from '../worker/protocol.ts'
 import type { BrowserDriver, DrivenBrowser, DrivenTab } from './browser-driver.ts'
 import { BrowserProcess } from './browser-process.ts'
@@ -20,11 +20,16 @@ const library = loadLibrary()
 library.catch(() => undefined)
 const processes = new Set<BrowserProcess>()
 
-async function loadLibrary() {
-  const { connect } = await import('puppeteer-core/internal/puppeteer-core-browser.js')
+/** The internal entry has the same classes as the public one, but its own types. */
+interface Library {
+  connect(options: ConnectOptions): Promise<Browser>
+}
+
+async function loadLibrary(): Promise<Library> {
+  const half: unknown = await import('puppeteer-core/internal/puppeteer-core-browser.js')
   // The browser half knows no files: this gives `screenshot({ path })` and `pdf({ path })` theirs.
   await import('puppeteer-core/internal/node-env-setup.js')
-  return { connect }
+  return half as Library
 }
 
 export const driver: BrowserDriver = {
@@ -75,6 +80,7 @@ class PuppeteerBrowser implements DrivenBrowser {
   readonly pid: number | null
   private readonly parts: BrowserParts
   private readonly own = new Set<Target>()
+  private opening = 0
 
   constructor(parts: BrowserParts) {
     this.parts = parts
@@ -87,24 +93,35 @@ class PuppeteerBrowser implements DrivenBrowser {
   }
 
   async openTab(): Promise<DrivenTab> {
-    const { browser, spec, downloads } = this.parts
-    if (spec.isolation === 'session') return this.tabIn(browser.defaultBrowserContext(), null)
-    const context = await browser.createBrowserContext()
-    await downloads.admit(context.id)
-    return this.tabIn(context, context)
+    this.opening += 1
+    try {
+      const { browser, spec, downloads } = this.parts
+      if (spec.isolation === 'session') {
+        return await this.tabIn(browser.defaultBrowserContext(), null)
+      }
+      const context = await browser.createBrowserContext()
+      await downloads.admit(context.id)
+      return await this.tabIn(context, context)
+    } finally {
+      this.opening -= 1
+    }
   }
 
   async probe(): Promise<void> {
-    const context = await this.parts.browser.createBrowserContext()
+    this.opening += 1
     try {
+      const context = await this.parts.browser.createBrowserContext()
       const page = await context.newPage()
       await page.evaluate('1')
-    } finally {
       await context.close()
+    } finally {
+      this.opening -= 1
     }
   }
 
   async tidy(): Promise<void> {
+    // A tab of ours that is just being opened can't be told from a stranger; it will be the next time.
+    if (this.opening > 0) return
     const strangers = this.parts.browser
       .targets()
       .filter((target) => target.type() === 'page' && !this.own.has(target))

@@ -30,7 +30,7 @@ const NAVIGATION_EVENTS: ReadonlySet<unknown> = new Set([
 ])
 const ALWAYS: ReadonlySet<unknown> = new Set(['dialog', 'error', 'close'])
 /** Where puppeteer settles on a document before it sends a command: too late to wait there. */
-const FRAME_ENTRIES = ['document', 'setContent', 'waitForNavigation'] as const
+const FRAME_ENTRIES = ['$', '$$', '$eval', '$$eval', 'setContent', 'waitForNavigation'] as const
 const REALM_ENTRIES = ['evaluate', 'evaluateHandle', 'adoptBackendNode'] as const
 
 /**

@@ -3,7 +3,7 @@
  * what runs finish, a kill that does not. It knows nothing of terminals, signals or exit codes.
  */
 import { isTroupeError, TroupeError, type TroupeErrorCode } from '../errors.ts'
-import type { PoolEvents, PoolStatus, TaskHandle, TaskOutcome } from '../pool-types.ts'
+import type { PoolEvents, PoolStatus, TaskHandle, TaskOutcome, TaskState } from '../pool-types.ts'
 import type { BadJob, Job } from './job-source.ts'
 import { refusedResult, resultOf } from './result-line.ts'
 import type { ResultSink } from './result-sink.ts'
@@ -71,8 +71,9 @@ export class JobRun {
     return this.#started
   }
 
-  get underWay(): number {
-    return this.#underWay.size
+  /** Tasks that a worker has. */
+  get running(): number {
+    return [...this.#underWay.values()].filter((handle) => !waits(handle)).length
   }
 
   /**
@@ -101,9 +102,7 @@ export class JobRun {
 
   /** Ends the run because of an error: nothing more can succeed. */
   fail(error: unknown): void {
-    this.#error ??= isTroupeError(error)
-      ? error
-      : new TroupeError('TASK_FAILED', (error as Error).message, { cause: error })
+    this.#error ??= causeOf(error)
     this.stop()
     // What still runs cannot be waited for in a pool that has failed.
     const isFatal = FATAL.has(this.#error.code)
@@ -164,7 +163,9 @@ export class JobRun {
       this.#workerError ??= error
     })
     pool.on('pool.changed', ({ state }) => {
-      if (state === 'error') this.fail(this.#workerError ?? poolError(pool.status()))
+      if (state !== 'error') return
+      // The tasks that waited have failed with the cause itself, and say so first.
+      setImmediate(() => this.fail(this.#workerError ?? poolError(pool.status())))
     })
     // A retry would start again what is to be finished: while stopping there are none.
     pool.on('task.retried', ({ taskId }) => {
@@ -203,9 +204,7 @@ export class JobRun {
   }
 
   #giveBack(handle: TaskHandle): void {
-    const { state } = handle.status()
-    const waits = state === 'queued' || state === 'blocked' || state === 'delayed'
-    if (waits || state === 'backingOff') handle.cancel('the run is stopping')
+    if (waits(handle)) handle.cancel('the run is stopping')
   }
 
   async #until(condition: () => boolean): Promise<void> {
@@ -223,6 +222,23 @@ export class JobRun {
   #notify(): void {
     for (const listener of this.#changed) listener()
   }
+}
+
+/** A pool that takes no tasks names the reason as the cause. */
+function causeOf(error: unknown): TroupeError {
+  if (!isTroupeError(error)) {
+    return new TroupeError('TASK_FAILED', (error as Error).message, { cause: error })
+  }
+  return error.code === 'POOL_CLOSED' && isTroupeError(error.cause) ? error.cause : error
+}
+
+const WAITING: ReadonlySet<TaskState> = new Set(['blocked', 'delayed', 'queued', 'backingOff'])
+const ENDED: ReadonlySet<TaskState> = new Set(['succeeded', 'failed', 'cancelled'])
+
+/** In no worker's hands: not there yet, or no longer. */
+function waits(handle: TaskHandle): boolean {
+  const { state } = handle.status()
+  return WAITING.has(state) || ENDED.has(state)
 }
 
 function poolError(status: PoolStatus): TroupeError {

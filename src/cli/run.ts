@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream'
 import { parseConfig, requireTaskFile } from '../config.ts'
 import { isTroupeError } from '../errors.ts'
 import { createPoolActor } from '../index.ts'
-import type { LogSink } from '../logger.ts'
+import type { LogFields, LogSink } from '../logger.ts'
 import { finishedJobs } from './finished-jobs.ts'
 import { exitCodeOf, Interrupts, type StopSignal } from './interrupts.ts'
 import { JobRun, type RunPool } from './job-run.ts'
@@ -45,7 +45,7 @@ export async function runCommand(
   const plan = runPlan(
     jobs,
     flags,
-    logSink((text) => terminalNotes.write(text)),
+    logSink((text) => terminalNotes.write(text), flags.quiet === true),
   )
   const config = parseConfig(plan.pool)
   requireTaskFile(config)
@@ -95,7 +95,7 @@ async function conduct(all: Performance): Promise<RunEnd> {
   interrupts.listen({
     drain: (signal) => {
       run.stop()
-      const rest = `${run.underWay} under way will finish; again to kill`
+      const rest = `${run.running} under way will finish; again to kill`
       if (!plan.quiet) progress.note(`${signal}: stopping; ${rest}`)
     },
     kill: () => {
@@ -155,11 +155,20 @@ const USAGE: ReadonlySet<string> = new Set([
 ])
 
 /** What the pool logs, as notes above the progress line: warnings and errors only. */
-function logSink(note: (text: string) => void): LogSink {
+function logSink(note: (text: string) => void, quiet: boolean): LogSink {
   return {
-    error: (message) => note(`error: ${message}`),
-    warn: (message) => note(`warning: ${message}`),
+    error: (message, fields) => note(`error: ${message}${fieldsText(fields)}`),
+    warn: (message, fields) => quiet || note(`warning: ${message}${fieldsText(fields)}`),
     info() {},
     debug() {},
   }
+}
+
+function fieldsText(fields: LogFields = {}): string {
+  const parts = Object.entries(fields).map(([key, value]) => {
+    if (value === null || value === undefined) return ''
+    const shown = typeof value === 'object' ? Reflect.get(value, 'message') : value
+    return shown === undefined ? '' : ` ${key}=${String(shown)}`
+  })
+  return parts.join('')
 }

@@ -94,15 +94,17 @@ export function createMonitor<Slot extends string>(options: MonitorOptions<Slot>
   }
 
   async function readWorkers(): Promise<WorkerMemory<Slot>[]> {
-    const pids = options.pids()
+    const linux = process.platform === 'linux'
+    const parents: ReadonlyMap<number, number> = linux ? readParents() : new Map()
+    // A process that has just gone has nothing to tell, and must not be waited for in the turn.
+    const living = [...options.pids()].filter(([, pid]) => !linux || parents.has(pid))
+    const pids = new Map(living)
     for (const [slot, { pid }] of calibrations) {
       if (pids.get(slot) !== pid) calibrations.delete(slot)
     }
-    const parents = readParents()
     const due = stalest(pids)
     const workers: WorkerMemory<Slot>[] = []
     for (const [slot, pid] of pids) {
-      if (process.platform === 'linux' && !parents.has(pid)) continue
       const cheap = await readTreePss(pid, { parents })
       if (slot === due) {
         const exact = await readTreePss(pid, { parents, exact: true })

@@ -109,7 +109,7 @@ async function assertTrusted(folder: string, program: string): Promise<void> {
 /** Removes versions long unused, and drafts whose maker died. */
 async function tidy(cacheFolder: string): Promise<void> {
   for (const name of await readdir(cacheFolder)) {
-    if (!name.startsWith(NAME) || name.endsWith('.lock')) continue
+    if (!name.startsWith(NAME) || name.includes('.lock.')) continue
     const path = join(cacheFolder, name)
     const facts = await stat(path).catch(() => null)
     const limitMs = name.endsWith('.draft') ? DRAFT_LIMIT_MS : UNUSED_LIMIT_MS

@@ -1,46 +1,50 @@
 /**
- * A lock between processes: a file that names its holder by pid and start time, so that a dead holder's lock is known
- * for what it is and taken over. Headless Chromium has no profile lock; this is ours. It never waits for ever, and it
- * cannot judge a holder in another container or on another machine.
+ * A lock between processes, for what headless Chromium does not lock. Each taker first claims, by a file whose name holds
+ * its pid and start time, then looks for others' claims: of two takers at least one sees the other. A dead taker's claim
+ * counts for nothing and can be removed without a race, since its name is never used again. It cannot judge a taker in
+ * another container or on another machine.
  */
 import { randomBytes } from 'node:crypto'
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isAlive, startTimeOf } from './process-group.ts'
 
+const HELD = 'held'
 const POLL_MS = 50
-/** Taking over a dead holder's lock may be lost to another taker this often. */
-const MAX_TAKEOVERS = 20
+/** Takers that met before either held it step back for a random while, at most this often. */
+const MAX_MEETINGS = 12
+const MAX_STEP_BACK_MS = 64
 
 export interface FileLock {
   readonly path: string
   release(): Promise<void>
 }
 
-interface Holder {
+interface Claim {
+  readonly file: string
   readonly pid: number
-  readonly startTime: string | null
 }
 
 /**
- * Takes the lock, or says who has it.
+ * Takes the lock, or says that somebody has it. `path` need not exist: claims lie beside it.
  *
  * @returns Null when a living process holds it.
  */
 export async function tryLock(path: string): Promise<FileLock | null> {
-  const token = randomBytes(6).toString('hex')
-  const text = `${JSON.stringify(ownHolder())} ${token}\n`
-  const draft = `${path}.${token}`
-  await writeFile(draft, text, { mode: 0o600, flag: 'wx' })
-  try {
-    for (let takeover = 0; takeover < MAX_TAKEOVERS; takeover++) {
-      if (await linked(draft, path)) return { path, release: () => releaseLock(path, text) }
-      if (!(await removedWhenStale(path, draft))) return null
+  for (let meeting = 1; meeting <= MAX_MEETINGS; meeting++) {
+    const own = `${path}.${ownName()}`
+    await writeFile(own, '', { mode: 0o600, flag: 'wx' })
+    const others = (await livingClaims(path)).filter((claim) => claim.file !== own)
+    if (others.length === 0) {
+      await writeFile(own, HELD)
+      return { path, release: () => rm(own, { force: true }) }
     }
-    return null
-  } finally {
-    await rm(draft, { force: true })
+    await rm(own, { force: true })
+    if (await someHeld(others)) return null
+    await delay(Math.random() * Math.min(2 ** meeting, MAX_STEP_BACK_MS))
   }
+  return null
 }
 
 /**
@@ -63,73 +67,50 @@ export async function waitForLock(
   return null
 }
 
-/** The pid of the living process that holds the lock, or null. */
+/** The pid of a living process that holds the lock or is about to, or null. */
 export async function lockHolder(path: string): Promise<number | null> {
-  const text = await readOrNull(path)
-  const holder = text === null ? null : parseHolder(text)
-  return holder && holds(holder) ? holder.pid : null
+  const [claim] = await livingClaims(path)
+  return claim?.pid ?? null
 }
 
-function ownHolder(): Holder {
-  return { pid: process.pid, startTime: startTimeOf(process.pid) }
+function ownName(): string {
+  const startTime = startTimeOf(process.pid) ?? 0
+  return `${process.pid}-${startTime}-${randomBytes(6).toString('hex')}`
 }
 
-/** A link appears whole or not at all, so nobody ever reads a half-written lock. */
-async function linked(draft: string, path: string): Promise<boolean> {
-  try {
-    await link(draft, path)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
+/** Claims of living processes. Those of the dead are removed on the way. */
+async function livingClaims(path: string): Promise<Claim[]> {
+  const prefix = `${basename(path)}.`
+  const living: Claim[] = []
+  for (const name of await namesIn(dirname(path))) {
+    if (!name.startsWith(prefix)) continue
+    const match = /^(\d+)-(\d+)-[0-9a-f]{12}$/.exec(name.slice(prefix.length))
+    if (!match) continue
+    const claim = { file: join(dirname(path), name), pid: Number(match[1]) }
+    if (lives(claim.pid, match[2] as string)) living.push(claim)
+    else await rm(claim.file, { force: true })
   }
+  return living
 }
 
-async function removedWhenStale(path: string, draft: string): Promise<boolean> {
-  const text = await readOrNull(path)
-  if (text === null) return true
-  const holder = parseHolder(text)
-  if (holder && holds(holder)) return false
-  const aside = `${draft}.stale`
-  try {
-    await rename(path, aside)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
-    throw error
+/** A pid alone may have been given to somebody else since. */
+function lives(pid: number, startTime: string): boolean {
+  return isAlive(pid) && (startTime === '0' || startTimeOf(pid) === startTime)
+}
+
+async function someHeld(claims: readonly Claim[]): Promise<boolean> {
+  for (const { file } of claims) {
+    const text = await readFile(file, 'utf8').catch(nullWhenAbsent)
+    if (text === HELD) return true
   }
-  // Between the look and the rename another taker may have put its own, living lock there: give it back.
-  const took = await readOrNull(aside)
-  if (took !== text && took !== null) await linked(aside, path)
-  await rm(aside, { force: true })
-  return true
+  return false
 }
 
-async function releaseLock(path: string, text: string): Promise<void> {
-  if ((await readOrNull(path)) === text) await rm(path, { force: true })
+async function namesIn(folder: string): Promise<string[]> {
+  return (await readdir(folder).catch(nullWhenAbsent)) ?? []
 }
 
-function holds(holder: Holder): boolean {
-  if (!isAlive(holder.pid)) return false
-  return holder.startTime === null || startTimeOf(holder.pid) === holder.startTime
-}
-
-function parseHolder(text: string): Holder | null {
-  try {
-    const value: unknown = JSON.parse(text.slice(0, text.lastIndexOf('}') + 1))
-    if (typeof value !== 'object' || value === null) return null
-    const { pid, startTime } = value as Record<string, unknown>
-    if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid < 1) return null
-    return { pid, startTime: typeof startTime === 'string' ? startTime : null }
-  } catch {
-    return null
-  }
-}
-
-async function readOrNull(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw error
-  }
+function nullWhenAbsent(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null
+  throw error
 }

@@ -3,6 +3,7 @@
  * It never decides when to end: it does what the worker machine commands.
  */
 import { type ChildProcess, fork } from 'node:child_process'
+import type { Socket } from 'node:net'
 import type { ErrorFacts, ExitStatus } from '../../machines/vocabulary.ts'
 import { toErrorFacts } from '../errors.ts'
 import { parseFrame } from './frame.ts'
@@ -73,19 +74,6 @@ export class WorkerProcess {
     if (this.browserPid !== null) killGroup(this.browserPid, 'SIGKILL')
   }
 
-  /** Keeps the host process alive, or lets it end. */
-  hold(isHeld: boolean): void {
-    const child = this.#child
-    if (child === null) return
-    if (isHeld) {
-      child.ref()
-      child.channel?.ref()
-    } else {
-      child.unref()
-      child.channel?.unref()
-    }
-  }
-
   #fork(): ChildProcess | null {
     try {
       const child = fork(ENTRY, [], {
@@ -109,6 +97,10 @@ export class WorkerProcess {
   }
 
   #listen(child: ChildProcess): void {
+    // What keeps the host alive is the pool's to say (`pool-host.ts`), not each of its children's.
+    child.unref()
+    child.channel?.unref()
+    for (const stream of [child.stdout, child.stderr]) (stream as Socket | null)?.unref()
     child.on('message', (message) => this.#receive(message))
     child.on('error', (error) => {
       if (child.pid === undefined) this.#noteExit({ code: null, signal: null }, error)

@@ -31,6 +31,7 @@ export const poolEvents: { readonly [T in PoolEvent['type']]: readonly PoolEvent
   'worker.ready': slots.map((slot) => ({ type: 'worker.ready', slot })),
   'worker.lost': slots.map((slot) => ({ type: 'worker.lost', slot })),
   'worker.failed': slots.map((slot) => ({ type: 'worker.failed', slot, error })),
+  'worker.troubled': slots.map((slot) => ({ type: 'worker.troubled', slot, error })),
   'worker.stopped': slots.map((slot) => ({ type: 'worker.stopped', slot })),
   'workers.end': [
     { type: 'workers.end', how: 'stop' },
@@ -93,5 +94,5 @@ export const poolPlan: ExplorePlan<World> = {
   after,
   check,
   canonical,
-  maxStates: 20_000,
+  maxStates: 4_000,
 }

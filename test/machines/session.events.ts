@@ -133,5 +133,5 @@ export const sessionPlan: ExplorePlan<World> = {
   isReal,
   after,
   check,
-  maxStates: 5_000,
+  maxStates: 500,
 }

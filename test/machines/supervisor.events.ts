@@ -183,7 +183,7 @@ const whole: ExplorePlan<World> = {
   after,
   check,
   canonical,
-  maxStates: 10_000,
+  maxStates: 1_000,
 }
 
 /** Its regions hardly touch, and their product is large: it is seen from three sides instead of whole. */

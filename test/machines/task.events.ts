@@ -43,7 +43,7 @@ const nearMaxReleases = { attempt: MAX_RELEASES - 1, released: MAX_RELEASES - 1 
 
 export const taskPlan: ExplorePlan = {
   inputs: [
-    { attempts: 2 },
+    { attempts: 3 },
     { attempts: 2, blockers: 2, delayMs: 5 },
     { attempts: 2, blockers: 1 },
     { attempts: 2, delayMs: 5 },
@@ -60,5 +60,5 @@ export const taskPlan: ExplorePlan = {
     const { error: last, attempt, ...facts } = snapshot.context as TaskFacts
     return { ...facts, starts: attempt - facts.released, error: last?.code ?? null }
   },
-  maxStates: 20_000,
+  maxStates: 2_000,
 }

@@ -5,10 +5,8 @@ import { taskEvents, taskPlan } from './task.events.ts'
 
 describeMachine({
   machine: taskMachine,
-  plan: taskPlan,
   types: Object.keys(taskEvents),
-  states: 701,
-  edges: 2169,
+  views: { whole: { plan: taskPlan, states: 701, edges: 2169 } },
   goals: { 'its end': (snapshot) => snapshot.status === 'done' },
   mutants: [
     {
@@ -17,14 +15,24 @@ describeMachine({
       foundBy: 'totality',
     },
     {
-      fault: 'a released task is queued again without limit',
-      plant: (machine) => unguarded(machine, 'task.running · attempt.ended · 1'),
-      foundBy: 'coverage',
+      fault: 'a task whose attempts are spent is tried again',
+      plant: (machine) => unguarded(machine, 'task.running · attempt.ended · 3'),
+      foundBy: 'endlessness',
     },
     {
       fault: 'a cancelled task whose process died is not cancelled',
       plant: (machine) => without(machine, 'task.cancelling · attempt.lost · 3'),
       foundBy: 'totality',
+    },
+    {
+      fault: 'a poison task is started again',
+      plant: (machine) => without(machine, 'task.running · attempt.lost · 1'),
+      foundBy: 'counts',
+    },
+    {
+      fault: 'every lost attempt counts as a bystander',
+      plant: (machine) => unguarded(machine, 'task.assigned · attempt.lost · 0'),
+      foundBy: 'endlessness',
     },
   ],
 })

@@ -208,5 +208,5 @@ export const workerPlan: ExplorePlan<World> = {
   after,
   check,
   canonical,
-  maxStates: 50_000,
+  maxStates: 6_000,
 }

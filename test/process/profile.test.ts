@@ -59,8 +59,8 @@ async function makeProfile(profile: string): Promise<void> {
   await put(join(profile, 'Default/Cache/Cache_Data/data_0'), 'cache')
   await put(join(profile, 'Default/History'), 'history')
   const database = new DatabaseSync(join(profile, 'Default/Cookies'))
-  database.exec("CREATE TABLE cookies(name TEXT, value TEXT); INSERT INTO cookies VALUES ('a','b')")
-  for (let row = 0; row < 500; row++) database.exec("INSERT INTO cookies VALUES ('n', 'vvvvvvvvvvvvvvvvv')")
+  database.exec('CREATE TABLE cookies(name TEXT, value TEXT)')
+  database.exec(`INSERT INTO cookies VALUES ${"('name', 'some value'),".repeat(500)} ('a', 'b')`)
   database.close()
   await symlink('gone-host-123', join(profile, 'SingletonLock'))
   await symlink('/nowhere', join(profile, 'SingletonSocket'))
@@ -275,11 +275,15 @@ describe('the lock', () => {
     await lock?.release()
     expect(await lockHolder(path)).toBe(null)
 
-    // A number that lives again, but was somebody else's.
-    await writeFile(path, `{"pid":${process.pid},"startTime":"1"} x\n`)
+    // Claims of a dead process, and of one whose number lives again.
+    await writeFile(`${path}.${2 ** 22 + 1}-5-0123456789ab`, 'held')
+    await writeFile(`${path}.${process.pid}-1-0123456789ab`, 'held')
     const retakes = await Promise.all(Array.from({ length: 20 }, () => tryLock(path)))
-    expect(retakes.filter((taken) => taken !== null).length).toBe(1)
-    expect((await readdir(folder)).sort()).toEqual(['lock', 'login'])
+    const holders = retakes.filter((taken) => taken !== null)
+    expect(holders.length).toBe(1)
+    expect(await lockHolder(path)).toBe(process.pid)
+    await holders[0]?.release()
+    expect(await readdir(folder)).toEqual(['login'])
   })
 })
 

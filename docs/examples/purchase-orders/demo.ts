@@ -13,7 +13,6 @@ import { type Order, readOrders } from './orders.ts'
 import { CREDENTIALS, MISSING_ORDER, type Portal, startPortal } from './portal.ts'
 import { startProgress } from './progress.ts'
 import { formatReport, type OrderReport, type Summary } from './report.ts'
-import type tasks from './tasks.ts'
 import type { OrderResult } from './tasks.ts'
 import { verify } from './verification.ts'
 
@@ -38,7 +37,7 @@ async function runOrders(
   const outcomes: Outcome[] = []
   let status: PoolStatus
   {
-    await using pool = createPoolActor<typeof tasks>({
+    await using pool = createPoolActor<typeof import('./tasks.ts')>({
       tasks: new URL('./tasks.ts', import.meta.url),
       workers: WORKERS,
       artifacts: folders.attachments,

@@ -46,7 +46,12 @@ export default defineTasks(
       )
       const files: OrderFile[] = []
       for (const link of links) {
-        files.push(await download(link))
+        files.push(
+          await download(async () => {
+            await page.goto(link).catch(ignoreAbort)
+            if (isLoginForm(page.url())) session.expired()
+          }),
+        )
         progress({ files: files.length, of: links.length })
       }
       return { success: true, files }
@@ -68,6 +73,11 @@ export default defineTasks(
     },
   },
 )
+
+/** A file that is downloaded leaves the page where it is: to the page, its navigation was aborted. */
+function ignoreAbort(error: Error): void {
+  if (!error.message.includes('net::ERR_ABORTED')) throw error
+}
 
 function isLoginForm(url: string): boolean {
   return new URL(url).pathname === '/login'

@@ -12,7 +12,6 @@ const pool = createPoolActor({
   tasks: new URL('../page-tasks.ts', import.meta.url),
   workers: MEMORY_WORKERS,
   browser: { executablePath },
-  logger: 'silent',
 }).start()
 const handles = Array.from({ length: MEMORY_WORKERS }, () => pool.submit('hold', pageUrl))
 await Promise.all(

@@ -6,7 +6,6 @@ const pool = createPoolActor({
   tasks: new URL('../page-tasks.ts', import.meta.url),
   workers: WORKERS,
   browser: { executablePath },
-  logger: 'silent',
 }).start()
 const run = async (): Promise<string> => String(await pool.run('title', pageUrl))
 await measurePages({

@@ -18,7 +18,6 @@ await measureStart(async () => {
     tasks: new URL('../page-tasks.ts', import.meta.url),
     workers: 1,
     browser: { executablePath },
-    logger: 'silent',
   })
   const ready = new Promise<{ pid: number; atMs: number }>((resolve) => {
     pool.on('worker.ready', ({ pid }) => resolve({ pid, atMs: performance.now() }))

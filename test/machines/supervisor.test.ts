@@ -1,0 +1,41 @@
+import { supervisorMachine } from '../../machines/supervisor.ts'
+import { unguarded, without } from '../support/instrument.ts'
+import { describeMachine } from '../support/machine-suite.ts'
+import { supervisorEvents, supervisorPlans } from './supervisor.events.ts'
+
+const { starts, readings, configurations } = supervisorPlans
+
+describeMachine({
+  machine: supervisorMachine,
+  types: Object.keys(supervisorEvents),
+  views: {
+    starts: { plan: starts, states: 114, edges: 1005 },
+    readings: { plan: readings, states: 96, edges: 1011 },
+    configurations: { plan: configurations, states: 176, edges: 1852 },
+  },
+  goals: {
+    rest: ({ value }) => JSON.stringify(value).includes('"memory":"normal","scaling":"steady"'),
+  },
+  mutants: [
+    {
+      fault: 'starts are granted without limit',
+      plant: (machine) => unguarded(machine, 'supervisor.restarts.closed · start.requested · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'the end of a start lets nobody else start',
+      plant: (machine) => without(machine, 'supervisor.restarts.closed · start.ended · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'the breaker opens at every crash',
+      plant: (machine) => unguarded(machine, 'supervisor.restarts.closed · worker.crashed · 0'),
+      foundBy: 'coverage',
+    },
+    {
+      fault: 'memory leaves the critical band at once',
+      plant: (machine) => unguarded(machine, 'supervisor.memory.critical · reading.taken · 0'),
+      foundBy: 'coverage',
+    },
+  ],
+})

@@ -1,0 +1,43 @@
+import type { AnyMachineSnapshot } from 'xstate'
+import { workerMachine } from '../../machines/worker.ts'
+import { unguarded, without } from '../support/instrument.ts'
+import { describeMachine } from '../support/machine-suite.ts'
+import { workerEvents, workerPlan } from './worker.events.ts'
+
+const isLife = (life: string) => (snapshot: AnyMachineSnapshot) =>
+  Object.hasOwn(snapshot.value as object, 'life') && snapshot.matches({ life })
+
+describeMachine({
+  machine: workerMachine,
+  types: Object.keys(workerEvents),
+  inner: ['process.left'],
+  views: { whole: { plan: workerPlan, states: 4209, edges: 31202 } },
+  goals: { stopped: isLife('stopped'), ready: isLife('ready') },
+  mutants: [
+    {
+      fault: 'an exit while launching is not heard',
+      plant: (machine) => without(machine, 'worker.life.starting.launching · process.exited · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'the exit of any process ends the killing',
+      plant: (machine) => unguarded(machine, 'killing · process.exited · 3'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'a second successor may start while a process is on its way out',
+      plant: (machine) => unguarded(machine, 'ready · worker.recycle · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'a stale order runs',
+      plant: (machine) => unguarded(machine, 'ready · tasks.assigned · 0'),
+      foundBy: 'endlessness',
+    },
+    {
+      fault: 'draining no longer ignores a late grant',
+      plant: (machine) => without(machine, 'draining · start.granted · 0'),
+      foundBy: 'totality',
+    },
+  ],
+})

@@ -1,0 +1,163 @@
+/**
+ * Forks one worker process as the pool does, sends it orders and reads its reports. A test's stand-in for the pool: it
+ * keeps no books and makes no decisions.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import {
+  BIRTH_VARIABLE,
+  type ChildBirth,
+  type Frame,
+  type LaunchSpec,
+  type Order,
+  type Report,
+} from '../../src/worker/protocol.ts'
+
+const ENTRY = fileURLToPath(new URL('../../src/child/entry.ts', import.meta.url))
+const INCARNATION = 7
+type Kind = Report['kind']
+export type Of<K extends Kind> = Extract<Report, { kind: K }>
+
+export class Harness {
+  readonly folder = mkdtempSync(join(tmpdir(), 'troupe-child-'))
+  readonly process: ChildProcess
+  readonly reports: Report[] = []
+  readonly exited: Promise<{ code: number | null; signal: string | null }>
+  private readonly watchers = new Set<() => void>()
+
+  constructor(tasks: URL, birth: Partial<ChildBirth> = {}) {
+    const whole: ChildBirth = {
+      slot: 'worker-1',
+      incarnation: INCARNATION,
+      tasks: tasks.href,
+      runFolder: this.folder,
+      artifactFolder: join(this.folder, 'artifacts'),
+      heartbeatMs: 60_000,
+      concurrency: 1,
+      ...birth,
+    }
+    this.process = fork(ENTRY, [], {
+      detached: true,
+      serialization: 'advanced',
+      env: { ...process.env, [BIRTH_VARIABLE]: JSON.stringify(whole) },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+    this.process.on('message', (frame: Frame<Report>) => {
+      if (frame.incarnation !== INCARNATION) throw new Error('a frame with a wrong stamp')
+      this.reports.push(...frame.items)
+      for (const watch of [...this.watchers]) watch()
+    })
+    this.exited = new Promise((resolve) => {
+      this.process.once('exit', (code, signal) => resolve({ code, signal }))
+    })
+  }
+
+  order(...items: Order[]): void {
+    this.process.send({ incarnation: INCARNATION, items } satisfies Frame<Order>)
+  }
+
+  run(taskId: string, name: string, payload: unknown = null, attempt = 1): void {
+    this.order({ kind: 'run', taskId, attempt, name, payload, timeoutMs: 0 })
+  }
+
+  abort(taskId: string, graceMs: number, reason: 'requested' | 'timedOut' = 'requested'): void {
+    this.order({ kind: 'abort', taskId, attempt: 1, reason, graceMs })
+  }
+
+  /** The first report of the kind that fits, past or to come. */
+  report<K extends Kind>(kind: K, fits: (report: Of<K>) => boolean = () => true): Promise<Of<K>> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const found = this.reports.find((one): one is Of<K> => one.kind === kind && fits(one as Of<K>))
+        if (found === undefined) return
+        this.watchers.delete(look)
+        resolve(found)
+      }
+      this.watchers.add(look)
+      look()
+    })
+  }
+
+  all<K extends Kind>(kind: K): Of<K>[] {
+    return this.reports.filter((report): report is Of<K> => report.kind === kind)
+  }
+
+  ended(taskId: string, attempt = 1): Promise<Of<'ended'>> {
+    return this.report('ended', (end) => end.taskId === taskId && end.attempt === attempt)
+  }
+
+  /** The spec of a launch whose folders are this harness's. */
+  spec(rest: Partial<LaunchSpec> & Pick<LaunchSpec, 'executablePath'>): LaunchSpec {
+    return {
+      args: [],
+      headless: true,
+      profileFolder: join(this.folder, 'profile'),
+      tmpFolder: this.folder,
+      isolation: 'session',
+      launchTimeoutMs: 15_000,
+      ...rest,
+    }
+  }
+
+  /** Opens the session and waits until it is ready. Rejects when it fails. */
+  async open(launch: LaunchSpec | null): Promise<Of<'sessionReady'>> {
+    await this.report('loaded')
+    this.order({ kind: 'open', launch })
+    const failed = this.report('sessionFailed').then(({ error }) => {
+      throw new Error(error.message)
+    })
+    return Promise.race([this.report('sessionReady'), failed])
+  }
+
+  /** Processes that name this harness's folder in their command line: its browsers. */
+  browsers(): number[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .filter((name) => commandLine(name).includes(`--user-data-dir=${this.folder}`))
+      .map(Number)
+  }
+
+  /** Kills what may be left and removes the folder. */
+  async dispose(): Promise<void> {
+    this.process.kill('SIGKILL')
+    await this.exited
+    for (const pid of this.browsers()) killQuietly(pid)
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+/** Resolves once no process has `pid`; rejects after `limitMs`. */
+export async function vanished(pids: readonly number[], limitMs: number): Promise<void> {
+  const deadline = Date.now() + limitMs
+  while (pids.some(isAlive)) {
+    if (Date.now() > deadline) throw new Error(`still alive: ${pids.filter(isAlive).join(', ')}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // Gone already.
+  }
+}

@@ -1,0 +1,1 @@
+export default { kind: 'troupe.tasks', tasks: { nothing: 3 }, session: null }
