@@ -1,6 +1,6 @@
 /**
- * How the tests run. `fast` holds whatever needs no process of its own and runs in parallel; `process` forks workers and
- * browsers, one file at a time, so that its timings mean something on two cores.
+ * How the tests run. `fast` holds whatever needs no process of its own and runs in parallel; `process` forks workers
+ * and browsers, one file at a time, so that its timings mean something on two cores.
  */
 import { defineConfig } from 'vitest/config'
 

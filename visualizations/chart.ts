@@ -1,6 +1,6 @@
 /**
- * A machine as a drawing sees it: boxes, arrows and words, read from the live machine and never from its source, so that
- * a picture cannot say anything the machine does not do. Knows nothing of coordinates.
+ * A machine as a drawing sees it: boxes, arrows and words, read from the live machine and never from its source, so
+ * that a picture cannot say anything the machine does not do. Knows nothing of coordinates.
  */
 import type { AnyStateMachine, AnyStateNode } from 'xstate'
 import { arrowsOf } from './arrows.ts'

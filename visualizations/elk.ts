@@ -1,11 +1,19 @@
 /**
- * Lays out one state with all that is in it, by ELK's layered algorithm. The options are those that survive nested states
- * (MODEL_ORDER crashes on them). Arrows that run against the order of the states are handed over turned round, so that
- * every picture reads in the order in which the machine is written.
+ * Lays out one state with all that is in it, by ELK's layered algorithm. The options are those that survive nested
+ * states (MODEL_ORDER crashes on them). Arrows that run against the order of the states are handed over turned round,
+ * so that every picture reads in the order in which the machine is written.
  */
 import ELK, { type ElkEdgeSection, type ElkExtendedEdge, type ElkNode } from 'elkjs'
 import type { ChartArrow, ChartState } from './chart.ts'
-import { type Box, DOT_RADIUS, headerSize, LABEL_INSET, type Point, type Sheet, type Wire } from './sheet.ts'
+import {
+  type Box,
+  DOT_RADIUS,
+  headerSize,
+  LABEL_INSET,
+  type Point,
+  type Sheet,
+  type Wire,
+} from './sheet.ts'
 import type { Block } from './text.ts'
 import { arrowWords, stateWords } from './words.ts'
 
@@ -47,7 +55,10 @@ export async function sheetOf(
     const margin = isWhole ? EDGE_MARGIN : 0
     const graph = await new ELK.default().layout({
       id: 'canvas',
-      layoutOptions: { ...optionsFor(direction), 'elk.padding': paddingOf(NO_WORDS, margin, 'top') },
+      layoutOptions: {
+        ...optionsFor(direction),
+        'elk.padding': paddingOf(NO_WORDS, margin, 'top'),
+      },
       children: [nodeOf(root, draft)],
       edges: [...own.map((arrow) => edgeOf(arrow, draft)), ...initialEdges(root)],
     })
@@ -56,7 +67,7 @@ export async function sheetOf(
   }
 }
 
-/** ELK gives no heed to a compound's least size. Where words stand out of their box, it gets more room for the next round. */
+/** ELK gives no heed to a compound's least size: where words stand out of a box, it gets more room the next round. */
 function makeRoom(draft: Draft, { boxes }: Sheet): boolean {
   let isCramped = false
   for (const { state, words, width, height } of boxes) {

@@ -140,7 +140,9 @@ function sharedDeeds(states: readonly ChartState[]): ChartDeed[] {
 }
 
 function isSame(one: ChartDeed, other: ChartDeed): boolean {
-  return one.when === other.when && one.guard === other.guard && `${one.actions}` === `${other.actions}`
+  return (
+    one.when === other.when && one.guard === other.guard && `${one.actions}` === `${other.actions}`
+  )
 }
 
 function holds(state: ChartState, id: string): boolean {

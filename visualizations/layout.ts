@@ -29,7 +29,9 @@ const DIRECTIONS: readonly Direction[] = ['DOWN', 'RIGHT']
 
 /** Lays a chart out in several ways and keeps the one that is easiest to look at. */
 export async function layOut(chart: Chart): Promise<Drawing> {
-  const sheets = isSealed(chart) ? await columnedSheets(chart) : await sheetsOf(chart, chart.root, true)
+  const sheets = isSealed(chart)
+    ? await columnedSheets(chart)
+    : await sheetsOf(chart, chart.root, true)
   const sheet = sheets.reduce((best, other) => (effort(other) < effort(best) ? other : best))
   const hasGroups = sheet.boxes.some(({ state }) => state.kind === 'group')
   const { name: title, description } = chart.root

@@ -1,6 +1,6 @@
 /**
- * `npm run render` draws every machine to visualizations/<id>.svg. With `--check` it writes nothing and exits with 1 when
- * a committed picture is not what the machine would be drawn as now.
+ * `npm run render` draws every machine to visualizations/<id>.svg. With `--check` it writes nothing and exits with 1
+ * when a committed picture is not what the machine would be drawn as now.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { machines } from '../machines/index.ts'

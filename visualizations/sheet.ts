@@ -37,7 +37,11 @@ export const LABEL_INSET = 5
 
 /** The same sheet somewhere else, its boxes deeper inside others. */
 export function moved(sheet: Sheet, by: Point, depth: number): Sheet {
-  const move = <P extends Point>(point: P): P => ({ ...point, x: point.x + by.x, y: point.y + by.y })
+  const move = <P extends Point>(point: P): P => ({
+    ...point,
+    x: point.x + by.x,
+    y: point.y + by.y,
+  })
   return {
     ...sheet,
     boxes: sheet.boxes.map((box) => ({ ...move(box), depth: box.depth + depth })),

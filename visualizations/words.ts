@@ -18,7 +18,8 @@ export function stateWords(state: ChartState, isRoot: boolean): Block {
   if (state.name !== '') lines.push([{ text: state.name, tone: isRoot ? 'title' : 'name' }])
   lines.push(...wrapSentence(state.description, 'note', maxWidth))
   if (state.deeds.length > 0 && lines.length > 0) gaps.set(lines.length - 1, 5)
-  for (const deed of state.deeds) lines.push(...wrapSpans(deedSpans(deed), Math.max(maxWidth, DEED_WIDTH)))
+  for (const deed of state.deeds)
+    lines.push(...wrapSpans(deedSpans(deed), Math.max(maxWidth, DEED_WIDTH)))
   return blockOf(lines, gaps)
 }
 
@@ -35,7 +36,10 @@ export function arrowWords(arrow: ChartArrow): Block {
 
 function deedSpans(deed: ChartDeed): Span[] {
   const when = whenSpans(deed.when.split(', '))
-  const to: Span[] = deed.to === undefined ? [] : [{ text: `${deed.actions.length > 0 ? ' ' : ''}→ ${deed.to}`, tone: 'target' }]
+  const to: Span[] =
+    deed.to === undefined
+      ? []
+      : [{ text: `${deed.actions.length > 0 ? ' ' : ''}→ ${deed.to}`, tone: 'target' }]
   return [...when, ...guardSpans(deed.guard), ...actionSpans(deed.actions), ...to]
 }
 

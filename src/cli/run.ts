@@ -7,11 +7,11 @@ import type { Readable } from 'node:stream'
 import { parseConfig, requireTaskFile } from '../config.ts'
 import { isTroupeError } from '../errors.ts'
 import { createPoolActor } from '../index.ts'
-import type { LogFields, LogSink } from '../logger.ts'
 import { finishedJobs } from './finished-jobs.ts'
 import { exitCodeOf, Interrupts, type StopSignal } from './interrupts.ts'
 import { JobRun, type RunPool } from './job-run.ts'
 import { checkJobFile, readJobs } from './job-source.ts'
+import { poolNotes } from './pool-notes.ts'
 import { Progress, progressLine } from './progress.ts'
 import { fileSink, type ResultSink, streamSink } from './result-sink.ts'
 import { type RunFlags, type RunPlan, runPlan } from './run-plan.ts'
@@ -45,7 +45,7 @@ export async function runCommand(
   const plan = runPlan(
     jobs,
     flags,
-    logSink((text) => terminalNotes.write(text), flags.quiet === true),
+    poolNotes((text) => terminalNotes.write(text), flags.quiet === true),
   )
   const config = parseConfig(plan.pool)
   requireTaskFile(config)
@@ -153,22 +153,3 @@ const USAGE: ReadonlySet<string> = new Set([
   'TASK_UNKNOWN',
   'WORKER_START_FAILED',
 ])
-
-/** What the pool logs, as notes above the progress line: warnings and errors only. */
-function logSink(note: (text: string) => void, quiet: boolean): LogSink {
-  return {
-    error: (message, fields) => note(`error: ${message}${fieldsText(fields)}`),
-    warn: (message, fields) => quiet || note(`warning: ${message}${fieldsText(fields)}`),
-    info() {},
-    debug() {},
-  }
-}
-
-function fieldsText(fields: LogFields = {}): string {
-  const parts = Object.entries(fields).map(([key, value]) => {
-    if (value === null || value === undefined) return ''
-    const shown = typeof value === 'object' ? Reflect.get(value, 'message') : value
-    return shown === undefined ? '' : ` ${key}=${String(shown)}`
-  })
-  return parts.join('')
-}

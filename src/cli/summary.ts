@@ -56,7 +56,9 @@ export function summaryText(summary: RunSummary): string {
   const lines = rows.map(([name, value, remark]) =>
     `  ${name.padEnd(10)} ${String(value).padStart(width)}  ${remark}`.trimEnd(),
   )
-  if (summary.out !== null) lines.push(`  ${'results'.padEnd(10)} ${summary.out}`)
+  // Without a result there is no file of results.
+  const isFileThere = succeeded + failed + skipped > 0
+  if (summary.out !== null && isFileThere) lines.push(`  ${'results'.padEnd(10)} ${summary.out}`)
   if (summary.resume !== null) lines.push('', `Run what is left: ${summary.resume}`)
   return safeText(lines.join('\n'))
 }

@@ -271,6 +271,8 @@ export class Ledger {
     record: TaskRecord,
     report: Extract<AttemptReport, { kind: 'ended' }>,
   ): void {
+    // What starts and ends within one frame is told as both.
+    if (record.state === 'assigned') this.#ports.announce('started', record)
     seat.tasks.delete(record)
     if (report.verdict === 'ok') record.value = report.value
     this.#step(record, {

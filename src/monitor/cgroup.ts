@@ -1,6 +1,7 @@
 /**
- * The memory limits that control groups put on this process, its own and those of every group above it: Node tells only of
- * its own, and none of a parent's. Versions 1 and 2, and both at once. Takes files' contents; only `memoryGroups` reads.
+ * The memory limits that control groups put on this process, its own and those of every group above
+ * it: Node tells only of its own, and none of a parent's. Versions 1 and 2, and both at once. Takes
+ * files' contents; only `memoryGroups` reads.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
@@ -67,7 +68,7 @@ export function parseOwnGroups(cgroup: string): Partial<Record<CgroupVersion, st
 /** The folders of a group and of all groups above it that the mount shows, own first. */
 export function groupFolders(mount: CgroupMount, group: string): string[] {
   const below = posix.relative(mount.root, group)
-  // A container may name a group that lies outside of what it sees: then its own is the mount itself.
+  // A container may name a group outside of what it sees: then its own is the mount itself.
   const path = below.startsWith('..') ? '' : below
   const folders: string[] = []
   let folder = posix.join(mount.mountPoint, path)
@@ -121,7 +122,9 @@ function fileNames(version: CgroupVersion): { limit: string; usage: string } {
 
 /** mountinfo writes a blank as \040. */
 function unescape(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)))
+  return text.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(parseInt(octal, 8)),
+  )
 }
 
 function readOr(path: string, otherwise: string): string {

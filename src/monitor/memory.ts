@@ -1,6 +1,7 @@
 /**
- * How much memory the machine gives us and how much of it is used: the physical memory and every control group's limit
- * above this process, each with its own count. The tightest decides. It never counts what the kernel can drop.
+ * How much memory the machine gives us and how much of it is used: the physical memory and every
+ * control group's limit above this process, each with its own count. The tightest decides. It never
+ * counts what the kernel can drop.
  */
 import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
@@ -30,7 +31,10 @@ export function readMemoryUsed(): number {
   return readMemory().usedBytes
 }
 
-/** The limit that is nearest to being reached: a parent group shared with others may be so before our own. */
+/**
+ * The limit that is nearest to being reached: a parent group shared with others may be so before
+ * our own.
+ */
 export function readMemory(): MemoryReading {
   return tightest(readAll())
 }

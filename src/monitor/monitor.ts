@@ -1,6 +1,7 @@
 /**
- * Looks at the machine and at every worker, once an interval: cheaply each time, exactly one worker at a time and in
- * turn. It tells what it saw and decides nothing. A reading that fails is told, never thrown.
+ * Looks at the machine and at every worker, once an interval: cheaply each time, exactly one worker
+ * at a time and in turn. It tells what it saw and decides nothing. A reading that fails is told,
+ * never thrown.
  */
 import { readParents } from '../worker/process-group.ts'
 import { type DiskReading, readDisk } from './disk.ts'
@@ -118,7 +119,10 @@ export function createMonitor<Slot extends string>(options: MonitorOptions<Slot>
     return workers
   }
 
-  /** The one slot whose exact reading is oldest, if it is too old: the cost is spread over the ticks. */
+  /**
+   * The one slot whose exact reading is oldest, if it is too old: the cost is spread over the
+   * ticks.
+   */
   function stalest(pids: ReadonlyMap<Slot, number>): Slot | null {
     const now = performance.now()
     let [found, oldestMs]: [Slot | null, number] = [null, options.exactEveryMs]

@@ -1,4 +1,7 @@
-/** How busy the machine's processors are, between one look and the next. It keeps nothing but the last look. */
+/**
+ * How busy the machine's processors are, between one look and the next. It keeps nothing but the
+ * last look.
+ */
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 

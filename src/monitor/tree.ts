@@ -1,21 +1,25 @@
 /**
- * The memory of a worker's whole process tree. Exact: PSS, in which a shared page counts once, divided among those who
- * share it. Cheap: what the processes have for themselves, read in microseconds. RSS sums lie and are never used.
+ * The memory of a worker's whole process tree. Exact: PSS, in which a shared page counts once,
+ * divided among those who share it. Cheap: what the processes have for themselves, read in
+ * microseconds. RSS sums lie and are never used.
  */
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { descendantsOf, readParents } from '../worker/process-group.ts'
 
 export interface TreeOptions {
-  /** PSS by smaps_rollup: about 1 ms a process. Default: anonymous and shared memory by status: 15 µs. */
+  /**
+   * PSS by smaps_rollup: about 1 ms a process. Default: anonymous and shared memory by status: 15
+   * µs.
+   */
   readonly exact?: boolean
   /** Of `readParents`, for a caller who asks for several trees. */
   readonly parents?: ReadonlyMap<number, number>
 }
 
 /**
- * Bytes of a process and all its descendants. Chromium is in a group of its own and is found as a child. 0 when the
- * process is gone, and everywhere but on Linux.
+ * Bytes of a process and all its descendants. Chromium is in a group of its own and is found as a
+ * child. 0 when the process is gone, and everywhere but on Linux.
  *
  * @example
  * await readTreePss(child.pid, { exact: true })

@@ -1,6 +1,7 @@
 /**
- * What of a Chromium profile is worth keeping: cookies, the pages' own storage, and the settings that belong to them.
- * Caches, locks, logs and whatever Chromium will invent next stay behind. Symbolic links are never followed.
+ * What of a Chromium profile is worth keeping: cookies, the pages' own storage, and the settings
+ * that belong to them. Caches, locks, logs and whatever Chromium will invent next stay behind.
+ * Symbolic links are never followed.
  */
 import type { Dirent } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'

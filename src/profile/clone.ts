@@ -1,6 +1,7 @@
 /**
- * Clones a profile by allow-list: only what is kept is copied, so neither Chromium's locks nor its caches come along, and
- * only from a base that passes its check. It never copies a profile in use, and never leaves half a clone.
+ * Clones a profile by allow-list: only what is kept is copied, so neither Chromium's locks nor its
+ * caches come along, and only from a base that passes its check. It never copies a profile in use,
+ * and never leaves half a clone.
  */
 import { constants } from 'node:fs'
 import { chmod, copyFile, mkdir } from 'node:fs/promises'
@@ -31,7 +32,8 @@ export interface Clone {
 /**
  * Makes a profile folder, as a clone of `base` or empty.
  *
- * @throws TroupeError PROFILE_FAILED when the base has a problem, is too large, or the target is already there.
+ * @throws TroupeError PROFILE_FAILED when the base has a problem, is too large, or the target is
+ * already there.
  * @example
  * await cloneProfile({ base: '/home/me/portal-login', target: join(run.profiles, 'worker-1.1') })
  */

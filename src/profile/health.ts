@@ -1,13 +1,14 @@
 /**
- * What can be seen of a profile's health without a seal: whether a browser is using it, whether its settings parse, and
- * whether its cookie database is whole. It only reads, and it never opens a database in a way that could change it.
+ * What can be seen of a profile's health without a seal: whether a browser is using it, whether its
+ * settings parse, and whether its cookie database is whole. It only reads, and it never opens a
+ * database in a way that could change it.
  */
 import { open, readFile, readlink, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { lockHolder } from '../worker/file-lock.ts'
-import { isAlive, processesUnder } from '../worker/process-group.ts'
+import { browsersOn, isAlive } from '../worker/process-group.ts'
 import { COOKIE_FILES, JSON_FILES, listKept } from './allow-list.ts'
 
 /** Our own lock, in the profile folder: a headless browser has none. */
@@ -22,22 +23,24 @@ export interface ProfileProblem {
   readonly detail: string
 }
 
-/** Who uses the profile: the holder of our lock or of Chromium's, or a process that names it. Null for nobody. */
+/**
+ * Who uses the profile: the holder of our lock or of Chromium's, or a process that names it. Null
+ * for nobody.
+ */
 export async function userOf(folder: string): Promise<ProfileProblem | null> {
   const holder = await lockHolder(join(folder, LOCK))
   if (holder !== null && holder !== process.pid) return inUse(LOCK, holder)
   const singleton = await singletonHolder(folder)
   if (singleton !== null) return inUse('SingletonLock', singleton)
-  // On Linux each argument ends in a NUL, so that one path is not taken for the beginning of another.
-  const end = process.platform === 'linux' ? '\0' : ''
-  const [pid] = processesUnder(`--user-data-dir=${resolve(folder)}${end}`)
+  const [pid] = browsersOn(resolve(folder))
   return pid === undefined ? null : inUse('.', pid)
 }
 
 /** What is wrong with the files themselves. */
 export async function findDamage(folder: string): Promise<ProfileProblem[]> {
   const facts = await stat(folder).catch(() => null)
-  if (!facts?.isDirectory()) return [{ kind: 'absent', path: '.', detail: 'there is no such folder' }]
+  if (!facts?.isDirectory())
+    return [{ kind: 'absent', path: '.', detail: 'there is no such folder' }]
   const kept = await listKept(folder)
   if (kept.length === 0) {
     const detail = 'it holds nothing of a browser profile; name the folder that holds `Default`'
@@ -55,7 +58,10 @@ export async function findDamage(folder: string): Promise<ProfileProblem[]> {
   return problems
 }
 
-/** Chromium's own lock is a link to `host-pid`. Of another host one cannot know: then it counts for nothing. */
+/**
+ * Chromium's own lock is a link to `host-pid`. Of another host one cannot know: then it counts for
+ * nothing.
+ */
 async function singletonHolder(folder: string): Promise<number | null> {
   const target = await readlink(join(folder, 'SingletonLock')).catch(() => '')
   const match = /^(.*)-(\d+)$/.exec(target)

@@ -1,6 +1,7 @@
 /**
- * The seal of a profile: the SHA-256 of every kept file, in a manifest beside them. Chromium resets damaged settings,
- * cookies and storage without a word; only hashes tell. It never seals a profile that is in use or already damaged.
+ * The seal of a profile: the SHA-256 of every kept file, in a manifest beside them. Chromium resets
+ * damaged settings, cookies and storage without a word; only hashes tell. It never seals a profile
+ * that is in use or already damaged.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -40,14 +41,15 @@ export interface ProfileCheck {
 }
 
 /**
- * Seals a profile: from now on a changed, lost or added file is found. Seal again after every intended change.
+ * Seals a profile: from now on a changed, lost or added file is found. Seal again after every
+ * intended change.
  *
  * @throws TroupeError PROFILE_FAILED when it is in use, damaged, or no profile at all.
  * @example
  * await sealProfile('/home/me/portal-login')
  */
 export async function sealProfile(folder: string): Promise<Seal> {
-  const [absent] = (await findDamage(folder)).filter(({ kind }) => kind === 'absent')
+  const absent = (await findDamage(folder)).find(({ kind }) => kind === 'absent')
   if (absent) throw failed(folder, [absent])
   const lock = await tryLock(join(folder, LOCK))
   try {
@@ -70,7 +72,8 @@ export async function sealContents(folder: string): Promise<Seal> {
 }
 
 /**
- * Looks a profile over, sealed or not. A profile that is not sealed is looked at for what can be seen without hashes.
+ * Looks a profile over, sealed or not. A profile that is not sealed is looked at for what can be
+ * seen without hashes.
  *
  * @throws TroupeError PROFILE_FAILED when it cannot be read.
  */

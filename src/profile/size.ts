@@ -1,4 +1,6 @@
-/** How much a folder holds. Files that go while it counts are not counted; links are not followed. */
+/**
+ * How much a folder holds. Files that go while it counts are not counted; links are not followed.
+ */
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 

@@ -1,7 +1,8 @@
 /**
- * The profiles of one pool, in its run folder. Every incarnation of a worker gets a fresh clone of the pool's own sealed
- * copy of the base; a copy that has gone bad is put in quarantine and taken anew. The user's base is only ever read.
- * A profile is deleted after the confirmed end of its browser, which is the caller's to confirm.
+ * The profiles of one pool, in its run folder. Every incarnation of a worker gets a fresh clone of
+ * the pool's own sealed copy of the base; a copy that has gone bad is put in quarantine and taken
+ * anew. The user's base is only ever read. A profile is deleted after the confirmed end of its
+ * browser, which is the caller's to confirm.
  */
 import { mkdir, readdir, rename } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
@@ -117,26 +118,7 @@ export function openProfileStore(options: ProfileStoreOptions): ProfileStore {
     }
   }
 
-  async function list(): Promise<StoredProfile[]> {
-    const profiles: StoredProfile[] = []
-    for (const name of await namesIn(folder)) {
-      const path = join(folder, name)
-      const match = NAME.exec(name)
-      if (match) {
-        const state = held.has(path) ? 'held' : 'leftover'
-        const slot = match[1] as string
-        const bytes = await sizeOf(path)
-        profiles.push({ folder: path, slot, incarnation: Number(match[2]), state, bytes })
-      } else if (name === BASE) {
-        profiles.push({ ...unowned(path), state: 'base', bytes: await sizeOf(path) })
-      }
-    }
-    for (const name of await namesIn(join(folder, QUARANTINE))) {
-      const path = join(folder, QUARANTINE, name)
-      profiles.push({ ...unowned(path), state: 'quarantined', bytes: await sizeOf(path) })
-    }
-    return profiles
-  }
+  const list = () => listProfiles(folder, (path) => held.has(path))
 
   async function clean(): Promise<string[]> {
     const gone: string[] = []
@@ -172,6 +154,30 @@ export async function quarantine(profile: string, into: string): Promise<string>
     await removeFolder(join(into, String(name)))
   }
   return target
+}
+
+async function listProfiles(
+  folder: string,
+  isHeld: (path: string) => boolean,
+): Promise<StoredProfile[]> {
+  const profiles: StoredProfile[] = []
+  for (const name of await namesIn(folder)) {
+    const path = join(folder, name)
+    const match = NAME.exec(name)
+    if (match) {
+      const state = isHeld(path) ? 'held' : 'leftover'
+      const slot = match[1] as string
+      const bytes = await sizeOf(path)
+      profiles.push({ folder: path, slot, incarnation: Number(match[2]), state, bytes })
+    } else if (name === BASE) {
+      profiles.push({ ...unowned(path), state: 'base', bytes: await sizeOf(path) })
+    }
+  }
+  for (const name of await namesIn(join(folder, QUARANTINE))) {
+    const path = join(folder, QUARANTINE, name)
+    profiles.push({ ...unowned(path), state: 'quarantined', bytes: await sizeOf(path) })
+  }
+  return profiles
 }
 
 function unowned(folder: string) {

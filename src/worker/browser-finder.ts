@@ -1,7 +1,8 @@
 /**
- * Finds the browser, once, in the parent, before any worker starts: what the user named, puppeteer's cache, an installed
- * Chrome or Chromium, and the one the optional package brings. What was named and is not there is an error, never a
- * reason to take another. It never downloads anything.
+ * Finds the browser, once, in the parent, before any worker starts: what the user named,
+ * puppeteer's cache, an installed Chrome or Chromium, and the one the optional package brings. What
+ * was named and is not there is an error, never a reason to take another. It never downloads
+ * anything.
  */
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -138,7 +139,9 @@ async function findPackaged(
 
 /** The second is for a user without a home, or with one that cannot be written to. */
 function cacheFolders({ env, home }: Surroundings): string[] {
-  const cache = env['XDG_CACHE_HOME']?.startsWith('/') ? env['XDG_CACHE_HOME'] : join(home, '.cache')
+  const cache = env['XDG_CACHE_HOME']?.startsWith('/')
+    ? env['XDG_CACHE_HOME']
+    : join(home, '.cache')
   return [join(cache, 'troupe'), join(defaultRoot(), 'browsers')]
 }
 

@@ -1,6 +1,6 @@
 /**
- * The command line switches every browser of ours gets, and why. A switch that only some pages need is no business of
- * this file: users add their own. It never looks at the machine.
+ * The command line switches every browser of ours gets, and why. A switch that only some pages need
+ * is no business of this file: users add their own. It never looks at the machine.
  */
 
 /** Bytes of disk a browser may fill with its HTTP cache (G7). */
@@ -38,12 +38,15 @@ const DISABLED_FEATURES = [
   'Translate',
 ]
 
-/** A worker with its browser, idle and heavy: 187 and 277 MB without these, 118 and 251 MB with them. */
+/**
+ * A worker with its browser, idle and heavy: 187 and 277 MB without these, 118 and 251 MB with
+ * them.
+ */
 const SMALL = [
   // The driver must not wait for an initial page: there is none.
   '--no-startup-window',
+  // The driver adds --disable-software-rasterizer, unless the user wants WebGL.
   '--enable-features=NetworkServiceInProcess2',
-  '--disable-software-rasterizer',
   '--disable-extensions',
   '--disable-component-extensions-with-background-pages',
   `--disk-cache-size=${MAX_DISK_CACHE_BYTES}`,
@@ -51,7 +54,10 @@ const SMALL = [
   '--disable-dev-shm-usage',
 ]
 
-/** Cookies are encrypted with a key that a cloned profile can be read with, and no keyring is asked for one. */
+/**
+ * Cookies are encrypted with a key that a cloned profile can be read with, and no keyring is asked
+ * for one.
+ */
 const OWN_KEYS = ['--password-store=basic', '--use-mock-keychain']
 
 /**

@@ -1,7 +1,8 @@
 /**
- * The browser in the optional npm package `@sparticuz/chromium`. The package unpacks under one fixed name in the temporary
- * folder; two processes at once can run a half-written file. So a child process unpacks it into a draft of ours, under
- * a lock, and a rename puts it in place whole, once for each version. It is never imported into the pool's process.
+ * The browser in the optional npm package `@sparticuz/chromium`. The package unpacks under one
+ * fixed name in the temporary folder; two processes at once can run a half-written file. So a child
+ * process unpacks it into a draft of ours, under a lock, and a rename puts it in place whole, once
+ * for each version. It is never imported into the pool's process.
  */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -143,8 +144,8 @@ async function unpackInto(found: BrowserPackage, draft: string, folder: string):
 }
 
 /**
- * The machine's own libraries and fonts come first; the package's stand in for what is missing. `exec` keeps the pid and
- * the open pipes.
+ * The machine's own libraries and fonts come first; the package's stand in for what is missing.
+ * `exec` keeps the pid and the open pipes.
  */
 const LAUNCHER = `#!/bin/sh
 here=\${0%/*}
@@ -175,7 +176,8 @@ async function versionOf(entry: string): Promise<string> {
     if (text === null) continue
     const facts: unknown = JSON.parse(text)
     const { name, version } = facts as { name?: unknown; version?: unknown }
-    if (name === PACKAGE && typeof version === 'string' && /^[\w.+-]+$/.test(version)) return version
+    if (name === PACKAGE && typeof version === 'string' && /^[\w.+-]+$/.test(version))
+      return version
   }
   throw new Error(`${PACKAGE} has no package.json with a version`)
 }

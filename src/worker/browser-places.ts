@@ -1,6 +1,6 @@
 /**
- * Where browsers usually are: puppeteer's cache and the places Chrome and Chromium are installed to, for Linux, macOS and
- * Windows. It only looks; it never starts, writes or downloads anything.
+ * Where browsers usually are: puppeteer's cache and the places Chrome and Chromium are installed
+ * to, for Linux, macOS and Windows. It only looks; it never starts, writes or downloads anything.
  */
 import { constants } from 'node:fs'
 import { access, open, readdir, stat } from 'node:fs/promises'
@@ -38,7 +38,10 @@ export function cacheFolderOf({ env, home, platform }: Surroundings): string {
   return env['PUPPETEER_CACHE_DIR'] || pathOf(platform).join(home, '.cache', 'puppeteer')
 }
 
-/** The newest browser in puppeteer's cache; of one version the headless shell, which needs less memory. */
+/**
+ * The newest browser in puppeteer's cache; of one version the headless shell, which needs less
+ * memory.
+ */
 export async function newestCached(at: Surroundings): Promise<CachedBrowser | null> {
   const found = [
     ...(await cachedBuilds(at, 'chrome-headless-shell')),
@@ -49,7 +52,10 @@ export async function newestCached(at: Surroundings): Promise<CachedBrowser | nu
   return null
 }
 
-/** Where an installed browser may be, best first. The snap is last: it cannot see profiles in the host's /tmp. */
+/**
+ * Where an installed browser may be, best first. The snap is last: it cannot see profiles in the
+ * host's /tmp.
+ */
 export function installedPlaces({ platform, env, home }: Surroundings): string[] {
   const { join } = pathOf(platform)
   if (platform === 'darwin') {
@@ -59,13 +65,14 @@ export function installedPlaces({ platform, env, home }: Surroundings): string[]
     ])
   }
   if (platform === 'win32') {
-    return ['PROGRAMFILES', 'PROGRAMFILES(X86)', 'LOCALAPPDATA']
-      .map((name) => env[name])
-      .filter((folder) => folder !== undefined && folder !== '')
-      .flatMap((folder) => [
-        join(folder as string, 'Google', 'Chrome', 'Application', 'chrome.exe'),
-        join(folder as string, 'Chromium', 'Application', 'chrome.exe'),
-      ])
+    return ['PROGRAMFILES', 'PROGRAMFILES(X86)', 'LOCALAPPDATA'].flatMap((name) => {
+      const folder = env[name]
+      if (!folder) return []
+      return [
+        join(folder, 'Google', 'Chrome', 'Application', 'chrome.exe'),
+        join(folder, 'Chromium', 'Application', 'chrome.exe'),
+      ]
+    })
   }
   const folders = (env['PATH'] ?? '').split(':').filter((folder) => folder.startsWith('/'))
   const onPath = PATH_NAMES.flatMap((name) => folders.map((folder) => join(folder, name)))

@@ -1,8 +1,9 @@
 /**
- * A lock between processes, for what headless Chromium does not lock. Each taker first claims, by a file whose name holds
- * its pid and start time, then looks for others' claims: of two takers at least one sees the other. A dead taker's claim
- * counts for nothing and can be removed without a race, since its name is never used again. It cannot judge a taker in
- * another container or on another machine.
+ * A lock between processes, for what headless Chromium does not lock. Each taker first claims, by a
+ * file whose name holds its pid and start time, then looks for others' claims: of two takers at
+ * least one sees the other. A dead taker's claim counts for nothing and can be removed without a
+ * race, since its name is never used again. It cannot judge a taker in another container or on
+ * another machine.
  */
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'

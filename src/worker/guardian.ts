@@ -1,7 +1,8 @@
 /**
- * The guardian: a tiny shell that outlives the pool by half a second. It holds the end of a pipe from the pool; when the
- * pipe closes, the pool is dead, and the guardian kills the groups it was told of and every browser with a profile in
- * the run folder, and removes the folder. Released by a word, it harms nothing. It never keeps the host alive.
+ * The guardian: a tiny shell that outlives the pool by half a second. It holds the end of a pipe
+ * from the pool; when the pipe closes, the pool is dead, and the guardian kills the groups it was
+ * told of and every browser with a profile in the run folder, and removes the folder. Released by a
+ * word, it harms nothing. It never keeps the host alive.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,8 +11,9 @@ import { dirname, isAbsolute } from 'node:path'
 import { TroupeError } from '../errors.ts'
 
 /**
- * A line cut short by the pool's death is never acted on: `read` fails on it. dash knows `kill -9 "-PID"` but not
- * `kill -9 -- -PID`. The ending slash keeps one run's path from being the beginning of another's.
+ * A line cut short by the pool's death is never acted on: `read` fails on it. dash knows `kill -9
+ * "-PID"` but not `kill -9 -- -PID`. The ending slash keeps one run's path from being the beginning
+ * of another's.
  */
 const SCRIPT = `
 trap '' INT TERM HUP
@@ -75,7 +77,8 @@ export interface GuardianOptions {
 }
 
 /**
- * Starts the guardian of a run. On Windows it does nothing: there the children are in the pool's job object.
+ * Starts the guardian of a run. On Windows it does nothing: there the children are in the pool's
+ * job object.
  *
  * @throws TroupeError INVARIANT_VIOLATED when `runFolder` is not a folder one may remove.
  * @example
@@ -156,7 +159,7 @@ export function startGuardian(runFolder: string, options: GuardianOptions = {}):
 
 function spawnShell(runFolder: string): ChildProcess {
   const child = spawn('/bin/sh', ['-c', SCRIPT, 'troupe-guardian', runFolder], {
-    // Its own session: a Ctrl-C at the terminal is not for it. Nothing of the host's environment is needed.
+    // Its own session: a Ctrl-C at the terminal is not for it.
     detached: true,
     cwd: '/',
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C' },
@@ -170,7 +173,9 @@ function spawnShell(runFolder: string): ChildProcess {
   return child
 }
 
-/** Reaches the pipe before it returns, so that even a pool killed in the next instant has said it. */
+/**
+ * Reaches the pipe before it returns, so that even a pool killed in the next instant has said it.
+ */
 function say(child: ChildProcess, line: string): void {
   if (child.stdin?.writable) child.stdin.write(`${line}\n`)
 }

@@ -1,6 +1,6 @@
 /**
- * Folders that must be ours alone: made 0700, and refused when somebody else could have put something into them. Also
- * the one way folders are removed. It never follows a symbolic link.
+ * Folders that must be ours alone: made 0700, and refused when somebody else could have put
+ * something into them. Also the one way folders are removed. It never follows a symbolic link.
  */
 import { rmSync } from 'node:fs'
 import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
@@ -18,7 +18,8 @@ export function defaultRoot(): string {
 }
 
 /**
- * Makes the folder 0700, or checks that what is there is a folder of this user's that nobody else can write to.
+ * Makes the folder 0700, or checks that what is there is a folder of this user's that nobody else
+ * can write to.
  *
  * @throws TroupeError CONFIG_INVALID when it belongs to a stranger or is no folder.
  */

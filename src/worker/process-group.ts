@@ -1,21 +1,15 @@
 /**
- * The operating system's processes: send a signal to a whole group, see who is alive, who belongs to whom, who names a
- * folder. Everything is synchronous, so that an `exit` handler can use it. It never signals by name, and never waits.
+ * The operating system's processes: send a signal to a whole group, see who is alive, who belongs
+ * to whom, who names a folder. Everything is synchronous, so that an `exit` handler can use it. It
+ * never signals by name, and never waits.
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { TroupeError } from '../errors.ts'
+import { listProcesses } from './process-listing.ts'
 
-/** A process listing of another system than Linux must come within this. */
-const LISTING_TIMEOUT_MS = 5_000
-const LISTING_MAX_BYTES = 16 * 1024 * 1024
+const TASKKILL_TIMEOUT_MS = 5_000
 const TASKKILL_NOT_FOUND = 128
-
-export interface ProcessEntry {
-  readonly pid: number
-  readonly parentPid: number
-  readonly command: string
-}
 
 export interface ProcessStat {
   /** As R, S, D, T, Z or X. */
@@ -26,11 +20,12 @@ export interface ProcessStat {
 }
 
 /**
- * Sends a signal to every process of the group that `pid` leads. On Windows it ends the process tree by force, whatever
- * the signal.
+ * Sends a signal to every process of the group that `pid` leads. On Windows it ends the process
+ * tree by force, whatever the signal.
  *
  * @returns False when there is no such group any more.
- * @throws TroupeError KILL_FAILED when the system forbids it; INVARIANT_VIOLATED for a pid that is no single process.
+ * @throws TroupeError KILL_FAILED when the system forbids it; INVARIANT_VIOLATED for a pid that is
+ * no single process.
  * @example
  * killGroup(child.pid, 'SIGKILL')
  */
@@ -71,7 +66,16 @@ export function processesUnder(text: string): number[] {
   return matches.map((entry) => entry.pid).filter((pid) => pid !== process.pid)
 }
 
-/** What Linux tells of a process; each is read when it is asked for, and empty when it is not ours to see. */
+/** Pids of the browsers whose profile is exactly this folder. */
+export function browsersOn(profile: string): number[] {
+  // On Linux each argument ends in a NUL: worker-1.1 is not the beginning of worker-1.10.
+  return processesUnder(`--user-data-dir=${profile}${process.platform === 'linux' ? '\0' : ''}`)
+}
+
+/**
+ * What Linux tells of a process; each is read when it is asked for, and empty when it is not ours
+ * to see.
+ */
 export interface ProcessEvidence {
   readonly cmdline: Buffer
   /** As it was at birth. */
@@ -80,7 +84,10 @@ export interface ProcessEvidence {
   readonly maps: Buffer
 }
 
-/** Pids of the processes of which `test` holds, this process excepted. Linux only; elsewhere there are none. */
+/**
+ * Pids of the processes of which `test` holds, this process excepted. Linux only; elsewhere there
+ * are none.
+ */
 export function processesWhere(test: (evidence: ProcessEvidence) => boolean): number[] {
   if (process.platform !== 'linux') return []
   return listPids().filter((pid) => {
@@ -141,7 +148,10 @@ export function groupOf(pid: number): number | null {
   return process.platform === 'linux' ? (readStat(pid)?.groupId ?? null) : null
 }
 
-/** When a process started, in the kernel's ticks since boot. With the pid, it names a process for ever. Null if unknown. */
+/**
+ * When a process started, in the kernel's ticks since boot. With the pid, it names a process for
+ * ever. Null if unknown.
+ */
 export function startTimeOf(pid: number): string | null {
   return process.platform === 'linux' ? (readStat(pid)?.startTime ?? null) : null
 }
@@ -153,17 +163,6 @@ export function parseStat(text: string): ProcessStat | null {
   const startTime = fields[19]
   if (state === undefined || startTime === undefined) return null
   return { state, parentPid: Number(parent), groupId: Number(group), startTime }
-}
-
-/** Takes lines of `pid ppid command` apart. */
-export function parseListing(text: string): ProcessEntry[] {
-  const entries: ProcessEntry[] = []
-  for (const line of text.split(/\r?\n/)) {
-    const match = /^\s*(\d+)\s+(\d+)\s*(.*)$/.exec(line)
-    if (!match) continue
-    entries.push({ pid: Number(match[1]), parentPid: Number(match[2]), command: match[3] ?? '' })
-  }
-  return entries
 }
 
 /** What taskkill's exit code means: true for killed, false for gone. */
@@ -190,7 +189,7 @@ function sendSignal(target: number, signal: NodeJS.Signals): boolean {
 function killTree(pid: number): boolean {
   const run = spawnSync('taskkill', ['/PID', String(pid), '/T', '/F'], {
     stdio: 'ignore',
-    timeout: LISTING_TIMEOUT_MS,
+    timeout: TASKKILL_TIMEOUT_MS,
     windowsHide: true,
   })
   return taskkillVerdict(pid, run.status)
@@ -220,23 +219,6 @@ function readProc(pid: number, file: string): Buffer | null {
   } catch {
     return null
   }
-}
-
-function listProcesses(): ProcessEntry[] {
-  const windows = process.platform === 'win32'
-  const script =
-    'Get-CimInstance Win32_Process | ' +
-    'ForEach-Object { "$($_.ProcessId) $($_.ParentProcessId) $($_.CommandLine)" }'
-  const [command, args] = windows
-    ? ['powershell', ['-NoProfile', '-NonInteractive', '-Command', script]]
-    : ['ps', ['-axww', '-o', 'pid=,ppid=,command=']]
-  const run = spawnSync(command as string, args as string[], {
-    encoding: 'utf8',
-    timeout: LISTING_TIMEOUT_MS,
-    maxBuffer: LISTING_MAX_BYTES,
-    windowsHide: true,
-  })
-  return parseListing(run.stdout ?? '')
 }
 
 function codeOf(error: unknown): string {

@@ -1,14 +1,16 @@
 /**
- * The run folder: one 0700 folder per pool that holds everything of a run, and `owner.sock`, on which the pool listens
- * for as long as it lives. A folder whose socket refuses is a dead pool's, and the next start sweeps it: its processes
- * first, then the folder. It never touches a folder whose owner answers, nor one of another user.
+ * The run folder: one 0700 folder per pool that holds everything of a run, and `owner.sock`, on
+ * which the pool listens for as long as it lives. A folder whose socket refuses is a dead pool's,
+ * and the next start sweeps it: its processes first, then the folder. It never touches a folder
+ * whose owner answers, nor one of another user.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, rename, stat, utimes } from 'node:fs/promises'
-import { connect, createServer, type Server } from 'node:net'
+import type { Server } from 'node:net'
 import { basename, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { TroupeError } from '../errors.ts'
+import { assertSocketFits, listenAsOwner, probeOwner, SOCKET } from './owner-socket.ts'
 import {
   defaultRoot,
   ensureOwnFolder,
@@ -27,12 +29,7 @@ import {
 import { BIRTH_VARIABLE } from './protocol.ts'
 
 const SUBFOLDERS = ['profiles', 'tmp', 'artifacts', 'downloads'] as const
-const SOCKET = 'owner.sock'
-/** A UNIX socket's path may have 104 bytes on macOS and 108 on Linux. */
-const MAX_SOCKET_PATH_BYTES = 100
 const NAME = /^\.?run-[0-9a-f]{12}$/
-/** An owner that takes longer to accept is stopped or swamped, not dead. */
-const PROBE_TIMEOUT_MS = 1_000
 /** A folder without a socket is being made or being removed, unless it is this old. */
 const HALF_MADE_GRACE_MS = 60_000
 /** Cleaners of temporary folders remove what nobody has touched for days. */
@@ -81,13 +78,13 @@ export async function openRunFolder(options: { readonly root?: string } = {}): P
   const name = `run-${randomBytes(6).toString('hex')}`
   const path = join(root, name)
   const draft = join(root, `.${name}`)
-  assertSocketFits(join(draft, SOCKET))
+  assertSocketFits(draft)
   await (options.root === undefined ? ensureOwnFolder(root) : mkdir(root, { recursive: true }))
   await mkdir(draft, { mode: 0o700 })
   let server: Server
   try {
     for (const subfolder of SUBFOLDERS) await mkdir(join(draft, subfolder), { mode: 0o700 })
-    server = await listen(ownerAddress(draft))
+    server = await listenAsOwner(draft)
     await rename(draft, path)
   } catch (error) {
     removeFolderSync(draft)
@@ -97,7 +94,8 @@ export async function openRunFolder(options: { readonly root?: string } = {}): P
 }
 
 /**
- * Removes what dead pools left under `root`: their processes first. Safe to run in several pools at once.
+ * Removes what dead pools left under `root`: their processes first. Safe to run in several pools at
+ * once.
  *
  * @returns One entry for each dead pool's folder.
  */
@@ -114,8 +112,9 @@ export async function sweepRunFolders(root: string = defaultRoot()): Promise<Swe
 }
 
 /**
- * The pids of a run: browsers by their profile, their helpers by what they have mapped from the run's TMPDIR (a helper
- * names no profile), workers and what they spawned by the environment they were born with.
+ * The pids of a run: browsers by their profile, their helpers by what they have mapped from the
+ * run's TMPDIR (a helper names no profile), workers and what they spawned by the environment they
+ * were born with.
  */
 export function processesOfRun(path: string): number[] {
   const inside = join(path, '/')
@@ -166,7 +165,7 @@ function runFolderAt(path: string, server: Server): RunFolder {
 
 async function isDead(path: string): Promise<boolean> {
   if (!(await isOwnFolder(path))) return false
-  const answer = await probeOwner(ownerAddress(path))
+  const answer = await probeOwner(path)
   if (answer === 'alive') return false
   // Under its dot name it may be between two steps of its making; with no socket, of its removal.
   const settled = answer === 'refused' && !basename(path).startsWith('.')
@@ -187,7 +186,10 @@ async function sweep(path: string, finalPath: string): Promise<SweptFolder> {
   }
 }
 
-/** A whole group goes with its leader, or when its leader is gone: it may hold what gives no sign of the run. */
+/**
+ * A whole group goes with its leader, or when its leader is gone: it may hold what gives no sign of
+ * the run.
+ */
 function killWithGroups(pids: readonly number[]): void {
   for (const pid of pids) {
     const group = groupOf(pid) ?? pid
@@ -199,53 +201,4 @@ function killWithGroups(pids: readonly number[]): void {
 async function confirmDeaths(pids: readonly number[]): Promise<void> {
   const deadline = performance.now() + DEATH_LIMIT_MS
   while (pids.some(isAlive) && performance.now() < deadline) await delay(DEATH_POLL_MS)
-}
-
-function listen(address: string): Promise<Server> {
-  const server = createServer((socket) => socket.destroy())
-  server.unref()
-  return new Promise((fulfil, reject) => {
-    server.once('error', reject)
-    // Exclusive: inside a cluster worker, too, it is this process that answers.
-    server.listen({ path: address, exclusive: true }, () => {
-      server.off('error', reject)
-      // A failed accept is no reason to bring the pool down: whoever asks sees the connection.
-      server.on('error', () => undefined)
-      fulfil(server)
-    })
-  })
-}
-
-/** Anything but a plain refusal counts as a sign of life. */
-function probeOwner(address: string): Promise<'alive' | 'refused' | 'absent'> {
-  return new Promise((fulfil) => {
-    const socket = connect(address)
-    socket.setTimeout(PROBE_TIMEOUT_MS)
-    const settle = (answer: 'alive' | 'refused' | 'absent') => {
-      socket.destroy()
-      fulfil(answer)
-    }
-    socket.once('connect', () => settle('alive'))
-    socket.once('timeout', () => settle('alive'))
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED') settle('refused')
-      else settle(error.code === 'ENOENT' ? 'absent' : 'alive')
-    })
-  })
-}
-
-/** Windows has no sockets in folders; a named pipe stands in, and is gone with its owner. */
-function ownerAddress(path: string): string {
-  if (process.platform !== 'win32') return join(path, SOCKET)
-  return `\\\\.\\pipe\\troupe-${basename(path).replace(/^\./, '')}`
-}
-
-function assertSocketFits(path: string): void {
-  const bytes = Buffer.byteLength(path)
-  if (process.platform === 'win32' || bytes < MAX_SOCKET_PATH_BYTES) return
-  throw new TroupeError(
-    'CONFIG_INVALID',
-    `the run folder's path is too long: ${path} has ${bytes} bytes, a socket may have ` +
-      `${MAX_SOCKET_PATH_BYTES - 1}. Set TMPDIR to a shorter folder.`,
-  )
 }

@@ -46,7 +46,9 @@ export const poolEvents: { readonly [T in PoolEvent['type']]: readonly PoolEvent
 function after({ from, to, commands }: Step<World>): World {
   const world = commands.reduce(obey, from.world)
   const isGoingDown = to.matches('stopping') || to.matches('error')
-  const frees = commands.some(({ params }) => (params as Words | undefined)?.type === 'dispatch.free')
+  const frees = commands.some(
+    ({ params }) => (params as Words | undefined)?.type === 'dispatch.free',
+  )
   if (isGoingDown && frees) throw new Error('dispatch is freed on the way down')
   return world
 }

@@ -27,7 +27,13 @@ const policy: SupervisorPolicy = {
   maxStarting: 1,
   zombieAfterMs: 10,
   scaleCooldownMs: 1,
-  memory: { pressureRatio: 0.7, criticalRatio: 0.9, hysteresis: 0.1, dwellMs: 50, maxWorkerBytes: 100 },
+  memory: {
+    pressureRatio: 0.7,
+    criticalRatio: 0.9,
+    hysteresis: 0.1,
+    dwellMs: 50,
+    maxWorkerBytes: 100,
+  },
   scaling: { minWorkers: 1, maxWorkers: 2, upAt: 0.8, downAt: 0.2, idleMs: 50 },
 }
 const slots: readonly SlotId[] = ['worker-1', 'worker-2']
@@ -40,7 +46,10 @@ const sights: readonly (readonly WorkerReading[])[] = [
   [idle],
   [{ ...idle, silentMs: 20 }],
   [{ ...idle, memoryBytes: 200, busy: true }],
-  [{ ...idle, silentMs: 20 }, { ...idle, slot: 'worker-2', memoryBytes: 200 }],
+  [
+    { ...idle, silentMs: 20 },
+    { ...idle, slot: 'worker-2', memoryBytes: 200 },
+  ],
 ]
 
 /** Readings that differ in what some guard looks at, one thing at a time. */
@@ -59,7 +68,10 @@ const readings: EventsOf = (nowMs) => {
     { ...calm, ready: 1, workers: sights[4] ?? [] },
   ]
   return varied.flatMap((reading) =>
-    [nowMs, nowMs + LONG_MS].map((atMs) => ({ type: 'reading.taken', reading: { ...reading, atMs } })),
+    [nowMs, nowMs + LONG_MS].map((atMs) => ({
+      type: 'reading.taken',
+      reading: { ...reading, atMs },
+    })),
   )
 }
 

@@ -71,13 +71,16 @@ export const workerEvents: { readonly [T in WorkerEvent['type']]: EventsOf } = {
       atMs: 0,
     })),
   'tasks.assigned': ({ current }) =>
-    [STALE, ...((current?.inFlight ?? MAX_IN_FLIGHT) < MAX_IN_FLIGHT ? [current?.incarnation ?? STALE] : [])].map(
-      (incarnation) => ({
-        type: 'tasks.assigned',
-        incarnation,
-        tasks: [{ taskId: 'a', attempt: 1, order: null }],
-      }),
-    ),
+    [
+      STALE,
+      ...((current?.inFlight ?? MAX_IN_FLIGHT) < MAX_IN_FLIGHT
+        ? [current?.incarnation ?? STALE]
+        : []),
+    ].map((incarnation) => ({
+      type: 'tasks.assigned',
+      incarnation,
+      tasks: [{ taskId: 'a', attempt: 1, order: null }],
+    })),
   'tasks.ended': ({ current, retiree }, { alive }) => [
     { type: 'tasks.ended', incarnation: STALE, count: 1 },
     ...[current, retiree].flatMap((crew) =>
@@ -159,12 +162,12 @@ function hear(world: World, type: string, incarnation: number): World {
   }
 }
 
-const ASLEEP = ['stopped', 'backoff', 'failed', 'lingering']
+const ASLEEP = new Set(['stopped', 'backoff', 'failed', 'lingering'])
 
 function check({ snapshot, world }: Situation<World>) {
   const { incarnation, current, retiree } = snapshot.context as WorkerContext
   const { life } = snapshot.value as { life: string | Record<string, string> }
-  const isAsleep = typeof life === 'string' && ASLEEP.includes(life)
+  const isAsleep = typeof life === 'string' && ASLEEP.has(life)
   const own = isAsleep ? [] : [incarnation, current?.incarnation]
   const cared = new Set([...own, retiree?.incarnation])
   for (const one of world.alive) {
@@ -176,12 +179,19 @@ function check({ snapshot, world }: Situation<World>) {
   for (const one of world.opened) {
     if (!world.alive.includes(one)) throw new Error('the ledger waits for a process that is gone')
   }
-  if ((current?.inFlight ?? 0) < 0 || (retiree?.inFlight ?? 0) < 0) throw new Error('fewer than no tasks')
+  if ((current?.inFlight ?? 0) < 0 || (retiree?.inFlight ?? 0) < 0)
+    throw new Error('fewer than no tasks')
 }
 
 function canonical({ snapshot, world }: Situation<World>) {
   const { incarnation, current, retiree, failures, ending } = snapshot.context as WorkerContext
-  const all = [incarnation, current?.incarnation, retiree?.incarnation, ...world.alive, ...world.opened]
+  const all = [
+    incarnation,
+    current?.incarnation,
+    retiree?.incarnation,
+    ...world.alive,
+    ...world.opened,
+  ]
   const ranks = [...new Set(all.map((one) => one ?? STALE))].toSorted((a, b) => b - a)
   const back = (one: number) => ranks.indexOf(one)
   return [

@@ -1,4 +1,7 @@
-/** Where the browser comes from: the order, each place on a disk of our own making, and the real package's unpacking. */
+/**
+ * Where the browser comes from: the order, each place on a disk of our own making, and the real
+ * package's unpacking.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
@@ -60,10 +63,7 @@ describe('the order', () => {
       source: 'installed',
     })
 
-    const cached = await program(
-      CACHE_OF_PUPPETEER,
-      'chrome/linux-140.0.1.2/chrome-linux64/chrome',
-    )
+    const cached = await program(CACHE_OF_PUPPETEER, 'chrome/linux-140.0.1.2/chrome-linux64/chrome')
     expect(await findBrowser({ ...options, places })).toMatchObject({
       executablePath: cached,
       source: 'puppeteer cache',
@@ -183,14 +183,14 @@ test('the places of an installed browser, by system', () => {
   expect(linux.slice(0, 2)).toEqual(['/usr/bin/google-chrome-stable', '/usr/bin/google-chrome'])
   expect(linux.at(-1)).toBe('/snap/bin/chromium')
   expect(linux.every((place) => place.startsWith('/'))).toBe(true)
-  expect(installedPlaces({ platform: 'darwin', arch: 'arm64', home: '/Users/ada', env: {} })).toEqual(
-    [
-      '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-      '/Applications/Chromium.app/Contents/MacOS/Chromium',
-      '/Users/ada/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-      '/Users/ada/Applications/Chromium.app/Contents/MacOS/Chromium',
-    ],
-  )
+  expect(
+    installedPlaces({ platform: 'darwin', arch: 'arm64', home: '/Users/ada', env: {} }),
+  ).toEqual([
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+    '/Users/ada/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    '/Users/ada/Applications/Chromium.app/Contents/MacOS/Chromium',
+  ])
   const env = { PROGRAMFILES: 'C:\\Program Files' }
   expect(installedPlaces({ platform: 'win32', arch: 'x64', home: 'C:\\Users\\ada', env })).toEqual([
     'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',

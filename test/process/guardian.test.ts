@@ -1,4 +1,7 @@
-/** The guardian, over real processes: what dies with the pool, what is spared, and that it comes back when killed. */
+/**
+ * The guardian, over real processes: what dies with the pool, what is spared, and that it comes
+ * back when killed.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
@@ -38,7 +41,10 @@ function bystander(...args: string[]): number {
   return child.pid as number
 }
 
-/** A stand-in for a pool: runs `script` with a guardian, tells a line of JSON, and stays until it is killed. */
+/**
+ * A stand-in for a pool: runs `script` with a guardian, tells a line of JSON, and stays until it is
+ * killed.
+ */
 async function holder(script: string, args: unknown[] = []) {
   const source = `
     const { startGuardian } = await import(${JSON.stringify(GUARDIAN)})
@@ -93,7 +99,11 @@ describe('when the pool is killed', () => {
 
   test('a released process is spared', async () => {
     const [told, released] = [bystander(), bystander()]
-    const script = `for (const pid of args) guardian.watch(pid); guardian.release(args[1]); tell(1); ${STAY}`
+    const script = `
+      for (const pid of args) guardian.watch(pid)
+      guardian.release(args[1])
+      tell(1)
+      ${STAY}`
     const { child } = await holder(script, [told, released])
     await kill(child)
     await vi.waitFor(() => expect(isAlive(told)).toBe(false), PATIENCE)

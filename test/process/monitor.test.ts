@@ -1,4 +1,6 @@
-/** Memory, processors and disk: what the files of Linux say, and what real processes really take. */
+/**
+ * Memory, processors and disk: what the files of Linux say, and what real processes really take.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -30,10 +32,10 @@ import {
   isAlive,
   killGroup,
   killProcess,
-  parseListing,
   parseStat,
   taskkillVerdict,
 } from '../../src/worker/process-group.ts'
+import { parseListing } from '../../src/worker/process-listing.ts'
 
 const MONITOR = new URL('../../src/monitor/monitor.ts', import.meta.url).href
 const MEGABYTE = 1024 * 1024
@@ -51,7 +53,9 @@ afterEach(async () => {
 
 /** A process that holds so much memory, with a child in a session of its own that does as well. */
 async function holderOf(megabytes: number): Promise<number> {
-  const hold = `globalThis.held = Buffer.alloc(${megabytes} * 1024 * 1024, 1); setInterval(() => {}, 1000)`
+  const hold = `
+    globalThis.held = Buffer.alloc(${megabytes} * 1024 * 1024, 1)
+    setInterval(() => {}, 1000)`
   const source = `
     const { spawn } = require('node:child_process')
     const child = spawn(process.execPath, ['-e', ${JSON.stringify(`${hold}; console.log('on')`)}], {
@@ -88,10 +92,12 @@ describe('control groups', () => {
       { version: 1, mountPoint: '/sys/fs/cgroup/memory', root: '/docker/abc' },
       { version: 2, mountPoint: '/mnt/uni fied', root: '/' },
     ])
-    expect(parseOwnGroups('4:memory:/docker/abc/x\n3:cpu,cpuacct:/y\n0::/z:with:colons\n')).toEqual({
-      1: '/docker/abc/x',
-      2: '/z:with:colons',
-    })
+    expect(parseOwnGroups('4:memory:/docker/abc/x\n3:cpu,cpuacct:/y\n0::/z:with:colons\n')).toEqual(
+      {
+        1: '/docker/abc/x',
+        2: '/z:with:colons',
+      },
+    )
   })
 
   test('every group up the tree, and none outside of what is seen', () => {
@@ -110,9 +116,12 @@ describe('control groups', () => {
   })
 
   test('limits and use', () => {
-    expect(['max\n', '9223372036854771712\n', '', 'junk'].map(parseLimit)).toEqual(
-      [null, null, null, null],
-    )
+    expect(['max\n', '9223372036854771712\n', '', 'junk'].map(parseLimit)).toEqual([
+      null,
+      null,
+      null,
+      null,
+    ])
     expect(['536870912\n', '0\n'].map(parseLimit)).toEqual([536_870_912, 0])
     expect(parseUsed(2, '1000\n', 'anon 500\ninactive_file 300\nactive_file 5\n')).toBe(700)
     expect(parseUsed(1, '1000\n', 'inactive_file 1\ntotal_inactive_file 400\n')).toBe(600)
@@ -236,7 +245,12 @@ describe('the monitor', () => {
     const monitor = createMonitor({
       intervalMs: 20,
       exactEveryMs: 3_600_000,
-      pids: () => new Map([['a', one], ['b', two], ['gone', 2 ** 22 + 1]]),
+      pids: () =>
+        new Map([
+          ['a', one],
+          ['b', two],
+          ['gone', 2 ** 22 + 1],
+        ]),
       folder: tmpdir(),
       onReading: (reading) => {
         if (readings.push(reading) === 4) resolve()
@@ -245,12 +259,17 @@ describe('the monitor', () => {
     await promise
     monitor.stop()
     for (const { workers, memory, disk, lateMs } of readings) {
-      expect(workers.map(({ slot, pid }) => [slot, pid])).toEqual([['a', one], ['b', two]])
+      expect(workers.map(({ slot, pid }) => [slot, pid])).toEqual([
+        ['a', one],
+        ['b', two],
+      ])
       expect(memory.ratio).toBeGreaterThan(0)
       expect(disk?.freeBytes).toBeGreaterThan(0)
       expect(lateMs).toBeGreaterThanOrEqual(0)
     }
-    const exactOf = readings.map(({ workers }) => workers.filter(({ exact }) => exact).map((w) => w.slot))
+    const exactOf = readings.map(({ workers }) =>
+      workers.filter(({ exact }) => exact).map((w) => w.slot),
+    )
     expect(exactOf.slice(0, 2).flat().sort()).toEqual(['a', 'b'])
     expect(exactOf.slice(2)).toEqual([[], []])
     // Estimates keep to what the exact readings taught.
@@ -285,7 +304,9 @@ describe('the monitor', () => {
     const source = `
       const { createMonitor } = await import(${JSON.stringify(MONITOR)})
       createMonitor({ intervalMs: 5, exactEveryMs: 5, pids: () => new Map(), onReading: () => {} })`
-    const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: 'inherit' })
+    const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+      stdio: 'inherit',
+    })
     children.push(child)
     expect(await once(child, 'exit')).toEqual([0, null])
   })

@@ -1,4 +1,7 @@
-/** Profiles on a real disk: sealed, checked, cloned, owned and deleted; and once with a real browser's cookie. */
+/**
+ * Profiles on a real disk: sealed, checked, cloned, owned and deleted; and once with a real
+ * browser's cookie.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -48,7 +51,10 @@ async function put(path: string, content: string): Promise<void> {
   await writeFile(path, content)
 }
 
-/** What a browser leaves behind that was logged in somewhere: things to keep, and things that must not come along. */
+/**
+ * What a browser leaves behind that was logged in somewhere: things to keep, and things that must
+ * not come along.
+ */
 async function makeProfile(profile: string): Promise<void> {
   await put(join(profile, 'Local State'), '{"os_crypt":{}}')
   await put(join(profile, 'Default/Preferences'), '{"profile":{"name":"Ada"}}')

@@ -1,8 +1,21 @@
-/** Run folders over real processes: made whole, removed whole, and swept only when their owner is dead. */
+/**
+ * Run folders over real processes: made whole, removed whole, and swept only when their owner is
+ * dead.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { chown, lstat, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import {
+  chown,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -76,9 +89,13 @@ describe('a run folder', () => {
     const run = await open()
     const facts = await stat(run.path)
     expect(facts.mode & 0o777).toBe(0o700)
-    expect((await readdir(run.path)).sort()).toEqual(
-      ['artifacts', 'downloads', 'owner.sock', 'profiles', 'tmp'],
-    )
+    expect((await readdir(run.path)).sort()).toEqual([
+      'artifacts',
+      'downloads',
+      'owner.sock',
+      'profiles',
+      'tmp',
+    ])
     expect(basename(run.path)).toMatch(/^run-/)
     expect(await readdir(root)).toEqual([basename(run.path)])
     expect(Buffer.byteLength(join(run.path, 'owner.sock'))).toBeLessThan(100)
@@ -168,7 +185,7 @@ describe('a sweep', () => {
     await writeFile(join(root, 'run-0123456789ab'), 'a file')
     const foreign = join(root, 'run-ba9876543210')
     await mkdir(foreign)
-    // Only root can give a folder away; for anybody else it stays fresh, which spares it just as well.
+    // Only root can give a folder away; for anybody else it stays fresh, which spares it too.
     if (process.getuid?.() === 0) {
       await chown(foreign, 65_534, 65_534)
       await utimes(foreign, new Date(0), new Date(0))
@@ -219,7 +236,11 @@ describe('a sweep', () => {
     let helpers: number[] = []
     await vi.waitFor(() => {
       helpers = descendantsOf(pid)
-      expect(helpers.some((helper) => commandOf(helper).includes('--type=renderer'))).toBe(true)
+      const renderer = helpers.find((helper) =>
+        fileOf(helper, 'cmdline').includes('--type=renderer'),
+      )
+      // At work, that is: with memory shared through files in the run's TMPDIR.
+      expect(fileOf(renderer, 'maps')).toContain(join(pool.path, 'tmp'))
     }, PATIENCE)
     killGroup(pid, 'SIGSTOP')
     const gone = once(browser, 'exit')
@@ -233,9 +254,9 @@ describe('a sweep', () => {
   })
 })
 
-function commandOf(pid: number): string {
+function fileOf(pid: number | undefined, name: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+    return readFileSync(`/proc/${pid}/${name}`, 'latin1')
   } catch {
     return ''
   }

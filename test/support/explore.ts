@@ -168,7 +168,10 @@ class Search<World> implements Exploration {
     }
     const isReal = this.#plan.isReal?.(situation, event) !== false
     const marks = isReal
-      ? this.#arrive({ ...situation, snapshot, from: key, event, before: situation }, actions as readonly Command[])
+      ? this.#arrive(
+          { ...situation, snapshot, from: key, event, before: situation },
+          actions as readonly Command[],
+        )
       : this.#note(actions as readonly Command[])
     if (marks.length === 0 || marks.includes(this.#fallback)) {
       const pair = `${place} × ${event.type}`

@@ -1,4 +1,6 @@
-/** What a machine's config must look like, whatever it does: named parts, described states, final states without exits. */
+/**
+ * What a machine's config must look like, whatever it does: named parts, described states, no way out of a final state.
+ */
 import type { AnyStateMachine } from 'xstate'
 import { listOf, type NodeConfig, sitesOf } from './instrument.ts'
 

@@ -1,6 +1,11 @@
 /** The tests every machine passes, over one whole exploration of it. Numbers and mutants are each machine's own. */
 import { describe, expect, it, vi } from 'vitest'
-import { type AnyMachineSnapshot, type AnyStateMachine, initialTransition, transition } from 'xstate'
+import {
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  initialTransition,
+  transition,
+} from 'xstate'
 import { commandsOf, type Exploration, type ExplorePlan, explore } from './explore.ts'
 import { sitesOf } from './instrument.ts'
 import {
@@ -112,7 +117,11 @@ function describeShape<World>({ machine, views }: MachineCase<World>) {
 }
 
 /** Which of the tests above a mutant fails. It is explored no further than `wanted` needs. */
-function faultsOf<World>(mutant: AnyStateMachine, own: MachineCase<World>, wanted: Finder): Finder[] {
+function faultsOf<World>(
+  mutant: AnyStateMachine,
+  own: MachineCase<World>,
+  wanted: Finder,
+): Finder[] {
   const extent = wanted === 'totality' || wanted === 'flaws' ? 'untilFault' : 'whole'
   const faults = new Set<Finder>()
   const seen: Exploration[] = []
@@ -150,9 +159,14 @@ function gapsOf<World>(found: Exploration, { types, inner = [] }: MachineCase<Wo
 }
 
 /** The root's fallback is never taken; an event said to itself is ignored only where it may be said. */
-function untaken<World>({ machine, inner = [] }: MachineCase<World>, wholes: readonly Exploration[]) {
+function untaken<World>(
+  { machine, inner = [] }: MachineCase<World>,
+  wholes: readonly Exploration[],
+) {
   const taken = new Set(wholes.flatMap((whole) => [...whole.taken]))
   return sitesOf(machine)
-    .filter(({ id, key }) => id !== `${machine.id} · * · 0` && !taken.has(id) && !inner.includes(key))
+    .filter(
+      ({ id, key }) => id !== `${machine.id} · * · 0` && !taken.has(id) && !inner.includes(key),
+    )
     .map(({ id }) => id)
 }

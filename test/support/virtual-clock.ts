@@ -53,34 +53,29 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** Moves the time by `ms`, timer by timer; what is deferred at one time is done before the next. */
+  /** Moves the time by `ms`: all timers of one time, then what they deferred, then those of the next. */
   advance(ms: number): void {
     const untilMs = this.#nowMs + ms
-    this.settle()
-    for (let calls = 0; ; calls++) {
-      if (calls > MAX_CALLS) throw new Error('timers do not end')
-      const next = this.#next()
-      if (next === null || next.atMs > untilMs) break
-      this.#fire(next)
-    }
+    this.#runUntil(untilMs)
     this.#nowMs = untilMs
   }
 
   /** Moves the time until nothing is left to call. */
   runAll(): void {
-    this.settle()
-    let calls = 0
-    for (let next = this.#next(); next !== null; next = this.#next()) {
-      if (calls++ > MAX_CALLS) throw new Error('timers do not end')
-      this.#fire(next)
-    }
+    this.#runUntil(Number.MAX_SAFE_INTEGER)
   }
 
-  #fire(timer: Timer): void {
-    this.#timers.delete(timer)
-    this.#nowMs = Math.max(this.#nowMs, timer.atMs)
-    timer.callback()
+  #runUntil(untilMs: number): void {
     this.settle()
+    for (let calls = 0; ; calls++) {
+      if (calls > MAX_CALLS) throw new Error('timers do not end')
+      const next = this.#next()
+      if (next === null || next.atMs > untilMs) return
+      this.#timers.delete(next)
+      this.#nowMs = next.atMs
+      next.callback()
+      if (this.#next()?.atMs !== this.#nowMs) this.settle()
+    }
   }
 
   #next(): Timer | null {

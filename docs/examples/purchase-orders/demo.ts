@@ -18,6 +18,7 @@ import { verify } from './verification.ts'
 
 const WORKERS = 4
 const ALL_GONE_WITHIN_MS = 2_000
+const SHOWN_COMMAND_LENGTH = 120
 
 type Outcome = TaskOutcome<OrderResult, Order>
 
@@ -89,7 +90,10 @@ function problemsOf(reports: readonly OrderReport[], logins: number, left: Lefto
   if (logins < WORKERS + 1) problems.push(`only ${logins} logins`)
   return [
     ...problems,
-    ...left.processes.map(({ pid, command }) => `process ${pid} was left behind: ${command}`),
+    ...left.processes.map(
+      ({ pid, command }) =>
+        `process ${pid} was left behind: ${command.slice(0, SHOWN_COMMAND_LENGTH)}`,
+    ),
     ...left.folders.map((path) => `${path} was left behind`),
   ]
 }

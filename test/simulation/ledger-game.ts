@@ -1,0 +1,187 @@
+/**
+ * Plays a list of moves against the real ledger and says what is wrong: after each event, whether the ledger did what the
+ * model says, no more and no less; after each move, whether something is overdue; and at the end, whether anything is left.
+ */
+import { LedgerModel } from './ledger-model.ts'
+import { type Ending, type Game, type Move, play, reportOf } from './ledger-moves.ts'
+import { type Fault, LedgerStage, type StageEvent } from './ledger-stage.ts'
+
+/** A timer may be this late. */
+const MAX_LATE_MS = 1
+/** Rounds of work in which all tasks must have ended, once nothing stands in their way. */
+const MAX_ROUNDS = 200
+const ROUND_MS = 50
+const HOLDERS = ['pool', 'memory', 'breaker', 'shutdown'] as const
+
+export class Referee {
+  readonly stage: LedgerStage
+  readonly model: LedgerModel
+  readonly wrong: string[] = []
+
+  constructor(plan: Game['plan'], fault: Fault | null = null) {
+    this.stage = new LedgerStage(plan, fault)
+    this.model = new LedgerModel(plan)
+    this.stage.judge = (event) => this.#judge(event)
+    this.stage.onNews = () => this.#compareCounts('at the news')
+  }
+
+  /** Makes the move. True while nothing is wrong. */
+  play(move: Move): boolean {
+    play(this.stage, move)
+    if (move.do === 'pass' || move.do === 'settle') this.#checkWork()
+    this.#checkTimers()
+    return this.wrong.length === 0
+  }
+
+  /** Brings the ledger to its end, one way or another, and looks for what is left. */
+  end(how: Ending): void {
+    if (how === 'shutdown') this.#shutDown()
+    else if (how === 'halt') this.stage.halt()
+    else this.#finish()
+    this.stage.clock.settle()
+    this.#checkNothingLeft(how)
+  }
+
+  #judge(event: StageEvent): void {
+    const { stage, model } = this
+    model.hear(event, stage.clock.nowMs())
+    const rounds = stage.takeAssignments()
+    this.wrong.push(...model.assign(rounds))
+    if (rounds.length > 0 && event.type !== 'dispatch.due') {
+      this.wrong.push(`assigned at ${event.type}`)
+    }
+    const must = model.deeds.splice(0).toSorted()
+    const did = stage.takeDeeds().toSorted()
+    if (must.join('\n') !== did.join('\n')) {
+      const list = (deeds: string[], others: string[]) =>
+        deeds.filter((deed) => !others.includes(deed)).join('; ')
+      this.wrong.push(
+        `at ${event.type} it did not: ${list(must, did)} — it did: ${list(did, must)}` +
+          ` (${did.length} deeds for ${must.length})`,
+      )
+    }
+    for (const { record, state, starts } of model.tasks.values()) {
+      if (record.state !== state || record.attempt !== starts) {
+        const is = `${record.state}#${record.attempt}`
+        this.wrong.push(`after ${event.type} ${record.id} is ${is}, not ${state}#${starts}`)
+      }
+    }
+    this.#compareCounts(`after ${event.type}`)
+    this.#compareSeats(event)
+  }
+
+  /** The counts against a recount: at any time of the records, after an event also of the model's. */
+  #compareCounts(when: string): void {
+    const { ledger, records } = this.stage
+    const among = (...states: string[]) =>
+      records.filter(({ id, state }) => this.#isIn(id) && states.includes(state)).length
+    const recount = {
+      pending: among('submitted', 'blocked', 'delayed', 'queued', 'backingOff'),
+      active: among('assigned', 'running', 'cancelling'),
+      succeeded: among('succeeded'),
+      failed: among('failed'),
+      cancelled: among('cancelled'),
+    }
+    const counted = Object.fromEntries(
+      Object.keys(recount).map((name) => [name, ledger.counts[name as keyof typeof recount]]),
+    )
+    const [is, must] = [JSON.stringify(counted), JSON.stringify(recount)]
+    if (is !== must) this.wrong.push(`${when} the counts are ${is}, not ${must}`)
+  }
+
+  /** Whether the ledger has heard of it: the newest may be on its way. */
+  #isIn(id: string): boolean {
+    return this.model.tasks.has(id) || this.stage.ledger.has(id)
+  }
+
+  #compareSeats(event: StageEvent): void {
+    const { ledger } = this.stage
+    const { model } = this
+    const open = [...model.processes.values()].filter(({ isOpen }) => isOpen)
+    const must = {
+      submitted: model.tasks.size,
+      retried: model.counts().retried,
+      queued: model.lanes.size,
+      used: open.reduce((sum, { tasks }) => sum + tasks.length, 0),
+      capacity: open.length * this.stage.plan.seatsPerWorker,
+      known: [...model.tasks.values()].map(({ record }) => record.id).filter((id) => ledger.has(id)),
+    }
+    const is = {
+      submitted: ledger.counts.submitted,
+      retried: ledger.counts.retried,
+      queued: ledger.queued,
+      used: ledger.seats.used,
+      capacity: ledger.seats.capacity,
+      known: model.unended.map(({ record }) => record.id),
+    }
+    if (JSON.stringify(is) === JSON.stringify(must)) return
+    this.wrong.push(`after ${event.type} it has ${JSON.stringify(is)}, not ${JSON.stringify(must)}`)
+  }
+
+  #checkWork(): void {
+    if (this.model.hasWork) this.wrong.push('a task waits beside a free seat')
+  }
+
+  #checkTimers(): void {
+    const lateMs = this.stage.clock.nowMs() - MAX_LATE_MS
+    for (const { record, timer, deadlineAtMs, state } of this.model.unended) {
+      if (deadlineAtMs < lateMs) this.wrong.push(`the deadline of ${record.id} is overdue`)
+      if ((timer?.atMs ?? Infinity) < lateMs) {
+        this.wrong.push(`the timer of ${record.id}, ${state}, is overdue`)
+      }
+    }
+  }
+
+  #shutDown(): void {
+    const { stage } = this
+    stage.send({ type: 'intake.close' })
+    stage.clock.advance(ROUND_MS)
+    stage.send({ type: 'tasks.cancelAll' })
+    stage.clock.advance(ROUND_MS)
+    for (const process of [...stage.processes]) stage.exit(process, 'stopped')
+  }
+
+  /** Nothing goes wrong any more: whatever has not ended must come to its end by itself. */
+  #finish(): void {
+    const { stage } = this
+    stage.send({ type: 'intake.open' })
+    for (const holder of HOLDERS) stage.send({ type: 'dispatch.free', holder })
+    for (const process of [...stage.processes]) stage.exit(process, 'recycled')
+    const process = stage.open('worker-1')
+    for (let round = 0; this.model.unended.length > 0; round++) {
+      if (round > MAX_ROUNDS) return void this.wrong.push('the work does not come to an end')
+      stage.clock.settle()
+      this.#checkWork()
+      const reports = process.attempts.map(({ taskId, attempt }) =>
+        reportOf({ kind: 'ended', verdict: 'ok' }, taskId, attempt),
+      )
+      if (reports.length > 0) stage.report(process, reports)
+      else stage.clock.advance(ROUND_MS)
+      this.#checkTimers()
+    }
+  }
+
+  #checkNothingLeft(how: Ending): void {
+    const { clock, ledger, records } = this.stage
+    for (const record of records) {
+      const { id, state, isQueued, heapIndex, timerAtMs, deadlineAtMs, previous, next } = record
+      const isBare = !isQueued && heapIndex === -1 && previous === null && next === null
+      if (!['succeeded', 'failed', 'cancelled'].includes(state)) {
+        this.wrong.push(`${id} is ${state} after ${how}`)
+      }
+      if (!isBare || timerAtMs !== 0 || deadlineAtMs !== 0 || ledger.has(id)) {
+        this.wrong.push(`something is left of ${id} after ${how}`)
+      }
+    }
+    if (ledger.queued !== 0) this.wrong.push(`${ledger.queued} tasks are queued after ${how}`)
+    if (clock.timers !== 0) this.wrong.push(`the clock has a timer after ${how}`)
+  }
+}
+
+/** What is wrong with the ledger in this game; nothing, if it is right. */
+export function judge({ plan, moves, ending }: Game, fault: Fault | null = null): string[] {
+  const referee = new Referee(plan, fault)
+  for (const move of moves) if (!referee.play(move)) return referee.wrong
+  referee.end(ending)
+  return referee.wrong
+}

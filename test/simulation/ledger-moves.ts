@@ -1,0 +1,242 @@
+/**
+ * What can happen to a ledger, as plain data, so that fast-check can draw it, shrink it and print it. A move names
+ * things by number; what the number means is looked up when it is made, so that every list of moves can be played.
+ */
+import fc from 'fast-check'
+import type {
+  CancelReason,
+  DispatchHolder,
+  ExitCause,
+  SlotId,
+  Verdict,
+} from '../../machines/vocabulary.ts'
+import type { AttemptReport } from '../../src/ledger/ledger.ts'
+import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task-options.ts'
+import { type FakeProcess, type LedgerStage, POOL_ERROR, type StagePlan } from './ledger-stage.ts'
+
+type DrawnOptions = Pick<
+  NormalTaskOptions,
+  | 'priority'
+  | 'delay'
+  | 'timeout'
+  | 'queueTimeout'
+  | 'deadline'
+  | 'attempts'
+  | 'idempotent'
+  | 'backoff'
+>
+export interface DrawnReport {
+  readonly kind: AttemptReport['kind']
+  readonly pick: number
+  readonly verdict: Verdict
+  readonly flaw: 'none' | 'twice' | 'older' | 'unknown'
+}
+export type Move =
+  | { readonly do: 'submit'; readonly options: DrawnOptions }
+  | { readonly do: 'open'; readonly slot: SlotId }
+  | { readonly do: 'close'; readonly pick: number }
+  | { readonly do: 'exit'; readonly pick: number; readonly cause: ExitCause }
+  | { readonly do: 'report'; readonly pick: number; readonly reports: readonly DrawnReport[] }
+  /** What a process says that is gone, or that another slot's process has. */
+  | { readonly do: 'misreport'; readonly pick: number; readonly incarnation: number }
+  | { readonly do: 'cancel'; readonly pick: number; readonly reason: CancelReason }
+  | { readonly do: 'hold' | 'free'; readonly holder: DispatchHolder }
+  | { readonly do: 'drain' | 'openIntake' | 'closeIntake' | 'cancelAll' | 'failPool' }
+  | { readonly do: 'pass'; readonly ms: number }
+  | { readonly do: 'settle' }
+export type Ending = 'shutdown' | 'halt' | 'finish'
+export interface Game {
+  readonly plan: StagePlan
+  readonly moves: readonly Move[]
+  readonly ending: Ending
+}
+
+const VERDICTS = ['ok', 'retryable', 'permanent', 'cancelled', 'released'] as const
+const CAUSES = ['crashed', 'silent', 'memory', 'stopped', 'recycled', 'cancelled'] as const
+const HOLDERS = ['pool', 'memory', 'breaker', 'shutdown'] as const
+const SLOTS = ['worker-1', 'worker-2', 'worker-3'] as const
+const MAX_MOVES = 60
+
+const pick = fc.nat({ max: 20 })
+/** None in most tasks, so that one option does not hide what another does. */
+const durationMs = (maxMs: number) =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max: maxMs }))
+const backoff = fc
+  .record({
+    type: fc.constantFrom('fixed' as const, 'exponential' as const),
+    delay: fc.nat({ max: 10 }),
+    jitter: fc.constantFrom(0, 0.2, 1),
+    extra: fc.nat({ max: 20 }),
+  })
+  .map(({ extra, ...rest }) => ({ ...rest, maxDelay: rest.delay + extra }))
+const options: fc.Arbitrary<DrawnOptions> = fc.record({
+  priority: fc.constantFrom(10, 10, 10, 0, 5, 20, 100),
+  delay: durationMs(20),
+  timeout: durationMs(30),
+  queueTimeout: durationMs(30),
+  deadline: durationMs(60),
+  attempts: fc.integer({ min: 1, max: 3 }),
+  idempotent: fc.boolean(),
+  backoff,
+})
+const report: fc.Arbitrary<DrawnReport> = fc.record({
+  kind: fc.constantFrom('ended', 'ended', 'started', 'progress'),
+  pick,
+  verdict: fc.constantFrom(...VERDICTS),
+  flaw: fc.constantFrom('none', 'none', 'none', 'none', 'twice', 'older', 'unknown'),
+})
+const move = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('submit' as const), options }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('report' as const),
+      pick,
+      reports: fc.array(report, { minLength: 1, maxLength: 4 }),
+    }),
+  },
+  { weight: 6, arbitrary: fc.constant({ do: 'settle' as const }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.nat({ max: 25 }) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('open' as const), slot: fc.constantFrom(...SLOTS) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('exit' as const),
+      pick,
+      cause: fc.constantFrom(...CAUSES),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('cancel' as const),
+      pick,
+      reason: fc.constantFrom('requested' as const, 'shutdown' as const),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('close' as const), pick }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('misreport' as const),
+      pick,
+      incarnation: fc.nat({ max: 3 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom('hold' as const, 'free' as const, 'free' as const),
+      holder: fc.constantFrom(...HOLDERS),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom(
+        ...(['drain', 'openIntake', 'openIntake', 'closeIntake', 'cancelAll', 'failPool'] as const),
+      ),
+    }),
+  },
+)
+
+export const games: fc.Arbitrary<Game> = fc.record({
+  plan: fc.record({
+    seatsPerWorker: fc.integer({ min: 1, max: 3 }),
+    cancelGraceMs: fc.constantFrom(0, 1, 5, 12),
+    random: fc.constantFrom(0, 0.3, 0.999),
+    earlyMs: fc.constantFrom(0, 0, 1),
+  }),
+  moves: fc.array(move, { maxLength: MAX_MOVES, size: 'max' }),
+  ending: fc.constantFrom('shutdown' as const, 'halt' as const, 'finish' as const),
+})
+
+const at = <T>(list: readonly T[], index: number): T | undefined => list[index % list.length]
+
+/** Makes one move. What cannot be done now is not done: a pool that takes no tasks refuses them at its border. */
+export function play(stage: LedgerStage, made: Move): void {
+  switch (made.do) {
+    case 'submit':
+      if (stage.isTaking) stage.submit({ ...DEFAULT_TASK_OPTIONS, ...made.options })
+      return
+    case 'open':
+      return void stage.open(made.slot)
+    case 'close':
+      return withPicked(stage.processes, made.pick, (process) => stage.close(process))
+    case 'exit':
+      return withPicked(stage.processes, made.pick, (process) => stage.exit(process, made.cause))
+    case 'report':
+      return withPicked(stage.processes, made.pick, (process) =>
+        stage.report(process, made.reports.flatMap((drawn) => reportsOf(process, drawn))),
+      )
+    case 'misreport':
+      return withPicked(stage.processes, made.pick, (process) => misreport(stage, process, made))
+    case 'cancel':
+      return withPicked(stage.records, made.pick, (record) => stage.cancel(record, made.reason))
+    case 'hold':
+    case 'free':
+      return stage.send({ type: `dispatch.${made.do}`, holder: made.holder })
+    case 'drain':
+      return stage.send({ type: 'intake.drain' })
+    case 'openIntake':
+      return stage.send({ type: 'intake.open' })
+    case 'closeIntake':
+      return stage.send({ type: 'intake.close' })
+    case 'cancelAll':
+      return stage.send({ type: 'tasks.cancelAll' })
+    case 'failPool':
+      return stage.send({ type: 'pool.failed', error: POOL_ERROR })
+    case 'pass':
+      return stage.clock.advance(made.ms)
+    case 'settle':
+      return stage.clock.settle()
+  }
+}
+
+function withPicked<T>(list: readonly T[], index: number, act: (picked: T) => void): void {
+  const picked = at(list, index)
+  if (picked !== undefined) act(picked)
+}
+
+function reportsOf(process: FakeProcess, drawn: DrawnReport): AttemptReport[] {
+  const has = at(process.attempts, drawn.pick)
+  if (has === undefined) return []
+  const taskId = drawn.flaw === 'unknown' ? 't0' : has.taskId
+  const attempt = drawn.flaw === 'older' ? has.attempt - 1 : has.attempt
+  const made = reportOf(drawn, taskId, attempt)
+  return drawn.flaw === 'twice' ? [made, made] : [made]
+}
+
+export function reportOf(
+  { kind, verdict }: Pick<DrawnReport, 'kind' | 'verdict'>,
+  taskId: string,
+  attempt: number,
+): AttemptReport {
+  if (kind === 'started') return { kind, taskId, attempt }
+  if (kind === 'progress') return { kind, taskId, attempt, progress: attempt }
+  if (verdict === 'ok') return { kind, taskId, attempt, verdict, value: `${taskId}#${attempt}` }
+  const error = { code: 'TASK_FAILED', message: `it was ${verdict}` }
+  return { kind, taskId, attempt, verdict, error }
+}
+
+/** The attempts of one process, told under the name of another: of another slot, or of another incarnation. */
+function misreport(
+  stage: LedgerStage,
+  { slot, incarnation: own, attempts }: FakeProcess,
+  { incarnation }: Extract<Move, { do: 'misreport' }>,
+): void {
+  const reports = attempts.map(({ taskId, attempt }) =>
+    reportOf({ kind: 'ended', verdict: 'ok' }, taskId, attempt),
+  )
+  const other = incarnation === own ? stage.processes.find((process) => process.slot !== slot) : null
+  const stamp = other === undefined || other === null ? { slot, incarnation } : other
+  if (stamp.slot === slot && stamp.incarnation === own) return
+  const named = { slot: stamp.slot, incarnation: stamp.incarnation }
+  stage.send({ type: 'attempts.reported', ...named, reports })
+}

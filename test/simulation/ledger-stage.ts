@@ -1,0 +1,216 @@
+/**
+ * The real ledger on a virtual clock, with processes that do nothing but keep what they were given. It notes what the
+ * ledger does, as short sentences, and never judges it. A planted fault stands between the ledger and the rest.
+ */
+import { createActor } from 'xstate'
+import type { CancelReason, ErrorFacts, ExitCause, SlotId } from '../../machines/vocabulary.ts'
+import type { WorkerEvent } from '../../machines/worker-facts.ts'
+import {
+  type AttemptReport,
+  type Ledger,
+  type LedgerEvent,
+  ledgerLogic,
+} from '../../src/ledger/ledger.ts'
+import type { LedgerPolicy, LedgerPorts } from '../../src/ledger/ports.ts'
+import { TaskRecord } from '../../src/ledger/record.ts'
+import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task-options.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+
+export const POOL_ERROR: ErrorFacts = { code: 'WORKER_START_FAILED', message: 'no worker starts' }
+export const HALT = { type: 'xstate.stop' } as const
+export type StageEvent = LedgerEvent | typeof HALT
+
+/** A process of a slot, and the attempts it has: what a worker machine and its child would know. */
+export interface FakeProcess {
+  readonly slot: SlotId
+  readonly incarnation: number
+  readonly attempts: { taskId: string; attempt: number }[]
+  isOpen: boolean
+}
+
+/** One round's tasks for one process. */
+export type Assigned = Pick<FakeProcess, 'slot' | 'incarnation'> & {
+  readonly tasks: FakeProcess['attempts']
+}
+
+/** A bug, planted between the ledger and the world. */
+export interface Fault {
+  readonly name: string
+  readonly policy?: Partial<LedgerPolicy>
+  /** What the ledger hears instead; null for nothing. */
+  readonly event?: (event: StageEvent) => StageEvent | null
+  readonly ports?: (ports: LedgerPorts) => LedgerPorts
+}
+
+export interface StagePlan extends LedgerPolicy {
+  /** What is drawn for the jitter, in [0, 1). */
+  readonly random: number
+  /** Timers may fire this much too early, as those of Node do. */
+  readonly earlyMs: number
+}
+
+const PLAN: StagePlan = { seatsPerWorker: 1, cancelGraceMs: 10, random: 0.5, earlyMs: 0 }
+
+export class LedgerStage {
+  readonly plan: StagePlan
+  readonly clock = new VirtualClock()
+  readonly ledger: Ledger
+  readonly records: TaskRecord[] = []
+  /** What the ledger did since `takeDeeds`, but for the assignments. */
+  readonly deeds: string[] = []
+  /** What it assigned since `takeAssignments`. */
+  readonly assignments: Assigned[] = []
+  readonly processes: FakeProcess[] = []
+  /** Called after each event, for whoever judges. */
+  judge: (event: StageEvent) => void = () => {}
+  /** Called at each word about a task. */
+  onNews: () => void = () => {}
+  /** Whether a pool would take a task now. */
+  isTaking = true
+  readonly #actor
+  readonly #incarnations = new Map<SlotId, number>()
+
+  constructor(plan: Partial<StagePlan> = {}, fault: Fault | null = null) {
+    this.plan = { ...PLAN, ...plan }
+    const ports = this.#ports()
+    const policy = { ...this.plan, ...fault?.policy }
+    const logic = ledgerLogic(policy, fault?.ports?.(ports) ?? ports)
+    this.#actor = createActor(
+      {
+        ...logic,
+        transition: (snapshot, event, scope) => {
+          const heard = fault?.event === undefined ? event : fault.event(event)
+          try {
+            if (heard !== null) logic.transition(snapshot, heard as LedgerEvent, scope)
+          } catch (error) {
+            this.deeds.push(`threw ${String(error)}`)
+          }
+          this.#note(event.type)
+          this.judge(event)
+          return snapshot
+        },
+      },
+      { id: 'ledger' },
+    ).start()
+    this.ledger = this.#actor.getSnapshot().context.ledger
+  }
+
+  send(event: LedgerEvent): void {
+    this.#actor.send(event)
+  }
+
+  submit(options: Partial<NormalTaskOptions> = {}): TaskRecord {
+    const id = `t${this.records.length + 1}`
+    const all = { ...DEFAULT_TASK_OPTIONS, ...options }
+    const record = new TaskRecord(id, 'noop', null, all, this.clock.nowMs())
+    this.records.push(record)
+    this.send({ type: 'task.submitted', record })
+    return record
+  }
+
+  /** The slot's next process opens; one that was open there takes no more tasks. */
+  open(slot: SlotId): FakeProcess {
+    for (const old of this.processes) if (old.slot === slot) this.close(old)
+    const incarnation = (this.#incarnations.get(slot) ?? 0) + 1
+    this.#incarnations.set(slot, incarnation)
+    const process: FakeProcess = { slot, incarnation, attempts: [], isOpen: true }
+    this.processes.push(process)
+    this.send({ type: 'worker.opened', slot, incarnation })
+    return process
+  }
+
+  close(process: FakeProcess): void {
+    if (!process.isOpen) return
+    process.isOpen = false
+    const { slot, incarnation } = process
+    this.send({ type: 'worker.closed', slot, incarnation })
+  }
+
+  exit(process: FakeProcess, cause: ExitCause): void {
+    const { slot, incarnation } = process
+    this.processes.splice(this.processes.indexOf(process), 1)
+    const exit = { code: null, signal: 'SIGKILL' }
+    this.send({ type: 'worker.exited', slot, incarnation, cause, exit, error: null })
+  }
+
+  report(process: FakeProcess, reports: readonly AttemptReport[]): void {
+    for (const { kind, taskId, attempt } of reports) {
+      if (kind !== 'ended') continue
+      const isIt = (has: { taskId: string; attempt: number }) =>
+        has.taskId === taskId && has.attempt === attempt
+      const index = process.attempts.findIndex(isIt)
+      if (index !== -1) process.attempts.splice(index, 1)
+    }
+    const { slot, incarnation } = process
+    this.send({ type: 'attempts.reported', slot, incarnation, reports })
+  }
+
+  cancel(record: TaskRecord, reason: CancelReason = 'requested'): void {
+    this.send({ type: 'task.cancel', record, reason })
+  }
+
+  halt(): void {
+    this.#actor.stop()
+  }
+
+  #note(type: StageEvent['type']): void {
+    if (type === 'intake.open') this.isTaking = true
+    if (['intake.drain', 'intake.close', 'pool.failed'].includes(type)) this.isTaking = false
+  }
+
+  /** What the ledger did since the last call. */
+  takeDeeds(): string[] {
+    return this.deeds.splice(0)
+  }
+
+  takeAssignments(): Assigned[] {
+    return this.assignments.splice(0)
+  }
+
+  #ports(): LedgerPorts {
+    const note = (deed: string) => void this.deeds.push(deed)
+    const { clock } = this
+    return {
+      clock: {
+        nowMs: () => clock.nowMs(),
+        after: (ms, callback) => clock.after(Math.max(ms - this.plan.earlyMs, 1), callback),
+        defer: (callback) => clock.defer(callback),
+      },
+      random: () => this.plan.random,
+      tellWorker: (slot, event) => this.#hear(slot, event),
+      tellPool: ({ type }) => note(`told pool ${type}`),
+      tellShutdown: ({ type }) => note(`told shutdown ${type}`),
+      abort: (slot, incarnation, { taskId, attempt, reason, graceMs }) =>
+        note(`abort ${taskId}#${attempt} at ${slot}#${incarnation}: ${reason}, ${graceMs} ms`),
+      announce: (news, record) => {
+        note(newsOf(news, record))
+        this.onNews()
+      },
+      occupied: (isOccupied) => note(`occupied ${isOccupied}`),
+      unexpected: (state, type) => note(`unexpected ${type} in ${state}`),
+      halted: () => note('halted'),
+    }
+  }
+
+  #hear(slot: SlotId, event: WorkerEvent): void {
+    const { incarnation } = event as { incarnation: number }
+    if (event.type === 'tasks.assigned') {
+      const isIt = (process: FakeProcess) =>
+        process.slot === slot && process.incarnation === incarnation
+      const tasks = event.tasks.map(({ taskId, attempt }) => ({ taskId, attempt }))
+      this.processes.find(isIt)?.attempts.push(...tasks)
+      this.assignments.push({ slot, incarnation, tasks })
+    } else if (event.type === 'tasks.ended') {
+      this.deeds.push(`told ${slot}#${incarnation} of ${event.count} ended`)
+    } else if (event.type === 'worker.kill') {
+      this.deeds.push(`kill ${slot}#${incarnation}: ${event.cause}`)
+    } else {
+      this.deeds.push(`told ${slot} ${event.type}`)
+    }
+  }
+}
+
+function newsOf(news: string, { id, attempt, state, error }: TaskRecord): string {
+  if (news !== 'ended') return `${news} ${id}#${attempt}`
+  return `ended ${id} ${state}${state === 'succeeded' ? '' : ` ${error?.code}`}`
+}

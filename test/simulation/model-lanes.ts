@@ -1,0 +1,72 @@
+/**
+ * The order in which tasks must start, as lists of groups: a better priority first, then who has waited longer. Those that
+ * came at the same moment are one group, and their order among each other is free.
+ */
+interface Ranked {
+  readonly record: { readonly options: { readonly priority: number } }
+}
+interface Group {
+  readonly moment: number
+  readonly tasks: Set<Ranked>
+}
+
+export class ModelLanes {
+  #lanes = new Map<number, Group[]>()
+  #moment = 0
+
+  get size(): number {
+    return [...this.#lanes.values()].flat().reduce((sum, { tasks }) => sum + tasks.size, 0)
+  }
+
+  /** What is added from now on came later than what was added before. */
+  beginEvent(): void {
+    this.#moment++
+  }
+
+  add(task: Ranked, where: 'front' | 'back'): void {
+    const lane = this.#laneOf(task)
+    const neighbour = where === 'front' ? lane[0] : lane.at(-1)
+    if (neighbour?.moment === this.#moment) {
+      neighbour.tasks.add(task)
+      return
+    }
+    const group = { moment: this.#moment, tasks: new Set([task]) }
+    if (where === 'front') lane.unshift(group)
+    else lane.push(group)
+  }
+
+  remove(task: Ranked): void {
+    for (const group of this.#laneOf(task)) group.tasks.delete(task)
+    this.#tidy(task)
+  }
+
+  /** Takes these out. False unless they are those whose turn it was. */
+  takeFirst(chosen: ReadonlySet<Ranked>): boolean {
+    let left = chosen.size
+    let isRight = true
+    for (const [, lane] of [...this.#lanes].toSorted(([a], [b]) => a - b)) {
+      for (const { tasks } of lane) {
+        const taken = [...tasks].filter((task) => chosen.has(task)).length
+        isRight &&= taken === Math.min(left, tasks.size)
+        left -= taken
+      }
+    }
+    for (const task of chosen) this.remove(task)
+    return isRight && left === 0
+  }
+
+  #laneOf({ record }: Ranked): Group[] {
+    const { priority } = record.options
+    let lane = this.#lanes.get(priority)
+    if (lane === undefined) {
+      lane = []
+      this.#lanes.set(priority, lane)
+    }
+    return lane
+  }
+
+  #tidy(task: Ranked): void {
+    const lane = this.#laneOf(task).filter(({ tasks }) => tasks.size > 0)
+    this.#lanes.set(task.record.options.priority, lane)
+  }
+}

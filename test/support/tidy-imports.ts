@@ -1,0 +1,90 @@
+/** Who may import whom. Lower layers know nothing of higher ones; design.md draws them. */
+import { posix } from 'node:path'
+import { isBelow, isSource, type Rule, type SourceFile, withoutComments } from './tidy-files.ts'
+
+interface Import {
+  readonly specifier: string
+  /** Erased before the file runs. */
+  readonly isTypeOnly: boolean
+}
+
+/** Layers from the bottom: each may import its own and those before it. */
+const LAYERS: readonly (readonly RegExp[])[] = [
+  [/^machines\//],
+  [
+    /^src\/(ledger|worker|profile|monitor|inspect)\//,
+    /^src\/(?!pool|index)[a-z-]+\.ts$/,
+    /^src\/pool-(types|options)\.ts$/,
+  ],
+  [/^src\/pool[a-z-]*\.ts$/, /^src\/pool\//, /^src\/index\.ts$/],
+  [/^src\/(server|cli|bullmq|testing)\//],
+]
+/** Forked or run by path, never imported from outside. */
+const CLOSED = ['src/cli', 'src/child']
+const BROWSER_PACKAGE = /^puppeteer(-core)?(\/|$)/
+
+/** Machines import XState and each other. */
+export const machineImports: Rule = (file) => {
+  if (!isBelow(file, 'machines')) return []
+  const isAllowed = (specifier: string) =>
+    specifier === 'xstate' || /^\.\/[a-z-]+\.ts$/.test(specifier)
+  return importsOf(file)
+    .filter(({ specifier }) => !isAllowed(specifier))
+    .map(({ specifier }) => `${file.path} imports ${specifier}`)
+}
+
+/** machines ← src/{ledger,worker,profile,monitor,inspect} ← src/pool ← src/{server,cli,bullmq,testing}. */
+export const layeredImports: Rule = (file) => {
+  const own = layerOf(file.path)
+  if (own < 0) return []
+  return localImports(file)
+    .filter((target) => layerOf(target) > own)
+    .map((target) => `${file.path} imports ${target} of a higher layer`)
+}
+
+/** src/cli and src/child are entered by path. */
+export const closedFolders: Rule = (file) => {
+  if (!isBelow(file, 'src', 'machines', 'visualizations')) return []
+  return localImports(file).flatMap((target) => {
+    const folder = CLOSED.find((closed) => target.startsWith(`${closed}/`))
+    return folder && !isBelow(file, folder) ? [`${file.path} imports ${target}`] : []
+  })
+}
+
+/** Only a child process loads the browser driver. */
+export const browserOnlyInChild: Rule = (file) => {
+  if (!isBelow(file, 'src', 'machines', 'visualizations') || isBelow(file, 'src/child')) return []
+  return importsOf(file)
+    .filter(({ specifier, isTypeOnly }) => !isTypeOnly && BROWSER_PACKAGE.test(specifier))
+    .map(({ specifier }) => `${file.path} loads ${specifier}`)
+}
+
+/** XState is used by its public entries. */
+export const publicXState: Rule = (file) =>
+  importsOf(file)
+    .filter(({ specifier }) => /^xstate\/(dist|src)/.test(specifier))
+    .map(({ specifier }) => `${file.path} imports ${specifier}`)
+
+function layerOf(path: string): number {
+  return LAYERS.findIndex((patterns) => patterns.some((pattern) => pattern.test(path)))
+}
+
+function localImports(file: SourceFile): string[] {
+  return importsOf(file)
+    .filter(({ specifier }) => specifier.startsWith('.'))
+    .map(({ specifier }) => posix.join(posix.dirname(file.path), specifier))
+}
+
+function importsOf(file: SourceFile): Import[] {
+  if (!isSource(file)) return []
+  const code = withoutComments(file)
+  const declared = /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]/gm
+  const loaded = /\b(?:import|require|import\.meta\.resolve)\(\s*['"]([^'"]+)['"]/g
+  return [
+    ...[...code.matchAll(declared)].map(([, type, specifier = '']) => ({
+      specifier,
+      isTypeOnly: type !== undefined,
+    })),
+    ...[...code.matchAll(loaded)].map(([, specifier = '']) => ({ specifier, isTypeOnly: false })),
+  ]
+}
