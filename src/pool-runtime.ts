@@ -35,6 +35,7 @@ import { PoolRun } from './pool-run.ts'
 import { PoolWorkers } from './pool-workers.ts'
 import { PoolWatch } from './pool-watch.ts'
 import { outcomeOf } from './task-outcome.ts'
+import { LADDER_LIMIT_MS } from './worker/protocol.ts'
 
 export type PoolLogic = typeof poolMachine
 export type PoolMachineActor = ActorRefFrom<PoolLogic>
@@ -219,6 +220,8 @@ export class PoolRuntime {
       tellShutdown: (event: ShutdownEvent) => this.#shutdown?.send(event),
       abort: (slot, incarnation, order) =>
         this.workers.send({ slot, incarnation }, { kind: 'abort', ...order }),
+      killAfterMs: (name) =>
+        this.config.cancelGrace + (this.workers.manifest?.get(name)?.browser ? LADDER_LIMIT_MS : 0),
       announce: (news, record) => this.#announce(news, record),
       unexpected: (state, type) =>
         this.logger.error('UNEXPECTED_EVENT', { actor: 'task', state, event: type }),

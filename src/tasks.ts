@@ -113,8 +113,10 @@ export interface DefinedTasks<Tasks extends TaskMap = TaskMap> {
 /** The payload type of a task, taken from its handler. */
 export type PayloadOf<T> = T extends TaskDefinition<infer P, unknown>
   ? P
-  : T extends (context: { payload: infer P } & AnyPayload) => unknown
-    ? P
+  : T extends (context: infer Context) => unknown
+    ? Context extends { readonly payload: infer P }
+      ? P
+      : unknown
     : unknown
 /** The result type of a task, taken from its handler. */
 export type ResultOf<T> = T extends TaskDefinition<AnyPayload, infer R>

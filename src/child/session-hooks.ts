@@ -24,6 +24,8 @@ export class SessionHooks {
   private readonly ports: HookPorts
   /** On the clock of `performance.now()`. */
   private checkedMs = 0
+  /** True from a check or a login until the next task has begun: with `checkEvery: 0` one is due at any time. */
+  private isFresh = false
   private controller: AbortController | null = null
 
   constructor(definition: SessionDefinition | null, ports: HookPorts) {
@@ -32,16 +34,21 @@ export class SessionHooks {
   }
 
   isCheckDue(): boolean {
-    if (!this.definition?.check) return false
+    if (!this.definition?.check || this.isFresh) return false
     const every = this.definition.checkEvery ?? DEFAULT_CHECK_EVERY_MS
     return performance.now() - this.checkedMs >= every
+  }
+
+  /** A task begins: what was checked before it says nothing about the one after it. */
+  onTaskBegun(): void {
+    this.isFresh = false
   }
 
   /** Rejects when the hook does, or when no tab is to be had. The machine keeps the limit. */
   async login(): Promise<void> {
     await this.onTab(async (context) => this.definition?.login?.(context))
     this.ports.memory.logins += 1
-    this.checkedMs = performance.now()
+    this.noteChecked()
   }
 
   /** False when the session is known to be logged out. A check that fails itself says nothing. */
@@ -54,7 +61,7 @@ export class SessionHooks {
       this.abort()
       this.ports.onCheckFailed(error)
     }
-    this.checkedMs = performance.now()
+    this.noteChecked()
     return isLoggedIn
   }
 
@@ -62,6 +69,11 @@ export class SessionHooks {
   abort(): void {
     this.controller?.abort(new TroupeError('BROWSER_LOST', 'The browser of the hook is gone.'))
     this.controller = null
+  }
+
+  private noteChecked(): void {
+    this.checkedMs = performance.now()
+    this.isFresh = true
   }
 
   private async onTab<T>(run: (context: SessionContext) => Promise<T>): Promise<T> {

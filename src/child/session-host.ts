@@ -168,6 +168,7 @@ export class SessionHost implements LadderPorts {
       const seat = this.tabs?.take()
       const request = seat ? this.waiting.shift() : undefined
       if (!seat || !request) return
+      this.hooks.onTaskBegun()
       this.actor.send({ type: 'tab.taken' })
       request.onSeat(seat)
     }

@@ -11,7 +11,7 @@ import type { ShutdownToLedger } from '../../machines/shutdown.ts'
 import type { WorkerToLedger } from '../../machines/worker-words.ts'
 import type { SupervisorToLedger } from '../../machines/supervisor.ts'
 import type { RunOrder } from '../worker/protocol.ts'
-import { step } from './compile.ts'
+import { FINAL_STATES, step, type TaskStateName } from './compile.ts'
 import { Counts } from './counts.ts'
 import type { LedgerPolicy, LedgerPorts } from './ports.ts'
 import { Queue } from './queue.ts'
@@ -69,6 +69,10 @@ export class Ledger {
   readonly #run = (record: TaskRecord, command: TaskCommand) => this.#deeds[command](record)
   #dispatchIsDue = false
   #timer: { atMs: number; cancel: () => void } | null = null
+  /** Why nothing can run, until the intake opens again: what comes back to wait ends with it. */
+  #failure: ErrorFacts | null = null
+  /** Where the task that moves now comes from. */
+  #from: TaskStateName = 'submitted'
   /** Whom to tell once no task is left (`emptied`) or none runs (`calmed`). */
   readonly #awaited = new Set<'emptied' | 'calmed'>()
 
@@ -87,6 +91,11 @@ export class Ledger {
   }
 
   receive(event: LedgerEvent): void {
+    this.#receive(event)
+    this.#tellAwaited()
+  }
+
+  #receive(event: LedgerEvent): void {
     switch (event.type) {
       case 'task.submitted':
         return this.#submit(event.record)
@@ -113,24 +122,27 @@ export class Ledger {
         return this.#wantDispatch()
       case 'intake.open':
         this.#holders.delete('shutdown')
+        this.#failure = null
         this.#awaited.clear()
         return this.#wantDispatch()
       case 'intake.drain':
-        return this.#await('emptied')
+        this.#awaited.add('emptied')
+        return
       case 'intake.close':
         this.#holders.add('shutdown')
-        this.#stepAll(this.#waiting(), { type: 'task.cancel', reason: 'shutdown' })
-        return this.#await('calmed')
+        this.#awaited.add('calmed')
+        return this.#stepAll(this.#waiting(), { type: 'task.cancel', reason: 'shutdown' })
       case 'tasks.cancelAll':
         return this.#stepAll([...this.#tasks.values()], { type: 'task.cancel', reason: 'shutdown' })
       case 'pool.failed':
+        this.#failure = event.error
         return this.#stepAll(this.#waiting(), { type: 'pool.failed', error: event.error })
     }
   }
 
   /** The pool's actor was stopped without a shutdown: what is left ends here and now. */
   halt(): void {
-    this.#timer?.cancel()
+    this.#dropTimer()
     this.#ports.halted()
     for (const { slot, incarnation } of this.seats.all()) {
       this.#lose({
@@ -153,17 +165,29 @@ export class Ledger {
     if (record.deadlineAtMs !== 0) this.#retime(record)
   }
 
-  /** The one place where a task moves. */
+  /** The one place where a task moves. Listeners hear of it once the counts are right. */
   #step(record: TaskRecord, event: TaskEvent): void {
     const from = record.state
+    this.#from = from
     const result = step(record, event, this.#run)
     if (result === 'unexpected') this.#ports.unexpected(from, event.type)
+    if (from === record.state) return
     this.counts.move(from, record.state)
+    if (record.state === 'backingOff') this.#ports.announce('retried', record)
+    else if (FINAL_STATES.has(record.state)) this.#tellEnd(record)
+    if (this.#failure !== null) this.#step(record, { type: 'pool.failed', error: this.#failure })
+  }
+
+  #tellEnd(record: TaskRecord): void {
+    if (this.#tasks.size === 0) {
+      this.#dropTimer()
+      this.#ports.occupied(false)
+    }
+    this.#ports.announce('ended', record)
   }
 
   #stepAll(records: readonly TaskRecord[], event: TaskEvent): void {
     for (const record of records) this.#step(record, event)
-    this.#tellAwaited()
   }
 
   #waiting(): TaskRecord[] {
@@ -172,9 +196,10 @@ export class Ledger {
 
   readonly #deeds: Readonly<Record<TaskCommand, (record: TaskRecord) => void>> = {
     'task.enqueue': (record) => {
-      const isFirst = record.attempt === 0
-      if (!isFirst && record.attempt === record.released) this.#queue.pushFront(record)
+      const isReleased = this.#from === 'assigned' || this.#from === 'running'
+      if (isReleased) this.#queue.pushFront(record)
       else this.#queue.pushBack(record)
+      const isFirst = record.attempt === 0
       this.#arm(record, 'queueTimeout.passed', isFirst ? record.options.queueTimeout : 0)
       this.#wantDispatch()
     },
@@ -189,7 +214,7 @@ export class Ledger {
     },
     'timer.run': (record) => this.#arm(record, 'timeout.passed', record.options.timeout),
     'timer.grace': (record) =>
-      this.#arm(record, 'grace.passed', this.#policy.cancelGraceMs || 1),
+      this.#arm(record, 'grace.passed', this.#ports.killAfterMs(record.name) || 1),
     'timer.clear': (record) => this.#arm(record, null, 0),
     'attempt.abort': (record) => {
       const seat = record.seat as Seat
@@ -205,17 +230,14 @@ export class Ledger {
       this.#arm(record, null, 0)
       this.#ports.tellWorker(slot, { type: 'worker.kill', incarnation, cause: 'cancelled' })
     },
-    'task.retry': (record) => {
+    'task.retry': () => {
       this.counts.retried++
-      this.#ports.announce('retried', record)
     },
     'task.settle': (record) => {
       record.endedAtMs = this.#ports.clock.nowMs()
       record.deadlineAtMs = 0
       this.#timers.update(record)
       this.#tasks.delete(record.id)
-      if (this.#tasks.size === 0) this.#ports.occupied(false)
-      this.#ports.announce('ended', record)
     },
   }
 
@@ -263,7 +285,6 @@ export class Ledger {
     if (ended === 0) return
     this.#ports.tellWorker(slot, { type: 'tasks.ended', incarnation, count: ended })
     this.#wantDispatch()
-    this.#tellAwaited()
   }
 
   #endAttempt(
@@ -294,10 +315,10 @@ export class Ledger {
     const tasks = [...seat.tasks]
     seat.tasks.clear()
     const alone = tasks.length === 1
-    for (const record of tasks) {
+    // Each that comes back goes to the front of the queue: the last first, so that they keep their order.
+    for (const record of tasks.reverse()) {
       this.#step(record, { type: 'attempt.lost', cause, alone, error: lost })
     }
-    this.#tellAwaited()
   }
 
   #expire(): void {
@@ -317,7 +338,6 @@ export class Ledger {
       this.#step(record, { type })
     }
     this.#wantTimer()
-    this.#tellAwaited()
   }
 
   /** One timer at a time for the state a task is in. */
@@ -337,21 +357,21 @@ export class Ledger {
   #wantTimer(): void {
     const atMs = this.#timers.nextAtMs
     if (atMs === 0 || (this.#timer !== null && this.#timer.atMs <= atMs)) return
-    this.#timer?.cancel()
+    this.#dropTimer()
     const ms = Math.max(atMs - this.#ports.clock.nowMs(), 1)
     const cancel = this.#ports.clock.after(ms, () => this.#send({ type: 'timers.due' }))
     this.#timer = { atMs, cancel }
+  }
+
+  #dropTimer(): void {
+    this.#timer?.cancel()
+    this.#timer = null
   }
 
   #wantDispatch(): void {
     if (this.#dispatchIsDue) return
     this.#dispatchIsDue = true
     this.#ports.clock.defer(() => this.#send({ type: 'dispatch.due' }))
-  }
-
-  #await(what: 'emptied' | 'calmed'): void {
-    this.#awaited.add(what)
-    this.#tellAwaited()
   }
 
   #tellAwaited(): void {

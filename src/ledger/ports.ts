@@ -26,6 +26,8 @@ export interface LedgerPorts {
     incarnation: number,
     attempt: { taskId: string; attempt: number; reason: CancelReason; graceMs: number },
   ): void
+  /** ms from the abort of such a task to the kill of its process. */
+  killAfterMs(name: string): number
   /** News of a task, for whoever listens. */
   announce(news: 'started' | 'progressed' | 'retried' | 'ended', record: TaskRecord): void
   /** The first unended task has come, or the last has gone. */

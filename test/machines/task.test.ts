@@ -6,7 +6,7 @@ import { taskEvents, taskPlan } from './task.events.ts'
 describeMachine({
   machine: taskMachine,
   types: Object.keys(taskEvents),
-  views: { whole: { plan: taskPlan, states: 701, edges: 2169 } },
+  views: { whole: { plan: taskPlan, states: 1074, edges: 3499 } },
   goals: { 'its end': (snapshot) => snapshot.status === 'done' },
   mutants: [
     {

@@ -42,11 +42,14 @@ export const workerEvents: { readonly [T in WorkerEvent['type']]: EventsOf } = {
   'worker.start': () => [{ type: 'worker.start' }],
   'worker.stop': () => [{ type: 'worker.stop' }],
   'worker.terminate': () => [{ type: 'worker.terminate' }],
-  'worker.kill': (context) =>
-    [null, ...known(context)].flatMap((incarnation) => [
-      { type: 'worker.kill', incarnation, cause: 'silent' },
-      { type: 'worker.kill', incarnation, cause: 'cancelled' },
-    ]),
+  'worker.kill': (context) => [
+    { type: 'worker.kill', incarnation: null, cause: 'cancelled' },
+    ...known(context).map((incarnation) => ({
+      type: 'worker.kill' as const,
+      incarnation,
+      cause: 'silent' as const,
+    })),
+  ],
   'worker.recycle': () => [
     { type: 'worker.recycle', cause: 'recycled', replace: true },
     { type: 'worker.recycle', cause: 'memory', replace: false },
@@ -108,6 +111,10 @@ function after({ from, event, commands }: Step<World>): World {
   let world = from.world
   if (told?.type === 'process.exited') {
     world = { ...world, alive: world.alive.filter((one) => one !== told.incarnation) }
+  }
+  const hasRun = commands.some(({ type }) => type === 'process.run')
+  if (told?.type === 'tasks.assigned' && told.incarnation === STALE && hasRun) {
+    throw new Error('a stale order runs')
   }
   if (told?.type === 'start.granted' && world.leave === 'asked') world = { ...world, leave: 'held' }
   return commands.reduce(obey, world)

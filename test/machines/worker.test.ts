@@ -32,7 +32,7 @@ describeMachine({
     {
       fault: 'a stale order runs',
       plant: (machine) => unguarded(machine, 'ready · tasks.assigned · 0'),
-      foundBy: 'endlessness',
+      foundBy: 'flaws',
     },
     {
       fault: 'draining no longer ignores a late grant',

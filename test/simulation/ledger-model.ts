@@ -98,6 +98,7 @@ export class LedgerModel {
     if (this.#failure !== null) {
       for (const task of this.waiting) this.#end(task, `failed ${this.#failure.code}`)
     }
+    if (event.type === 'xstate.stop') return
     if (this.active.length === 0 && this.#awaited.delete('calmed')) {
       this.deeds.push('told shutdown ledger.calmed')
     }
@@ -241,9 +242,10 @@ export class LedgerModel {
     if (task.state === 'cancelling') return
     task.state = 'cancelling'
     const { process, starts, record } = task
-    const graceMs = this.#plan.cancelGraceMs
-    this.deeds.push(`abort ${record.id}#${starts} at ${process.name}: ${reason}, ${graceMs} ms`)
-    task.timer = this.#timer(Math.max(graceMs, 1), () => {
+    const { cancelGraceMs, killAfterMs } = this.#plan
+    const name = `${record.id}#${starts}`
+    this.deeds.push(`abort ${name} at ${process.name}: ${reason}, ${cancelGraceMs} ms`)
+    task.timer = this.#timer(Math.max(killAfterMs, 1), () => {
       this.deeds.push(`kill ${process.name}: cancelled`)
       task.timer = null
     })
@@ -271,6 +273,8 @@ export class LedgerModel {
   #endAttempt(task: ModelTask, report: Extract<AttemptReport, { kind: 'ended' }>): void {
     const { verdict } = report
     const failure = `failed ${report.error?.code}`
+    // What starts and ends within one frame is told as both.
+    if (task.state === 'assigned') this.deeds.push(`started ${task.record.id}#${task.starts}`)
     const wasStopped = this.#leave(task) === 'cancelling'
     if (verdict === 'ok') return this.#end(task, 'succeeded')
     if (wasStopped) return this.#endStopped(task)

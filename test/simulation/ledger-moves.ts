@@ -149,7 +149,8 @@ const move = fc.oneof(
 export const games: fc.Arbitrary<Game> = fc.record({
   plan: fc.record({
     seatsPerWorker: fc.integer({ min: 1, max: 3 }),
-    cancelGraceMs: fc.constantFrom(0, 1, 5, 12),
+    cancelGraceMs: fc.constantFrom(0, 5),
+    killAfterMs: fc.constantFrom(0, 1, 5, 12),
     random: fc.constantFrom(0, 0.3, 0.999),
     earlyMs: fc.constantFrom(0, 0, 1),
   }),

@@ -43,13 +43,21 @@ export interface Fault {
 }
 
 export interface StagePlan extends LedgerPolicy {
+  /** From the abort of a task to the kill of its process. */
+  readonly killAfterMs: number
   /** What is drawn for the jitter, in [0, 1). */
   readonly random: number
   /** Timers may fire this much too early, as those of Node do. */
   readonly earlyMs: number
 }
 
-const PLAN: StagePlan = { seatsPerWorker: 1, cancelGraceMs: 10, random: 0.5, earlyMs: 0 }
+const PLAN: StagePlan = {
+  seatsPerWorker: 1,
+  cancelGraceMs: 10,
+  killAfterMs: 15,
+  random: 0.5,
+  earlyMs: 0,
+}
 
 export class LedgerStage {
   readonly plan: StagePlan
@@ -182,6 +190,7 @@ export class LedgerStage {
       tellShutdown: ({ type }) => note(`told shutdown ${type}`),
       abort: (slot, incarnation, { taskId, attempt, reason, graceMs }) =>
         note(`abort ${taskId}#${attempt} at ${slot}#${incarnation}: ${reason}, ${graceMs} ms`),
+      killAfterMs: () => this.plan.killAfterMs,
       announce: (news, record) => {
         note(newsOf(news, record))
         this.onNews()
