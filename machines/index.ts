@@ -7,7 +7,14 @@ import { supervisorMachine } from './supervisor.ts'
 import { taskMachine } from './task.ts'
 import { workerMachine } from './worker.ts'
 
-export { poolMachine, sessionMachine, shutdownMachine, supervisorMachine, taskMachine, workerMachine }
+export {
+  poolMachine,
+  sessionMachine,
+  shutdownMachine,
+  supervisorMachine,
+  taskMachine,
+  workerMachine,
+}
 
 export type MachineId = 'pool' | 'supervisor' | 'worker' | 'session' | 'task' | 'shutdown'
 export const machines: Readonly<Record<MachineId, AnyStateMachine>> = {

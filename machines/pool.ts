@@ -2,160 +2,37 @@
  * The pool: six states and exactly the ways between them. It owns no process and no task: it tells the workers,
  * the ledger, the supervisor and the shutdown what the pool's state means for them.
  */
-import { assign, setup } from 'xstate'
+import { setup } from 'xstate'
+import {
+  type PoolContext,
+  type PoolEvent,
+  poolGuards,
+  type PoolToLedger,
+  type PoolToSupervisor,
+  poolUpdates,
+} from './pool-facts.ts'
+import {
+  beginShutdown,
+  drainIntake,
+  failTasks,
+  forceShutdown,
+  free,
+  hold,
+  killAll,
+  openIntake,
+  resupervise,
+  startWanted,
+  stopAll,
+  stopUnwanted,
+  supervise,
+  terminateAll,
+  unsupervise,
+  workersGone,
+} from './pool-words.ts'
 import { port } from './port.ts'
-import type { ShutdownEvent, ShutdownToPool } from './shutdown.ts'
-import type { SupervisorToPool, WorkersTold } from './supervisor.ts'
-import { type DispatchHolder, type ErrorFacts, ignore, type SlotId } from './vocabulary.ts'
-import type { WorkerEvent } from './worker-facts.ts'
-import type { WorkerToPool } from './worker-words.ts'
-
-export interface PoolContext {
-  readonly startTimeoutMs: number
-  /** Wanted workers. */
-  readonly size: number
-  /** Every slot that was told to start and has not stopped since. */
-  readonly alive: readonly SlotId[]
-  readonly ready: readonly SlotId[]
-  readonly failed: readonly SlotId[]
-  readonly error: ErrorFacts | null
-}
-export type PoolEvent =
-  | { type: 'pool.start' }
-  | { type: 'pool.pause' }
-  | { type: 'pool.resume' }
-  | { type: 'pool.drain' }
-  | { type: 'pool.stop'; force: boolean }
-  | { type: 'pool.recover' }
-  | { type: 'pool.scale'; workers: number }
-  | { type: 'run.opened' }
-  | { type: 'run.failed'; error: ErrorFacts }
-  /** Every accepted task has ended. */
-  | { type: 'ledger.emptied' }
-  | WorkerToPool
-  | ShutdownToPool
-  | SupervisorToPool
-export type PoolToLedger =
-  | { type: 'dispatch.hold'; holder: DispatchHolder }
-  | { type: 'dispatch.free'; holder: DispatchHolder }
-  | { type: 'intake.open' }
-  | { type: 'intake.drain' }
-  | { type: 'pool.failed'; error: ErrorFacts }
-export type PoolToSupervisor =
-  | { type: 'pool.opened'; workers: number }
-  | { type: 'pool.resized'; workers: number }
-  | { type: 'pool.closed' }
-
-type Args = { context: PoolContext; event: PoolEvent }
-type Of<T extends PoolEvent['type']> = Extract<PoolEvent, { type: T }>
-
-const slotsUpTo = (size: number): SlotId[] =>
-  Array.from({ length: size }, (_, index): SlotId => `worker-${index + 1}`)
-const slotOf = ({ event }: Args) => (event as Of<'worker.ready'>).slot
-const isWanted = (context: PoolContext, slot: SlotId) => Number(slot.slice(7)) <= context.size
-const without = (slots: readonly SlotId[], slot: SlotId) => slots.filter((other) => other !== slot)
-const withSlot = (slots: readonly SlotId[], slot: SlotId) => [...without(slots, slot), slot]
-const wanted = (context: PoolContext, slots: readonly SlotId[]) =>
-  slots.filter((slot) => isWanted(context, slot)).length
-const change = (update: (args: Args) => Partial<PoolContext>) =>
-  assign<PoolContext, PoolEvent, undefined, PoolEvent, never>(update)
-const START_TIMED_OUT: ErrorFacts = {
-  code: 'WORKER_START_FAILED',
-  message: 'no worker was ready within the start timeout',
-}
-
-const poolUpdates = {
-  noteReady: change((args) => ({
-    ready: withSlot(args.context.ready, slotOf(args)),
-    failed: without(args.context.failed, slotOf(args)),
-  })),
-  noteLost: change((args) => ({ ready: without(args.context.ready, slotOf(args)) })),
-  noteFailed: change((args) => ({
-    ready: without(args.context.ready, slotOf(args)),
-    failed: withSlot(args.context.failed, slotOf(args)),
-    error: (args.event as Of<'worker.failed'>).error,
-  })),
-  noteStopped: change((args) => ({
-    alive: without(args.context.alive, slotOf(args)),
-    ready: without(args.context.ready, slotOf(args)),
-    failed: without(args.context.failed, slotOf(args)),
-  })),
-  noteError: change(({ event }) => ({ error: (event as Of<'run.failed'>).error })),
-  noteStartTimedOut: change(({ context }) => ({
-    error: context.error === null ? START_TIMED_OUT : { ...START_TIMED_OUT, cause: context.error },
-  })),
-  forgetError: change(() => ({ error: null, failed: [] })),
-  /** Those that had failed are told to start again. */
-  resize: change(({ event }) => ({ size: (event as Of<'pool.scale'>).workers, failed: [] })),
-  noteAlive: change(({ context }) => ({
-    alive: [...new Set([...context.alive, ...slotsUpTo(context.size)])],
-  })),
-}
-
-const poolGuards = {
-  /** With this one, every wanted worker is either ready or beyond hope. */
-  isStartComplete: (args: Args) =>
-    wanted(args.context, withSlot(args.context.ready, slotOf(args))) +
-      wanted(args.context, without(args.context.failed, slotOf(args))) >=
-    args.context.size,
-  isEnoughReady: ({ context, event }: Args) => {
-    const { workers } = event as Of<'pool.scale'>
-    return wanted({ ...context, size: workers }, context.ready) >= workers
-  },
-  isLastHope: (args: Args) =>
-    wanted(args.context, withSlot(args.context.failed, slotOf(args))) >= args.context.size,
-  isLastToFail: (args: Args) =>
-    wanted(args.context, withSlot(args.context.failed, slotOf(args))) +
-      wanted(args.context, without(args.context.ready, slotOf(args))) >=
-    args.context.size,
-  isAnyReady: ({ context }: Args) => context.ready.length > 0,
-  isLastToStop: (args: Args) => without(args.context.alive, slotOf(args)).length === 0,
-  isNobodyAlive: ({ context }: Args) => context.alive.length === 0,
-  isStop: ({ event }: Args) => (event as Of<'workers.end'>).how === 'stop',
-  isTerminate: ({ event }: Args) => (event as Of<'workers.end'>).how === 'terminate',
-  isForced: ({ event }: Args) => (event as Of<'pool.stop'>).force,
-}
-
-const toWorkers = (whom: (context: PoolContext) => readonly SlotId[], event: WorkerEvent) =>
-  ({
-    type: 'workers.tell',
-    params: ({ context }: Args): WorkersTold => ({ slots: whom(context), event }),
-  }) as const
-const alive = (context: PoolContext) => context.alive
-const startWanted = toWorkers((context) => slotsUpTo(context.size), { type: 'worker.start' })
-const stopUnwanted = toWorkers(
-  (context) => context.alive.filter((slot) => !isWanted(context, slot)),
-  { type: 'worker.stop' },
-)
-const stopAll = toWorkers(alive, { type: 'worker.stop' })
-const terminateAll = toWorkers(alive, { type: 'worker.terminate' })
-const killAll = toWorkers(alive, { type: 'worker.kill', incarnation: null, cause: 'stopped' })
-const toLedger = (make: (args: Args) => PoolToLedger) =>
-  ({ type: 'ledger.tell', params: make }) as const
-const hold = toLedger(() => ({ type: 'dispatch.hold', holder: 'pool' }))
-const free = toLedger(() => ({ type: 'dispatch.free', holder: 'pool' }))
-const openIntake = toLedger(() => ({ type: 'intake.open' }))
-const drainIntake = toLedger(() => ({ type: 'intake.drain' }))
-const failTasks = toLedger(({ context }) => ({
-  type: 'pool.failed',
-  error: context.error ?? START_TIMED_OUT,
-}))
-const toSupervisor = (make: (args: Args) => PoolToSupervisor) =>
-  ({ type: 'supervisor.tell', params: make }) as const
-const supervise = toSupervisor(({ context }) => ({ type: 'pool.opened', workers: context.size }))
-const resupervise = toSupervisor(({ context }) => ({
-  type: 'pool.resized',
-  workers: context.size,
-}))
-const unsupervise = toSupervisor(() => ({ type: 'pool.closed' }))
-const toShutdown = (make: (args: Args) => ShutdownEvent) =>
-  ({ type: 'shutdown.tell', params: make }) as const
-const beginShutdown = toShutdown(({ event }) => ({
-  type: 'shutdown.begin',
-  force: event.type === 'pool.stop' && event.force,
-}))
-const forceShutdown = toShutdown(() => ({ type: 'shutdown.force' }))
-const workersGone = toShutdown(() => ({ type: 'workers.gone' }))
+import type { ShutdownEvent } from './shutdown.ts'
+import type { WorkersTold } from './supervisor-words.ts'
+import { ignore } from './vocabulary.ts'
 
 const rescale = ['resize', 'noteAlive', startWanted, stopUnwanted, resupervise] as const
 const scale = { 'pool.scale': { actions: rescale } } as const

@@ -109,11 +109,15 @@ export const supervisorGuards = {
   isSilentAndOversized: (args: Args) => silent(args).length > 0 && oversized(args).length > 0,
   isSilent: (args: Args) => silent(args).length > 0,
   isOversized: (args: Args) => oversized(args).length > 0,
-  mayGrow: and<SupervisorContext, SupervisorEvent, [typeof wantsOneMore, ReturnType<typeof stateIn>]>(
-    [wantsOneMore, stateIn({ memory: 'normal' })],
-  ),
+  mayGrow: and<
+    SupervisorContext,
+    SupervisorEvent,
+    [typeof wantsOneMore, ReturnType<typeof stateIn>]
+  >([wantsOneMore, stateIn({ memory: 'normal' })]),
   mayShrink: (args: Args) =>
-    isLow(args) && lowFor(args) >= args.context.policy.scaling.idleMs && args.context.lowSinceMs !== null,
+    isLow(args) &&
+    lowFor(args) >= args.context.policy.scaling.idleMs &&
+    args.context.lowSinceMs !== null,
   isLowNow: (args: Args) => isLow(args) && args.context.lowSinceMs === null,
   isLowStill: isLow,
   lacksAll: (args: Args) => readingOf(args).ready === 0 && args.context.size > 0,

@@ -81,8 +81,7 @@ type Args = { context: WorkerContext; event: WorkerEvent }
 type Of<T extends WorkerEvent['type']> = Extract<WorkerEvent, { type: T }>
 
 const PLANNED: ReadonlySet<ExitCause> = new Set(['stopped', 'recycled', 'cancelled', 'memory'])
-const stampOf = (event: WorkerEvent) =>
-  (event as { incarnation?: number | null }).incarnation
+const stampOf = (event: WorkerEvent) => (event as { incarnation?: number | null }).incarnation
 const isOfCurrent = ({ context, event }: Args) => stampOf(event) === context.current?.incarnation
 const isOfRetiree = ({ context, event }: Args) => stampOf(event) === context.retiree?.incarnation
 const endsOf = (event: WorkerEvent) => (event as Of<'tasks.ended'>).count
@@ -91,8 +90,6 @@ const isDue = ({ context, event }: Args) =>
   context.policy.maxTasks > 0 &&
   (context.current?.tasksRun ?? 0) + endsOf(event) >= context.policy.maxTasks
 const empties = (crew: Crew | null, event: WorkerEvent) => crew?.inFlight === endsOf(event)
-const killsCurrent = ({ context, event }: Args) =>
-  stampOf(event) === null || stampOf(event) === context.current?.incarnation
 
 /** The one process an ending state waits for: the current, or the newest that never became current. */
 const isOfEnding = ({ context, event }: Args) =>
@@ -130,9 +127,10 @@ export const workerGuards = {
   ]),
 }
 
-const ending = (cause: ExitCause) => assign<WorkerContext, WorkerEvent, undefined, WorkerEvent, never>({
-  ending: { cause, error: null, permanent: false },
-})
+const ending = (cause: ExitCause) =>
+  assign<WorkerContext, WorkerEvent, undefined, WorkerEvent, never>({
+    ending: { cause, error: null, permanent: false },
+  })
 const change = (update: (args: Args) => Partial<WorkerContext>) =>
   assign<WorkerContext, WorkerEvent, undefined, WorkerEvent, never>(update)
 const leave = (make: (args: Args) => Omit<Of<'process.left'>, 'type'>) =>

@@ -99,10 +99,7 @@ export function toErrorFacts(
 }
 
 /** The error a user sees, made from facts. */
-export function fromErrorFacts(
-  facts: ErrorFacts,
-  task?: TroupeErrorOptions['task'],
-): TroupeError {
+export function fromErrorFacts(facts: ErrorFacts, task?: TroupeErrorOptions['task']): TroupeError {
   const error = new TroupeError(facts.code as TroupeErrorCode, facts.message, {
     ...(facts.cause ? { cause: causeOf(facts.cause) } : {}),
     ...(facts.retryable === undefined ? {} : { retryable: facts.retryable }),

@@ -76,8 +76,7 @@ export function createLogger(options: LoggerOptions): Logger {
     transports: [transport],
     exitOnError: false,
   })
-  // A closed stderr (EPIPE) must not take the pool down: the lines are lost, the work is not.
-  destination.on('error', () => {})
+  forgive(destination)
   logger.on('error', () => {})
   return winstonLogger(logger, destination, {})
 }
@@ -90,6 +89,15 @@ export function loggerOf(config: {
   if (config.logger === 'silent') return silentLogger
   if (config.logger === null) return createLogger({ observability: config.observability })
   return sinkLogger(config.logger, LEVELS[config.observability] === 'debug', {})
+}
+
+const forgiven = new WeakSet<Writable>()
+
+/** A closed stderr (EPIPE) must not take the pool down: the lines are lost, the work is not. */
+function forgive(destination: Writable): void {
+  if (forgiven.has(destination)) return
+  forgiven.add(destination)
+  destination.on('error', () => {})
 }
 
 function winstonLogger(logger: WinstonLogger, destination: Writable, bindings: LogFields): Logger {

@@ -4,7 +4,7 @@
  */
 import { nanoid } from 'nanoid'
 import { waitFor } from 'xstate'
-import type { PoolEvent } from '../machines/pool.ts'
+import type { PoolEvent } from '../machines/pool-facts.ts'
 import type { CancelReason } from '../machines/vocabulary.ts'
 import { fromErrorFacts, TroupeError, type TroupeErrorCode } from './errors.ts'
 import type { Ledger } from './ledger/ledger.ts'
@@ -134,7 +134,9 @@ export class PoolClient {
     if (ledger.counts.pending >= runtime.config.maxQueue) {
       const { maxQueue } = runtime.config
       runtime.news.tell('queue.full', () => ({ maxQueue }))
-      throw new TroupeError('QUEUE_FULL', `the queue holds its limit of ${maxQueue} tasks`, { task })
+      throw new TroupeError('QUEUE_FULL', `the queue holds its limit of ${maxQueue} tasks`, {
+        task,
+      })
     }
     const record = new TaskRecord(id, name, payload, options, runtime.clock.nowMs())
     runtime.tellLedger({ type: 'task.submitted', record })

@@ -1,6 +1,6 @@
 /**
- * The options of a pool, as users read and write them. Types only: config-schema.ts checks them, and
- * does not compile unless it takes exactly these.
+ * The options of a pool, as users read and write them. Types only: config-schema.ts checks them,
+ * and does not compile unless it takes exactly these.
  */
 import type { LogSink } from './logger.ts'
 import type { TaskOptions } from './pool-types.ts'
@@ -92,7 +92,9 @@ export interface BrowserOptions {
   maxProfileBytes?: number | undefined
   /** Module that exports a BrowserDriver of your own. */
   driver?: URL | string | undefined
-  /** `session`: cookies persist in a worker; `context`: a clean context per task. Default session. */
+  /**
+   * `session`: cookies persist in a worker; `context`: a clean context per task. Default session.
+   */
   isolation?: 'session' | 'context' | undefined
   /** ms a launch may take. Default 20,000. */
   launchTimeout?: number | undefined

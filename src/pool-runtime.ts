@@ -16,25 +16,25 @@ import {
   supervisorMachine,
   workerMachine,
 } from '../machines/index.ts'
-import type { PoolContext, PoolEvent } from '../machines/pool.ts'
-import type { WorkersTold } from '../machines/supervisor.ts'
+import type { PoolContext, PoolEvent } from '../machines/pool-facts.ts'
+import type { WorkersTold } from '../machines/supervisor-words.ts'
 import type { SupervisorEvent } from '../machines/supervisor-facts.ts'
 import type { ShutdownEvent } from '../machines/shutdown.ts'
 import type { ErrorFacts, SlotId } from '../machines/vocabulary.ts'
 import type { WorkerEvent } from '../machines/worker-facts.ts'
+import type { WorkerToPool } from '../machines/worker-words.ts'
 import type { PoolConfig } from './config.ts'
-import { toErrorFacts, TroupeError } from './errors.ts'
+import { toErrorFacts } from './errors.ts'
 import { type Ledger, type LedgerEvent, ledgerLogic } from './ledger/ledger.ts'
 import type { Clock, LedgerPorts } from './ledger/ports.ts'
-import type { TaskRecord } from './ledger/record.ts'
 import { type Logger, loggerOf } from './logger.ts'
 import { createClock } from './pool-clock.ts'
-import { PoolNews } from './pool-events.ts'
+import { PoolAnnouncer } from './pool-announcer.ts'
+import type { PoolNews } from './pool-events.ts'
 import { shutdownPolicy, supervisorPolicy, workerPolicy } from './pool-policy.ts'
-import { PoolRun } from './pool-run.ts'
 import { PoolWorkers } from './pool-workers.ts'
 import { PoolWatch } from './pool-watch.ts'
-import { outcomeOf } from './task-outcome.ts'
+import { RunKeeper } from './run-keeper.ts'
 import { LADDER_LIMIT_MS } from './worker/protocol.ts'
 
 export type PoolLogic = typeof poolMachine
@@ -47,6 +47,8 @@ export class PoolRuntime {
   readonly news: PoolNews
   readonly workers: PoolWorkers
   readonly watch: PoolWatch
+  readonly #announcer: PoolAnnouncer
+  readonly #keeper: RunKeeper
   readonly actors = new Map<SlotId, ActorRefFrom<typeof workerMachine>>()
   ledger: Ledger | null = null
   startedAtMs = 0
@@ -56,21 +58,18 @@ export class PoolRuntime {
   #ledgerRef: ActorRefFrom<ReturnType<typeof ledgerLogic>> | null = null
   #supervisor: ActorRefFrom<typeof supervisorMachine> | null = null
   #shutdown: ActorRefFrom<typeof shutdownMachine> | null = null
-  #run: PoolRun | null = null
-  #opening: Promise<void> | null = null
-  #closing: Promise<void> | null = null
 
   constructor(config: PoolConfig) {
     this.config = config
     this.logger = loggerOf(config)
-    this.news = new PoolNews((error, type) =>
-      this.logger.error('a listener threw', { type, error }),
-    )
+    this.#announcer = new PoolAnnouncer(this.logger)
+    this.news = this.#announcer.news
+    this.#keeper = new RunKeeper(config, this.logger)
     this.workers = new PoolWorkers(config, {
       clock: this.clock,
       logger: this.logger,
       news: this.news,
-      run: () => this.#openRun(),
+      run: () => this.#keeper.run,
       tellWorker: (slot, event) => this.actors.get(slot)?.send(event),
       tellLedger: (event) => this.tellLedger(event),
     })
@@ -128,10 +127,6 @@ export class PoolRuntime {
     return this.ledger !== null && this.ledger.counts.pending + this.ledger.counts.active > 0
   }
 
-  get run(): PoolRun | null {
-    return this.#run
-  }
-
   tellPool(event: PoolEvent): void {
     this.#self?.send(event)
   }
@@ -150,8 +145,7 @@ export class PoolRuntime {
   destroy(): void {
     this.watch.end()
     this.workers.killAll()
-    this.#run?.folder.removeSync()
-    void this.#run?.guardian.stop()
+    this.#keeper.removeSync()
   }
 
   #spawnWorker(slot: SlotId) {
@@ -175,7 +169,7 @@ export class PoolRuntime {
         'process.kill': (_, id) => workers.kill(id),
         'ledger.tell': (_, event) => {
           this.tellLedger(event)
-          if (event.type === 'worker.exited') this.#tellExit(event)
+          if (event.type === 'worker.exited') this.#announcer.tellWorkerExited(event)
         },
         'pool.tell': (_, event) => this.#tellPoolOfWorker(event),
         'supervisor.tell': (_, event) => this.#tellSupervisor(event),
@@ -222,7 +216,7 @@ export class PoolRuntime {
         this.workers.send({ slot, incarnation }, { kind: 'abort', ...order }),
       killAfterMs: (name) =>
         this.config.cancelGrace + (this.workers.manifest?.get(name)?.browser ? LADDER_LIMIT_MS : 0),
-      announce: (news, record) => this.#announce(news, record),
+      announce: (news, record) => this.#announcer.tellTask(news, record),
       unexpected: (state, type) =>
         this.logger.error('UNEXPECTED_EVENT', { actor: 'task', state, event: type }),
       occupied: (isOccupied) => this.onBusyChange(isOccupied),
@@ -241,95 +235,30 @@ export class PoolRuntime {
     this.actors.get(slot)?.send(event)
   }
 
-  #tellPoolOfWorker(event: Extract<PoolEvent, { slot: SlotId }>): void {
+  #tellPoolOfWorker(event: WorkerToPool): void {
     this.tellPool(event)
     if (event.type !== 'worker.failed') return
     this.workers.factsOf(event.slot).lastError = event.error.message
-    this.logger.error('worker failed for good', { worker: event.slot, error: event.error })
-    this.news.tell('worker.failed', () => ({
-      slot: event.slot,
-      error: new TroupeError('WORKER_START_FAILED', event.error.message),
-    }))
-  }
-
-  #tellExit(event: Extract<LedgerEvent, { type: 'worker.exited' }>): void {
-    const { slot, incarnation, exit, cause, error } = event
-    const isPlanned = cause === 'stopped' || cause === 'recycled'
-    this.logger[isPlanned ? 'debug' : 'warn']('worker exited', {
-      worker: slot,
-      incarnation,
-      cause,
-      ...exit,
-      ...(error === null ? {} : { error: error.message }),
-    })
-    this.news.tell('worker.exited', () => ({ slot, incarnation, exit, cause }))
-  }
-
-  #announce(news: 'started' | 'progressed' | 'retried' | 'ended', record: TaskRecord): void {
-    switch (news) {
-      case 'ended':
-        for (const listener of record.watch?.ended ?? []) listener(record)
-        record.watch = null
-        return this.news.tell(`task.${record.state}` as 'task.succeeded', () => outcomeOf(record))
-      case 'progressed':
-        for (const listener of record.watch?.progressed ?? []) listener(record.progress)
-        return this.news.tell('task.progress', () => ({
-          taskId: record.id,
-          progress: record.progress,
-        }))
-      case 'started':
-        return this.news.tell('task.started', () => ({
-          taskId: record.id,
-          attempt: record.attempt,
-          worker: record.seat?.slot ?? 'worker-1',
-        }))
-      case 'retried':
-        return this.news.tell('task.retried', () => ({
-          taskId: record.id,
-          attempt: record.attempt,
-          error: new TroupeError('TASK_FAILED', record.error?.message ?? 'failed'),
-        }))
-    }
-  }
-
-  #openRun(): PoolRun {
-    if (this.#run === null) throw new TroupeError('INVARIANT_VIOLATED', 'the run is not open')
-    return this.#run
+    this.#announcer.tellWorkerFailed(event.slot, event.error)
   }
 
   async #open(): Promise<void> {
     this.startedAtMs = this.clock.nowMs()
     try {
-      await this.#closing
-      this.#opening ??= PoolRun.open(this.config, this.logger).then((run) => {
-        this.#run = run
-      })
-      await this.#opening
+      await this.#keeper.open()
       this.tellPool({ type: 'run.opened' })
     } catch (error) {
-      this.#opening = null
       this.tellPool({ type: 'run.failed', error: toErrorFacts(error, 'WORKER_START_FAILED') })
     }
+  }
+
+  #close(): Promise<void> {
+    return this.#keeper.close(() => this.workers.allGone())
   }
 
   async #sweep(): Promise<void> {
     await this.#close()
     this.#shutdown?.send({ type: 'run.swept' })
-  }
-
-  /** Once the last process is gone, the run leaves the machine as it found it. */
-  #close(): Promise<void> {
-    this.#closing = this.#closeRun().catch((error: unknown) => {
-      this.logger.error('the run folder could not be removed; the next start sweeps it', { error })
-    })
-    return this.#closing
-  }
-
-  async #closeRun(): Promise<void> {
-    const run = this.#opening?.then(() => this.#run)
-    this.#opening = null
-    await this.workers.allGone()
-    await (await run)?.close()
   }
 
   #unexpected(self: AnyActorRef, event: string): void {

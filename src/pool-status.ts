@@ -47,7 +47,12 @@ function workerStatus(runtime: PoolRuntime, slot: SlotId): WorkerStatus {
   const process = runtime.workers.newest(slot)
   const facts = runtime.workers.factsOf(slot)
   const life = snapshot?.value.life
-  const state = typeof life === 'string' ? life : Object.entries(life ?? {}).flat().join('.')
+  const state =
+    typeof life === 'string'
+      ? life
+      : Object.entries(life ?? {})
+          .flat()
+          .join('.')
   const running = runtime.ledger?.seats
     .all()
     .filter((seat) => seat.slot === slot)

@@ -63,10 +63,7 @@ export interface TaskContext<Payload = unknown> extends PlainTaskContext<Payload
   /**
    * Starts one download, by URL or by an action such as a click, waits until it is complete, and keeps it as an artifact.
    */
-  download(
-    source: string | (() => Promise<unknown>),
-    options?: DownloadOptions,
-  ): Promise<Artifact>
+  download(source: string | (() => Promise<unknown>), options?: DownloadOptions): Promise<Artifact>
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a payload type is contravariant; `any` is what lets handlers differ.
@@ -111,19 +108,21 @@ export interface DefinedTasks<Tasks extends TaskMap = TaskMap> {
 }
 
 /** The payload type of a task, taken from its handler. */
-export type PayloadOf<T> = T extends TaskDefinition<infer P, unknown>
-  ? P
-  : T extends (context: infer Context) => unknown
-    ? Context extends { readonly payload: infer P }
-      ? P
+export type PayloadOf<T> =
+  T extends TaskDefinition<infer P, unknown>
+    ? P
+    : T extends (context: infer Context) => unknown
+      ? Context extends { readonly payload: infer P }
+        ? P
+        : unknown
       : unknown
-    : unknown
 /** The result type of a task, taken from its handler. */
-export type ResultOf<T> = T extends TaskDefinition<AnyPayload, infer R>
-  ? Awaited<R>
-  : T extends (context: AnyPayload) => infer R
+export type ResultOf<T> =
+  T extends TaskDefinition<AnyPayload, infer R>
     ? Awaited<R>
-    : unknown
+    : T extends (context: AnyPayload) => infer R
+      ? Awaited<R>
+      : unknown
 
 /**
  * Declares a task with options.

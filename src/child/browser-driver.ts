@@ -31,6 +31,8 @@ export interface DrivenBrowser {
 export interface DrivenTab {
   readonly page: Page
   onCrashed(listener: () => void): void
+  /** Resolves when the page's own process answers. Tells a failure of a task from the loss of its tab. */
+  answers?(): Promise<void>
   /** Back to about:blank with no listeners, dialogs or interceptions left by the last task. */
   reset(): Promise<void>
   /** Stops the JavaScript that hangs the page. */

@@ -4,7 +4,7 @@
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Browser, BrowserContext, CDPSession, ConnectOptions, Target } from 'puppeteer-core'
+import type { Browser, BrowserContext, CDPSession, ConnectOptions, Page } from 'puppeteer-core'
 import type { LaunchSpec } from '../worker/protocol.ts'
 import type { BrowserDriver, DrivenBrowser, DrivenTab } from './browser-driver.ts'
 import { BrowserProcess } from './browser-process.ts'
@@ -79,7 +79,7 @@ interface BrowserParts {
 class PuppeteerBrowser implements DrivenBrowser {
   readonly pid: number | null
   private readonly parts: BrowserParts
-  private readonly own = new Set<Target>()
+  private readonly own = new Set<string>()
   private opening = 0
 
   constructor(parts: BrowserParts) {
@@ -122,12 +122,13 @@ class PuppeteerBrowser implements DrivenBrowser {
   async tidy(): Promise<void> {
     // A tab of ours that is just being opened can't be told from a stranger; it will be the next time.
     if (this.opening > 0) return
-    const strangers = this.parts.browser
-      .targets()
-      .filter((target) => target.type() === 'page' && !this.own.has(target))
     const { session } = this.parts
-    const close = (target: Target) => closeTarget(session, target)
-    await Promise.all(strangers.map(close))
+    // Asked of the browser itself: puppeteer lists a new target only once it has set it up.
+    const { targetInfos } = await session.send('Target.getTargets')
+    const strangers = targetInfos.filter(
+      ({ type, targetId }) => type === 'page' && !this.own.has(targetId),
+    )
+    await Promise.all(strangers.map(({ targetId }) => closeTarget(session, targetId)))
   }
 
   async close(): Promise<void> {
@@ -143,12 +144,12 @@ class PuppeteerBrowser implements DrivenBrowser {
 
   private async tabIn(context: BrowserContext, owned: BrowserContext | null): Promise<DrivenTab> {
     const page = await context.newPage()
-    const target = page.target()
-    this.own.add(target)
+    const targetId = targetIdOf(page)
+    this.own.add(targetId)
     // Opened before any code of a task can hang the page: later it would not open at all.
     const watchdog = await page.createCDPSession()
     const close = async (): Promise<void> => {
-      this.own.delete(target)
+      this.own.delete(targetId)
       if (owned !== null) await owned.close()
       else if (!page.isClosed()) await page.close()
     }
@@ -156,9 +157,13 @@ class PuppeteerBrowser implements DrivenBrowser {
   }
 }
 
-async function closeTarget(session: CDPSession, target: Target): Promise<void> {
-  const targetId: unknown = Reflect.get(target, '_targetId')
-  if (typeof targetId !== 'string') return
+async function closeTarget(session: CDPSession, targetId: string): Promise<void> {
   // It may have closed by itself.
   await session.send('Target.closeTarget', { targetId }).catch(() => undefined)
+}
+
+function targetIdOf(page: Page): string {
+  const targetId: unknown = Reflect.get(page.target(), '_targetId')
+  if (typeof targetId !== 'string') throw new TypeError('puppeteer has no _targetId any more.')
+  return targetId
 }

@@ -126,6 +126,10 @@ export class PuppeteerTab implements DrivenTab {
     this.parts.watchdog.once('Inspector.targetCrashed', () => this.crashed?.())
   }
 
+  async answers(): Promise<void> {
+    await this.parts.watchdog.send('Runtime.evaluate', { expression: '0' })
+  }
+
   async reset(): Promise<void> {
     if (this.isStained || this.page.isClosed() || !this.guard.isWhole) {
       throw new Error('The tab was changed for good.')

@@ -110,7 +110,6 @@ export class SessionHost implements LadderPorts {
     if (tabs === null || !tabs.holds(seat)) return
     this.tell({ type: 'tab.returned' })
     tabs.giveBack(seat)
-    if (this.actor.getSnapshot().context.working === 0) this.tidy()
   }
 
   /** A task has found that the login is gone. */
@@ -252,7 +251,8 @@ export class SessionHost implements LadderPorts {
     const browser = this.current
     this.generation += 1
     this.hooks.abort()
-    const closed = browser !== null && (await succeeds(CLOSE_LIMIT_MS - KILL_LIMIT_MS, browser.close()))
+    const closed =
+      browser !== null && (await succeeds(CLOSE_LIMIT_MS - KILL_LIMIT_MS, browser.close()))
     if (!closed) this.kill()
     this.tell({ type: 'browser.closed' })
   }
@@ -287,11 +287,6 @@ export class SessionHost implements LadderPorts {
   private borrow(): Promise<Seat> {
     if (this.tabs !== null) return this.tabs.borrow()
     return Promise.reject(new TroupeError('BROWSER_LOST', 'The browser is gone.'))
-  }
-
-  private tidy(): void {
-    const tidied = this.current?.tidy?.()
-    if (tidied) void succeeds(CLOSE_LIMIT_MS, tidied)
   }
 
   private report(report: SessionReport, { failure, permanent }: SessionMachineContext): void {

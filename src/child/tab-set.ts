@@ -51,12 +51,7 @@ export class TabSet {
   private dropped = false
 
   /** `size`: tabs to hold. `isFresh`: a tab is never used twice. */
-  constructor(
-    browser: DrivenBrowser,
-    size: number,
-    isFresh: boolean,
-    listener: TabSetListener,
-  ) {
+  constructor(browser: DrivenBrowser, size: number, isFresh: boolean, listener: TabSetListener) {
     this.browser = browser
     this.size = size
     this.isFresh = isFresh
@@ -135,9 +130,12 @@ export class TabSet {
   }
 
   private async renew(seat: Seat): Promise<Seat> {
-    if (!seat.dead && !this.isFresh && (await succeeds(RESET_LIMIT_MS, seat.tab.reset()))) {
-      if (!seat.dead) return seat
-    }
+    // Nobody works: what is open beside our tabs was left behind.
+    const tidied = this.taken.size === 0 ? this.browser.tidy?.() : undefined
+    const isReset =
+      !seat.dead && !this.isFresh && (await succeeds(RESET_LIMIT_MS, seat.tab.reset()))
+    if (tidied !== undefined) await succeeds(RESET_LIMIT_MS, tidied)
+    if (isReset && !seat.dead) return seat
     this.discard(seat)
     return this.open()
   }

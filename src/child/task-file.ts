@@ -64,10 +64,7 @@ function toTask(task: unknown): LoadedTask | null {
   return { browser: true, handler: task['handler'] as Handler }
 }
 
-function sessionOf(
-  session: unknown,
-  refuse: (problem: string) => never,
-): SessionDefinition | null {
+function sessionOf(session: unknown, refuse: (problem: string) => never): SessionDefinition | null {
   if (session === null || session === undefined) return null
   if (!isRecord(session)) return refuse('has a session that is not an object.')
   for (const hook of ['login', 'check']) {

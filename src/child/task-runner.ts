@@ -10,6 +10,7 @@ import type { Handler, PlainHandler } from '../tasks.ts'
 import { climb } from './abort-ladder.ts'
 import { Attempt, stopErrorOf } from './attempt.ts'
 import { boundedFacts } from './error-bounds.ts'
+import { succeeds } from './limit.ts'
 import { roughBytes } from './payload.ts'
 import type { SeatRequest, SessionHost } from './session-host.ts'
 import { SessionExpired } from './session-memory.ts'
@@ -19,6 +20,8 @@ import type { LoadedTask } from './task-file.ts'
 
 /** So often in a row may one task say here that the login is gone before that counts as its failure. */
 export const MAX_EXPIRIES = 3
+/** How long a failed task's tab may take to show that it lives. */
+export const ANSWER_LIMIT_MS = 500
 /** Tasks whose expiries are remembered. */
 const MAX_EXPIRED_TASKS = 1_000
 
@@ -44,7 +47,8 @@ export class TaskRunner {
   run(order: RunOrder): void {
     const attempt = new Attempt(order)
     const task = this.tasks.get(order.name)
-    if (task === undefined) return this.end(attempt, 'permanent', undefined, this.unknown(order.name))
+    if (task === undefined)
+      return this.end(attempt, 'permanent', undefined, this.unknown(order.name))
     if (this.live.has(order.taskId)) {
       this.ground.outbox.log('error', 'An order for a task that already runs here was ignored.', {
         taskId: order.taskId,
@@ -109,6 +113,9 @@ export class TaskRunner {
     try {
       this.succeed(attempt, await handler(new BrowserContext(attempt, this.ground, seat.tab)))
     } catch (thrown) {
+      // A crash rejects what the handler waits for a moment before it is known as a crash.
+      const { tab } = seat
+      if (attempt.stopReason === null && tab.answers) await succeeds(ANSWER_LIMIT_MS, tab.answers())
       this.fail(attempt, thrown)
     }
     this.host?.release(seat)
@@ -180,9 +187,10 @@ export class TaskRunner {
     attempt.end()
     const { taskId, attempt: number, startedMs } = attempt
     const runMs = startedMs === 0 ? 0 : performance.now() - startedMs
-    const end = error === undefined
-      ? { taskId, attempt: number, verdict, value }
-      : { taskId, attempt: number, verdict, error }
+    const end =
+      error === undefined
+        ? { taskId, attempt: number, verdict, value }
+        : { taskId, attempt: number, verdict, error }
     this.ground.outbox.ended(end, runMs, bytes)
   }
 

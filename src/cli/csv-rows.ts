@@ -1,4 +1,6 @@
-/** Reads CSV with a header row: each further record becomes an object of strings, by column name. */
+/**
+ * Reads CSV with a header row: each further record becomes an object of strings, by column name.
+ */
 import { type CsvRecord, CsvSplitter } from './csv-records.ts'
 import { type BadRow, type Row, UnreadableError } from './rows.ts'
 

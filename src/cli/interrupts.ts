@@ -1,6 +1,7 @@
 /**
- * What Ctrl-C and its kin mean to a run: the first signal drains, the second kills, the third ends this
- * process at once. At the end the signal is raised again, so that a shell sees what really happened.
+ * What Ctrl-C and its kin mean to a run: the first signal drains, the second kills, the third ends
+ * this process at once. At the end the signal is raised again, so that a shell sees what really
+ * happened.
  */
 export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 export type StopSignal = (typeof SIGNALS)[number]

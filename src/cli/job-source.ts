@@ -1,6 +1,6 @@
 /**
- * Where `troupe run` takes its jobs from: a JSONL or CSV file, or stdin. A file is read through once
- * before anything is started, so that a mistake on its last line costs nothing.
+ * Where `troupe run` takes its jobs from: a JSONL or CSV file, or stdin. A file is read through
+ * once before anything is started, so that a mistake on its last line costs nothing.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'

@@ -1,4 +1,6 @@
-/** Reads JSON Lines: one JSON value a line. Blank lines are skipped; LF and CRLF both end a line. */
+/**
+ * Reads JSON Lines: one JSON value a line. Blank lines are skipped; LF and CRLF both end a line.
+ */
 import { type BadRow, MAX_ROW_CHARACTERS, type Row } from './rows.ts'
 
 const EXAMPLE = 'each line must be one JSON value, as {"po":"PO-001"}'

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The `troupe` command: what can be said on the command line, and what becomes of errors. The pool is
- * loaded only by a command that needs it.
+ * The `troupe` command: what can be said on the command line, and what becomes of errors. The pool
+ * is loaded only by a command that needs it.
  */
 import { readFileSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'

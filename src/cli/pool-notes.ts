@@ -1,6 +1,6 @@
 /**
- * What the pool has to say during a run, as lines above the progress: warnings and errors, each once,
- * however many workers have the same trouble. The rest is in the summary and in the results.
+ * What the pool has to say during a run, as lines above the progress: warnings and errors, each
+ * once, however many workers have the same trouble. The rest is in the summary and in the results.
  */
 import type { LogFields, LogSink } from '../logger.ts'
 

@@ -1,7 +1,8 @@
 /**
- * Where results go: a file that is appended to and synced in batches, or stdout. What was acknowledged
- * by `close` is on the disk. It never rewrites a line.
+ * Where results go: a file that is appended to and synced in batches, or stdout. What was
+ * acknowledged by `close` is on the disk. It never rewrites a line.
  */
+import { existsSync } from 'node:fs'
 import { type FileHandle, open, truncate, unlink } from 'node:fs/promises'
 import { TroupeError } from '../errors.ts'
 import type { FinishedJobs } from './finished-jobs.ts'
@@ -32,6 +33,7 @@ interface Destination {
  * @throws CONFIG_INVALID when the file cannot be written, or holds results nobody asked to resume.
  */
 export async function fileSink(path: string, finished: FinishedJobs | null): Promise<ResultSink> {
+  const isNew = !existsSync(path)
   let file: FileHandle
   try {
     if (finished !== null) await truncate(path, finished.soundBytes)
@@ -54,8 +56,8 @@ export async function fileSink(path: string, finished: FinishedJobs | null): Pro
     close: async () => {
       const { size } = await file.stat()
       await file.close()
-      // A run that has written nothing leaves nothing.
-      if (size === 0) await unlink(path)
+      // A run that has written nothing leaves nothing of its own.
+      if (isNew && size === 0) await unlink(path)
     },
   })
 }
@@ -121,8 +123,9 @@ class BatchSink implements ResultSink {
     try {
       await this.#destination.append(text)
     } catch (error) {
-      this.#failure = error as Error
-      throw error
+      const message = `the results cannot be written any more: ${(error as Error).message}`
+      this.#failure = new Error(message, { cause: error })
+      throw this.#failure
     }
   }
 }

@@ -1,8 +1,8 @@
 /**
- * What `troupe run` was asked to do, checked: the command line as a plan. It reads no job and starts
- * nothing; what is wrong is a usage error.
+ * What `troupe run` was asked to do, checked: the command line as a plan. It reads no job and
+ * starts nothing; what is wrong is a usage error.
  */
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { parse, resolve } from 'node:path'
 import type { PoolOptions } from '../config.ts'
 import { TroupeError } from '../errors.ts'
@@ -52,6 +52,13 @@ export function runPlan(
   const out = flags.out === '-' ? null : resolve(flags.out)
   if (flags.resume && out === null) {
     refuse('--resume needs a file of results; name it with --out')
+  }
+  if (
+    flags.resume &&
+    out !== null &&
+    statSync(out, { throwIfNoEntry: false })?.isFile() === false
+  ) {
+    refuse(`--out ${flags.out} is not a file that can be read again; --resume needs one`)
   }
   if (flags.failFast && flags.maxFailures !== undefined) {
     refuse('--fail-fast is --max-failures 1; leave out one of them')

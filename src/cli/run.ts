@@ -1,6 +1,7 @@
 /**
- * `troupe run`: the jobs of a file through a task, results as JSON Lines. It puts the pieces together:
- * input, results, pool, progress, signals, exit code. Data goes to stdout, everything else to stderr.
+ * `troupe run`: the jobs of a file through a task, results as JSON Lines. It puts the pieces
+ * together: input, results, pool, progress, signals, exit code. Data goes to stdout, everything
+ * else to stderr.
  */
 import { createReadStream, existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'

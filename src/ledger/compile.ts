@@ -3,14 +3,14 @@
  * one source; a test walks every reachable edge of both and finds them equal. It never decides anything itself.
  */
 import type { SnapshotFrom } from 'xstate'
+import { taskMachine } from '../../machines/task.ts'
 import {
   type TaskCommand,
   type TaskEvent,
   type TaskFacts,
   taskGuards,
-  taskMachine,
   taskUpdates,
-} from '../../machines/task.ts'
+} from '../../machines/task-facts.ts'
 
 export type TaskStateName = SnapshotFrom<typeof taskMachine>['value']
 /** What the table runs over: the machine's facts and where it stands. */

@@ -4,12 +4,12 @@
  */
 import type { ActorLogic, Snapshot } from 'xstate'
 import { backoffMs } from '../../machines/policy.ts'
-import type { TaskCommand, TaskEvent } from '../../machines/task.ts'
+import type { TaskCommand, TaskEvent } from '../../machines/task-facts.ts'
 import type { CancelReason, ErrorFacts, SlotId, Verdict } from '../../machines/vocabulary.ts'
-import type { PoolToLedger } from '../../machines/pool.ts'
+import type { PoolToLedger } from '../../machines/pool-facts.ts'
 import type { ShutdownToLedger } from '../../machines/shutdown.ts'
 import type { WorkerToLedger } from '../../machines/worker-words.ts'
-import type { SupervisorToLedger } from '../../machines/supervisor.ts'
+import type { SupervisorToLedger } from '../../machines/supervisor-words.ts'
 import type { RunOrder } from '../worker/protocol.ts'
 import { FINAL_STATES, step, type TaskStateName } from './compile.ts'
 import { Counts } from './counts.ts'
@@ -71,6 +71,7 @@ export class Ledger {
   #timer: { atMs: number; cancel: () => void } | null = null
   /** Why nothing can run, until the intake opens again: what comes back to wait ends with it. */
   #failure: ErrorFacts | null = null
+  #isHalted = false
   /** Where the task that moves now comes from. */
   #from: TaskStateName = 'submitted'
   /** Whom to tell once no task is left (`emptied`) or none runs (`calmed`). */
@@ -142,6 +143,7 @@ export class Ledger {
 
   /** The pool's actor was stopped without a shutdown: what is left ends here and now. */
   halt(): void {
+    this.#isHalted = true
     this.#dropTimer()
     this.#ports.halted()
     for (const { slot, incarnation } of this.seats.all()) {
@@ -371,7 +373,9 @@ export class Ledger {
   #wantDispatch(): void {
     if (this.#dispatchIsDue) return
     this.#dispatchIsDue = true
-    this.#ports.clock.defer(() => this.#send({ type: 'dispatch.due' }))
+    this.#ports.clock.defer(() => {
+      if (!this.#isHalted) this.#send({ type: 'dispatch.due' })
+    })
   }
 
   #tellAwaited(): void {

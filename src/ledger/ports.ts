@@ -2,7 +2,7 @@
 import type { CancelReason, SlotId } from '../../machines/vocabulary.ts'
 import type { WorkerEvent } from '../../machines/worker-facts.ts'
 import type { ShutdownEvent } from '../../machines/shutdown.ts'
-import type { PoolEvent } from '../../machines/pool.ts'
+import type { PoolEvent } from '../../machines/pool-facts.ts'
 import type { TaskRecord } from './record.ts'
 
 export interface Clock {

@@ -18,7 +18,8 @@ const MAX_STDERR_TAIL = 4_096
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 const ENTRY = new URL(`../child/entry.${extension}`, import.meta.url)
 /** Flags of the parent that a child must not share: two cannot listen on one debugger port. */
-const NOT_INHERITED = /^--(inspect|debug|prof|cpu-prof|heap-prof|test|watch|input-type|eval|print)|^-[ep]$/
+const NOT_INHERITED =
+  /^--(inspect|debug|prof|cpu-prof|heap-prof|test|watch|input-type|eval|print)|^-[ep]$/
 
 export interface WorkerProcessEvents {
   reports(reports: readonly Report[]): void

@@ -1,6 +1,7 @@
 /**
- * What goes in as CSV or JSON Lines comes out as it was, however it is cut into pieces; what is broken
- * is told by file, line and column; and whatever is fed in, the readers neither throw nor hang.
+ * What goes in as CSV or JSON Lines comes out as it was, however it is cut into pieces; what is
+ * broken is told by file, line and column; and whatever is fed in, the readers neither throw nor
+ * hang.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * What checkPayload lets pass arrives equal on the other side of the pipe; what it refuses, it names.
- * The oracle is V8's own serializer, which is what carries messages between the processes.
+ * What checkPayload lets pass arrives equal on the other side of the pipe; what it refuses, it
+ * names. The oracle is V8's own serializer, which is what carries messages between the processes.
  */
 import { deserialize, serialize } from 'node:v8'
 import { runInNewContext } from 'node:vm'

@@ -1,5 +1,5 @@
 /** Every event a pool may meet, from two slots. The world keeps what the ledger was told. */
-import type { PoolContext, PoolEvent } from '../../machines/pool.ts'
+import type { PoolContext, PoolEvent } from '../../machines/pool-facts.ts'
 import type { SlotId } from '../../machines/vocabulary.ts'
 import type { Command, ExplorePlan, Situation, Step } from '../support/explore.ts'
 

@@ -1,3 +1,4 @@
+/** The pool machine, explored whole, and its contract C1. Holds G5 (no hope is an error, not a silence) and G8. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type AnyMachineSnapshot, type EventObject, initialTransition, transition } from 'xstate'

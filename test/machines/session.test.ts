@@ -1,3 +1,4 @@
+/** The session machine, explored whole. Holds G8, and that no browser is left beside another. */
 import { sessionMachine } from '../../machines/session.ts'
 import { unguarded, without } from '../support/instrument.ts'
 import { describeMachine } from '../support/machine-suite.ts'

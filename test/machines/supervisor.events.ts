@@ -8,7 +8,7 @@ import type {
   SupervisorEvent,
   SupervisorPolicy,
 } from '../../machines/supervisor-facts.ts'
-import type { WorkersTold } from '../../machines/supervisor.ts'
+import type { WorkersTold } from '../../machines/supervisor-words.ts'
 import type { SlotId, WorkerReading } from '../../machines/vocabulary.ts'
 import type { Command, ExplorePlan, Situation, Step } from '../support/explore.ts'
 
@@ -130,7 +130,27 @@ function after({ from, event, commands }: Step<World>): World {
   if (told?.type === 'pool.closed') world = { ...world, asked: [], granted: [] }
   if (told?.type === 'reading.taken') world = { ...world, nowMs: told.reading.atMs }
   if (told?.type === 'worker.crashed') world = { ...world, nowMs: told.atMs }
+  demandJudgement(told, commands)
   return commands.reduce(obey, world)
+}
+
+/** Who is silent for too long is killed and who is too large is recycled, whatever else goes on. */
+function demandJudgement(told: SupervisorEvent | null, commands: readonly Command[]) {
+  if (told?.type !== 'reading.taken') return
+  const wordsTo = (type: string, cause: string) =>
+    commands.flatMap((command) => {
+      if (command.type !== 'workers.tell') return []
+      const { slots: whom, event } = command.params as WorkersTold
+      return event.type === type && 'cause' in event && event.cause === cause ? whom : []
+    })
+  const killed = wordsTo('worker.kill', 'silent')
+  const recycled = wordsTo('worker.recycle', 'memory')
+  for (const { slot, silentMs, memoryBytes } of told.reading.workers) {
+    const isSilent = silentMs > policy.zombieAfterMs
+    const isOversized = memoryBytes > policy.memory.maxWorkerBytes
+    if (isSilent && !killed.includes(slot)) throw new Error('a silent worker is left alone')
+    if (isOversized && !recycled.includes(slot)) throw new Error('an oversized one is left alone')
+  }
 }
 
 function leave(world: World, slot: SlotId): World {

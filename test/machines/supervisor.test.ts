@@ -1,3 +1,4 @@
+/** The supervisor machine, seen from three sides. Holds G4 (the silent are killed), G5 (leave to start) and G8. */
 import { supervisorMachine } from '../../machines/supervisor.ts'
 import { unguarded, without } from '../support/instrument.ts'
 import { describeMachine } from '../support/machine-suite.ts'
@@ -25,6 +26,16 @@ describeMachine({
     {
       fault: 'the end of a start lets nobody else start',
       plant: (machine) => without(machine, 'supervisor.restarts.closed · start.ended · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'a worker too large is left alone while another is silent',
+      plant: (machine) => without(machine, 'supervisor.vigil.watching · reading.taken · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'a silent worker is left alone',
+      plant: (machine) => without(machine, 'supervisor.vigil.watching · reading.taken · 1'),
       foundBy: 'flaws',
     },
     {

@@ -1,12 +1,8 @@
 /** The compiled task table equals the task machine on every edge that can be reached: state, facts and commands. */
 import { describe, expect, test } from 'vitest'
 import { getInitialSnapshot, initialTransition, type SnapshotFrom, transition } from 'xstate'
-import {
-  taskCommands,
-  type TaskEvent,
-  type TaskFacts,
-  taskMachine,
-} from '../../machines/task.ts'
+import { taskMachine } from '../../machines/task.ts'
+import { taskCommands, type TaskEvent, type TaskFacts } from '../../machines/task-facts.ts'
 import type { CancelReason, ExitCause, Verdict } from '../../machines/vocabulary.ts'
 import { type Compiled, step } from '../../src/ledger/compile.ts'
 

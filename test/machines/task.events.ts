@@ -1,8 +1,8 @@
 /** Every event a task may meet, small but on both sides of each of its guards. */
-import { type TaskEvent, type TaskFacts } from '../../machines/task.ts'
+import type { TaskEvent, TaskFacts } from '../../machines/task-facts.ts'
 import { MAX_RELEASES } from '../../machines/policy.ts'
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
-import type { ExplorePlan } from '../support/explore.ts'
+import type { ExplorePlan, Step } from '../support/explore.ts'
 
 const error: ErrorFacts = { code: 'TASK_FAILED', message: 'no' }
 const lost: ErrorFacts = { code: 'WORKER_LOST', message: 'gone' }
@@ -41,6 +41,21 @@ export const taskEvents: { readonly [T in TaskEvent['type']]: readonly TaskEvent
 /** Starts near the limit of releases, so that it is reached without counting up to it. */
 const nearMaxReleases = { attempt: MAX_RELEASES - 1, released: MAX_RELEASES - 1 }
 
+const UNDER_WAY = new Set(['assigned', 'running', 'cancelling'])
+const SAYS_STOPPED = new Set(['attempt.ended', 'attempt.lost'])
+
+/** It is settled as it ends, once, and not while its code may still run. */
+function after({ from, event, to, commands }: Step<null>): null {
+  const isEnd = to.status === 'done'
+  const settled = commands.filter(({ type }) => type === 'task.settle').length
+  if (settled !== (isEnd ? 1 : 0)) throw new Error(`settled ${settled} times`)
+  const mayRun = UNDER_WAY.has(String(from.snapshot.value))
+  if (isEnd && mayRun && !SAYS_STOPPED.has(event?.type ?? '')) {
+    throw new Error('it ends while its code may still run')
+  }
+  return null
+}
+
 export const taskPlan: ExplorePlan = {
   inputs: [
     { attempts: 3 },
@@ -51,6 +66,7 @@ export const taskPlan: ExplorePlan = {
     { attempts: 2, ...nearMaxReleases },
   ],
   world: null,
+  after,
   events: () => Object.values(taskEvents).flat(),
   isWithin: ({ snapshot }) => {
     const { released } = snapshot.context as TaskFacts

@@ -1,5 +1,6 @@
+/** The task machine, explored whole. Holds G1 (it ends, once) and G2 (it has not ended while its code may run). */
 import { taskMachine } from '../../machines/task.ts'
-import { unguarded, without } from '../support/instrument.ts'
+import { rewritten, unguarded, without } from '../support/instrument.ts'
 import { describeMachine } from '../support/machine-suite.ts'
 import { taskEvents, taskPlan } from './task.events.ts'
 
@@ -9,6 +10,12 @@ describeMachine({
   views: { whole: { plan: taskPlan, states: 1074, edges: 3499 } },
   goals: { 'its end': (snapshot) => snapshot.status === 'done' },
   mutants: [
+    {
+      fault: 'a task ends while its code may still run',
+      plant: (machine) =>
+        rewritten(machine, 'task.running · task.cancel · 0', { target: 'cancelled' }),
+      foundBy: 'flaws',
+    },
     {
       fault: 'running no longer ignores pool.failed',
       plant: (machine) => without(machine, 'task.running · pool.failed · 0'),

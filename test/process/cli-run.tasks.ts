@@ -1,4 +1,7 @@
-/** Tasks for the tests of `troupe run`: none needs a browser, each is steered by files it is told of. */
+/**
+ * Tasks for the tests of `troupe run`: none needs a browser, each is steered by files it is told
+ * of.
+ */
 import { appendFileSync, existsSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { defineTasks, type PlainTaskContext, task } from '../../src/tasks.ts'

@@ -1,7 +1,7 @@
 /**
- * `troupe run` as a user runs it: a process of its own, real files, real workers, real signals. What it
- * says is read from its stdout, its stderr, its exit status and its results; what it leaves, from the
- * operating system.
+ * `troupe run` as a user runs it: a process of its own, real files, real workers, real signals.
+ * What it says is read from its stdout, its stderr, its exit status and its results; what it
+ * leaves, from the operating system.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -167,6 +167,15 @@ describe('troupe run', () => {
   it('has nothing to do for a file without jobs', async () => {
     expect((await run(file('jobs.jsonl', []), ...echo)).code).toBe(0)
     expect(existsSync(join(folder, 'results.jsonl'))).toBe(false)
+  })
+
+  it.runIf(existsSync('/dev/full'))('stops when the results cannot be written', async () => {
+    const rows = Array.from({ length: 2_000 }, (_, n) => ({ id: `${n}`, text: 'x'.repeat(2_000) }))
+    const end = await run(file('jobs.jsonl', rows), ...echo, '--out', '/dev/full', '--json')
+    expect(end.code).toBe(1)
+    expect(end.stderr).toContain('ENOSPC')
+    expect(JSON.parse(end.stdout)).toMatchObject({ exitCode: 1, error: { code: 'TASK_FAILED' } })
+    expect(existsSync('/dev/full')).toBe(true)
   })
 
   it('survives a reader that goes away', async () => {

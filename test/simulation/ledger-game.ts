@@ -18,11 +18,20 @@ export class Referee {
   readonly model: LedgerModel
   readonly wrong: string[] = []
 
-  constructor(plan: Game['plan'], fault: Fault | null = null) {
+  /** Everything the ledger ever did, by kind. */
+  readonly seen = new Set<string>()
+  readonly #reactions: Move[]
+
+  constructor({ plan, reactions }: Pick<Game, 'plan' | 'reactions'>, fault: Fault | null = null) {
     this.stage = new LedgerStage(plan, fault)
     this.model = new LedgerModel(plan)
+    this.#reactions = [...reactions]
     this.stage.judge = (event) => this.#judge(event)
-    this.stage.onNews = () => this.#compareCounts('at the news')
+    this.stage.onNews = () => {
+      this.#compareCounts('at the news')
+      const reaction = this.#reactions.shift()
+      if (reaction !== undefined) play(this.stage, reaction)
+    }
   }
 
   /** Makes the move. True while nothing is wrong. */
@@ -52,6 +61,7 @@ export class Referee {
     }
     const must = model.deeds.splice(0).toSorted()
     const did = stage.takeDeeds().toSorted()
+    for (const deed of did) this.seen.add(kindOf(deed))
     if (must.join('\n') !== did.join('\n')) {
       const list = (deeds: string[], others: string[]) =>
         deeds.filter((deed) => !others.includes(deed)).join('; ')
@@ -178,10 +188,15 @@ export class Referee {
   }
 }
 
-/** What is wrong with the ledger in this game; nothing, if it is right. */
-export function judge({ plan, moves, ending }: Game, fault: Fault | null = null): string[] {
-  const referee = new Referee(plan, fault)
-  for (const move of moves) if (!referee.play(move)) return referee.wrong
-  referee.end(ending)
-  return referee.wrong
+/** A deed without its names and numbers. */
+function kindOf(deed: string): string {
+  return deed.replace(/ (?:at )?(?:worker-|t)?\d+(?:#\d+)?(?: ms)?/g, '').replace(',', '')
+}
+
+/** Plays to the end, or until something is wrong. */
+export function referee(game: Game, fault: Fault | null = null): Referee {
+  const judged = new Referee(game, fault)
+  for (const move of game.moves) if (!judged.play(move)) return judged
+  judged.end(game.ending)
+  return judged
 }

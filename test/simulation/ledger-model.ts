@@ -95,9 +95,7 @@ export class LedgerModel {
     this.#nowMs = nowMs
     this.lanes.beginEvent()
     this.#hear(event)
-    if (this.#failure !== null) {
-      for (const task of this.waiting) this.#end(task, `failed ${this.#failure.code}`)
-    }
+    this.#failWaiting()
     if (event.type === 'xstate.stop') return
     if (this.active.length === 0 && this.#awaited.delete('calmed')) {
       this.deeds.push('told shutdown ledger.calmed')
@@ -188,7 +186,13 @@ export class LedgerModel {
   #halt(): void {
     this.deeds.push('halted')
     for (const name of [...this.processes.keys()]) this.#lose(name, 'stopped')
+    this.#failWaiting()
     this.#cancel(this.unended, 'shutdown')
+  }
+
+  #failWaiting(): void {
+    if (this.#failure === null) return
+    for (const task of this.waiting) this.#end(task, `failed ${this.#failure.code}`)
   }
 
   #accept(record: TaskRecord): void {

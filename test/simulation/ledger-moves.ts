@@ -48,6 +48,8 @@ export type Ending = 'shutdown' | 'halt' | 'finish'
 export interface Game {
   readonly plan: StagePlan
   readonly moves: readonly Move[]
+  /** Moves that listeners make while the ledger is still at work: one at each word about a task. */
+  readonly reactions: readonly Move[]
   readonly ending: Ending
 }
 
@@ -56,6 +58,7 @@ const CAUSES = ['crashed', 'silent', 'memory', 'stopped', 'recycled', 'cancelled
 const HOLDERS = ['pool', 'memory', 'breaker', 'shutdown'] as const
 const SLOTS = ['worker-1', 'worker-2', 'worker-3'] as const
 const MAX_MOVES = 60
+const MAX_REACTIONS = 6
 
 const pick = fc.nat({ max: 20 })
 /** None in most tasks, so that one option does not hide what another does. */
@@ -85,66 +88,38 @@ const report: fc.Arbitrary<DrawnReport> = fc.record({
   verdict: fc.constantFrom(...VERDICTS),
   flaw: fc.constantFrom('none', 'none', 'none', 'none', 'twice', 'older', 'unknown'),
 })
+/** A move that comes up `weight` times as often as one of weight 1. */
+const often = <Made extends Move['do'], Fields>(
+  weight: number,
+  made: readonly Made[],
+  fields: { [Name in keyof Fields]: fc.Arbitrary<Fields[Name]> },
+) => ({ weight, arbitrary: fc.record({ do: fc.constantFrom(...made), ...fields }) })
+const ms = fc.nat({ max: 25 })
+const slot = fc.constantFrom(...SLOTS)
+const cause = fc.constantFrom(...CAUSES)
+const holder = fc.constantFrom(...HOLDERS)
+const incarnation = fc.nat({ max: 3 })
+const reason = fc.constantFrom('requested', 'shutdown')
+const reports = fc.array(report, { minLength: 1, maxLength: 4 })
 const move = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('submit' as const), options }) },
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      do: fc.constant('report' as const),
-      pick,
-      reports: fc.array(report, { minLength: 1, maxLength: 4 }),
-    }),
-  },
-  { weight: 6, arbitrary: fc.constant({ do: 'settle' as const }) },
-  {
-    weight: 6,
-    arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.nat({ max: 25 }) }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({ do: fc.constant('open' as const), slot: fc.constantFrom(...SLOTS) }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant('exit' as const),
-      pick,
-      cause: fc.constantFrom(...CAUSES),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant('cancel' as const),
-      pick,
-      reason: fc.constantFrom('requested' as const, 'shutdown' as const),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('close' as const), pick }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant('misreport' as const),
-      pick,
-      incarnation: fc.nat({ max: 3 }),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constantFrom('hold' as const, 'free' as const, 'free' as const),
-      holder: fc.constantFrom(...HOLDERS),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constantFrom(
-        ...(['drain', 'openIntake', 'openIntake', 'closeIntake', 'cancelAll', 'failPool'] as const),
-      ),
-    }),
-  },
-)
+  often(24, ['submit'], { options }),
+  often(32, ['report'], { pick, reports }),
+  often(24, ['settle'], {}),
+  often(12, ['pass'], { ms }),
+  often(10, ['open'], { slot }),
+  often(5, ['exit'], { pick, cause }),
+  often(3, ['cancel'], { pick, reason }),
+  often(2, ['close'], { pick }),
+  often(2, ['misreport'], { pick, incarnation }),
+  often(3, ['hold', 'free', 'free'], { holder }),
+  often(3, ['openIntake'], {}),
+  often(3, ['drain', 'drain', 'closeIntake', 'cancelAll', 'failPool'], {}),
+) as fc.Arbitrary<Move>
+
+/** A listener cannot move the time. */
+function isForListeners(made: Move): boolean {
+  return made.do !== 'pass' && made.do !== 'settle'
+}
 
 export const games: fc.Arbitrary<Game> = fc.record({
   plan: fc.record({
@@ -155,6 +130,7 @@ export const games: fc.Arbitrary<Game> = fc.record({
     earlyMs: fc.constantFrom(0, 0, 1),
   }),
   moves: fc.array(move, { maxLength: MAX_MOVES, size: 'max' }),
+  reactions: fc.array(move.filter(isForListeners), { maxLength: MAX_REACTIONS }),
   ending: fc.constantFrom('shutdown' as const, 'halt' as const, 'finish' as const),
 })
 

@@ -158,6 +158,7 @@ export class LedgerStage {
   }
 
   halt(): void {
+    this.isTaking = false
     this.#actor.stop()
   }
 

@@ -78,6 +78,15 @@ export function unguarded(machine: AnyStateMachine, id: TransitionId): AnyStateM
   return mutated(machine, id, ({ guard: _, ...rest }) => rest)
 }
 
+/** A mutant: parts of one transition are others. */
+export function rewritten(
+  machine: AnyStateMachine,
+  id: TransitionId,
+  change: TransitionConfig,
+): AnyStateMachine {
+  return mutated(machine, id, (transition) => ({ ...transition, ...change }))
+}
+
 function mutated(
   machine: AnyStateMachine,
   id: TransitionId,

@@ -18,7 +18,6 @@ export default defineTasks({
     await page.setExtraHTTPHeaders({ 'x-litter': 'yes' })
     await page.setRequestInterception(true)
     page.on('request', (request) => void request.continue())
-    page.setDefaultTimeout(7)
     await page.goto(payload)
     await page.evaluate(() => {
       Object.assign(window, { litter: true, name: 'litter' })
@@ -26,6 +25,7 @@ export default defineTasks({
       window.open('/popup')
       history.pushState({}, '', '#here')
     })
+    page.setDefaultTimeout(7)
   },
   /** Everything the next task could see of the last one's page, without navigating. */
   look: async ({ page }: TaskContext) => ({
@@ -35,7 +35,7 @@ export default defineTasks({
     href: await page.evaluate(() => location.href),
     litter: await page.evaluate(() => Reflect.get(window, 'litter') ?? null),
     name: await page.evaluate(() => window.name),
-    pages: (await page.browser().pages()).length,
+    pages: (await page.browserContext().pages()).length,
     width: await page.evaluate(() => innerWidth),
     timeout: page.getDefaultTimeout(),
   }),

@@ -1,0 +1,195 @@
+/** The supervisor's regions over readings: memory, load, the silent and the oversized, and the troupe's health. */
+import { suspects } from './supervisor-facts.ts'
+import { bandChanged, dispatch, healthChanged, kill, recycle, scale } from './supervisor-words.ts'
+import { ignore } from './vocabulary.ts'
+
+const startsIgnored = ignore('start.requested', 'start.withdrawn', 'start.ended', 'worker.crashed')
+const poolIgnored = ignore('pool.opened', 'pool.resized')
+const resized = {
+  'pool.opened': { actions: 'noteSize' },
+  'pool.resized': { actions: 'noteSize' },
+} as const
+const killSilent = kill(suspects.silent, 'silent')
+const recycleOversized = recycle(suspects.oversized, true)
+const judgeWorkers = [
+  { guard: 'isSilentAndOversized', actions: [killSilent, recycleOversized] },
+  { guard: 'isSilent', actions: killSilent },
+  { guard: 'isOversized', actions: recycleOversized },
+  {},
+] as const
+
+export const memory = {
+  description: "How full the machine's memory is, with hysteresis and a least stay.",
+  initial: 'normal',
+  states: {
+    normal: {
+      description: 'Enough.',
+      on: {
+        'reading.taken': [
+          {
+            guard: 'entersCritical',
+            target: 'critical',
+            actions: ['noteBand', kill(suspects.largest, 'memory')],
+          },
+          {
+            guard: 'entersPressure',
+            target: 'pressure',
+            actions: ['noteBand', recycle(suspects.largestIdle, false)],
+          },
+          {},
+        ],
+        ...startsIgnored,
+        ...poolIgnored,
+        ...ignore('pool.closed'),
+      },
+    },
+    pressure: {
+      description: 'Above the threshold: nothing grows, the largest idle worker is recycled.',
+      entry: bandChanged('pressure'),
+      on: {
+        'reading.taken': [
+          {
+            guard: 'risesToCritical',
+            target: 'critical',
+            actions: ['noteBand', kill(suspects.largest, 'memory')],
+          },
+          { guard: 'calms', target: 'normal', actions: ['noteBand', bandChanged('normal')] },
+          {
+            guard: 'mayRelieve',
+            actions: ['noteBand', recycle(suspects.largestIdle, false)],
+          },
+          {},
+        ],
+        'pool.closed': { target: 'normal', actions: bandChanged('normal') },
+        ...startsIgnored,
+        ...poolIgnored,
+      },
+    },
+    critical: {
+      description: 'Near the limit: dispatch is held, the largest worker is killed.',
+      entry: [bandChanged('critical'), dispatch('dispatch.hold', 'memory')],
+      exit: dispatch('dispatch.free', 'memory'),
+      on: {
+        'reading.taken': [
+          {
+            guard: 'easesToNormal',
+            target: 'normal',
+            actions: ['noteBand', bandChanged('normal')],
+          },
+          { guard: 'easesToPressure', target: 'pressure', actions: 'noteBand' },
+          { guard: 'mayShed', actions: ['noteBand', kill(suspects.largest, 'memory')] },
+          {},
+        ],
+        'pool.closed': { target: 'normal', actions: bandChanged('normal') },
+        ...startsIgnored,
+        ...poolIgnored,
+      },
+    },
+  },
+} as const
+
+export const scaling = {
+  description: 'How many workers the load asks for.',
+  initial: 'steady',
+  states: {
+    steady: {
+      description: 'As many as wanted.',
+      on: {
+        'reading.taken': [
+          { guard: 'mayGrow', target: 'growing', actions: ['forgetLow', scale(1)] },
+          { guard: 'mayShrink', target: 'shrinking', actions: ['forgetLow', scale(-1)] },
+          { guard: 'isLowNow', actions: 'noteLow' },
+          { guard: 'isLowStill' },
+          { actions: 'forgetLow' },
+        ],
+        ...resized,
+        ...startsIgnored,
+        ...ignore('pool.closed'),
+      },
+    },
+    growing: {
+      description: 'One worker was added; waits to see what it changes.',
+      after: { scaleCooldown: { target: 'steady' } },
+      on: {
+        'pool.closed': { target: 'steady' },
+        ...resized,
+        ...startsIgnored,
+        ...ignore('reading.taken'),
+      },
+    },
+    shrinking: {
+      description: 'One worker was taken away; waits to see what it changes.',
+      after: { scaleCooldown: { target: 'steady' } },
+      on: {
+        'pool.closed': { target: 'steady' },
+        ...resized,
+        ...startsIgnored,
+        ...ignore('reading.taken'),
+      },
+    },
+  },
+} as const
+
+export const vigil = {
+  description: 'Who is silent or too large. Judged whatever else goes on.',
+  initial: 'watching',
+  states: {
+    watching: {
+      description: 'Kills the silent, recycles the oversized.',
+      on: {
+        'reading.taken': judgeWorkers,
+        ...startsIgnored,
+        ...poolIgnored,
+        ...ignore('pool.closed'),
+      },
+    },
+  },
+} as const
+
+export const health = {
+  description: 'How whole the troupe is.',
+  initial: 'healthy',
+  states: {
+    healthy: {
+      description: 'Every wanted worker serves.',
+      on: {
+        'reading.taken': [
+          { guard: 'lacksAll', target: 'critical' },
+          { guard: 'lacksSome', target: 'degraded' },
+          {},
+        ],
+        ...startsIgnored,
+        ...poolIgnored,
+        ...ignore('pool.closed'),
+      },
+    },
+    degraded: {
+      description: 'Some wanted workers do not serve.',
+      entry: healthChanged('degraded'),
+      on: {
+        'reading.taken': [
+          { guard: 'lacksAll', target: 'critical' },
+          { guard: 'lacksSome' },
+          { target: 'healthy', actions: healthChanged('healthy') },
+        ],
+        'pool.closed': { target: 'healthy', actions: healthChanged('healthy') },
+        ...startsIgnored,
+        ...poolIgnored,
+      },
+    },
+    critical: {
+      description: 'No wanted worker serves.',
+      entry: healthChanged('critical'),
+      on: {
+        'reading.taken': [
+          { guard: 'lacksAll' },
+          { guard: 'lacksSome', target: 'degraded' },
+          { target: 'healthy', actions: healthChanged('healthy') },
+        ],
+        'pool.closed': { target: 'healthy', actions: healthChanged('healthy') },
+        ...startsIgnored,
+        ...poolIgnored,
+      },
+    },
+  },
+} as const

@@ -1,0 +1,118 @@
+/** The supervisor's region over starts and restarts: leave to start, and the breaker over their intensity. */
+import { dispatch, grantAsker, grantNext } from './supervisor-words.ts'
+import { ignore } from './vocabulary.ts'
+
+const poolIgnored = ignore('pool.opened', 'pool.resized')
+/** A start has ended, one way or the other: the next in line may start. */
+const passOn = [
+  {
+    guard: 'isNextWaitingForStarter',
+    actions: ['noteStartEnded', 'startNext', grantNext],
+  },
+  { actions: 'noteStartEnded' },
+] as const
+
+export const restarts = {
+  description: 'A breaker over the intensity of restarts; every start asks here for leave.',
+  initial: 'closed',
+  states: {
+    closed: {
+      description: 'Starts are granted, as many at once as the machine has cores.',
+      on: {
+        'start.requested': [
+          { guard: 'mayStart', actions: ['noteStarting', grantAsker] },
+          { actions: 'noteWaiting' },
+        ],
+        'start.withdrawn': passOn,
+        'start.ended': passOn,
+        'worker.crashed': [
+          { guard: 'exceedsIntensity', target: 'open', actions: 'noteCrash' },
+          { actions: 'noteCrash' },
+        ],
+        'pool.closed': { actions: 'forgetStarts' },
+        ...ignore('reading.taken'),
+        ...poolIgnored,
+      },
+    },
+    open: {
+      description: 'Too many crashes: nothing is started or dispatched for a while.',
+      entry: dispatch('dispatch.hold', 'breaker'),
+      after: { breakerCooldown: { target: 'halfOpen' } },
+      on: {
+        'start.requested': { actions: 'noteWaiting' },
+        'start.withdrawn': { actions: 'noteStartEnded' },
+        'start.ended': { actions: 'noteStartEnded' },
+        'worker.crashed': { actions: 'noteCrash' },
+        'pool.closed': {
+          target: 'closed',
+          actions: ['forgetStarts', dispatch('dispatch.free', 'breaker')],
+        },
+        ...ignore('reading.taken'),
+        ...poolIgnored,
+      },
+    },
+    halfOpen: {
+      description: 'One start at a time is tried: its success closes the breaker.',
+      initial: 'looking',
+      after: {
+        probeTimeout: {
+          target: 'recovered',
+        },
+      },
+      on: {
+        'worker.crashed': { target: 'open', actions: 'noteCrash' },
+        'pool.closed': {
+          target: 'closed',
+          actions: ['forgetStarts', dispatch('dispatch.free', 'breaker')],
+        },
+        ...ignore('reading.taken'),
+        ...poolIgnored,
+      },
+      states: {
+        looking: {
+          description: 'Nobody probes yet.',
+          always: [
+            { guard: 'isProbing', target: 'probing' },
+            {
+              guard: 'isNextWaiting',
+              target: 'probing',
+              actions: ['startNext', grantNext],
+            },
+          ],
+          on: {
+            'start.requested': { target: 'probing', actions: ['noteStarting', grantAsker] },
+            'start.withdrawn': { actions: 'noteStartEnded' },
+            'start.ended': { actions: 'noteStartEnded' },
+          },
+        },
+        probing: {
+          description: 'One worker tries.',
+          on: {
+            'start.requested': { actions: 'noteWaiting' },
+            'start.withdrawn': [
+              { guard: 'isStarting', target: 'looking', actions: 'noteStartEnded' },
+              { actions: 'noteStartEnded' },
+            ],
+            'start.ended': [
+              {
+                guard: 'isProbeReady',
+                target: '#supervisor.restarts.recovered',
+                actions: 'noteStartEnded',
+              },
+              { guard: 'isStarting', target: 'looking', actions: 'noteStartEnded' },
+              { actions: 'noteStartEnded' },
+            ],
+          },
+        },
+      },
+    },
+    recovered: {
+      description: 'The probe served, or took its time: those who waited start again.',
+      entry: ['forgetCrashes', dispatch('dispatch.free', 'breaker')],
+      always: [
+        { guard: 'mayStartNext', target: 'closed', actions: ['startNext', grantNext] },
+        { target: 'closed' },
+      ],
+    },
+  },
+} as const

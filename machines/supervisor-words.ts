@@ -1,0 +1,72 @@
+/** What the supervisor says to workers, ledger and pool, as ready-made command actions. */
+import { readingOf, type SupervisorContext, type SupervisorEvent } from './supervisor-facts.ts'
+import type { DispatchHolder, ExitCause, SlotId } from './vocabulary.ts'
+import type { WorkerEvent } from './worker-facts.ts'
+
+export interface WorkersTold {
+  readonly slots: readonly SlotId[]
+  readonly event: WorkerEvent
+}
+export type SupervisorToLedger =
+  | { type: 'dispatch.hold'; holder: DispatchHolder }
+  | { type: 'dispatch.free'; holder: DispatchHolder }
+export type SupervisorToPool =
+  | { type: 'pool.scale'; workers: number }
+  | { type: 'memory.changed'; band: 'normal' | 'pressure' | 'critical'; ratio: number }
+  | { type: 'health.changed'; health: 'healthy' | 'degraded' | 'critical' }
+
+type Args = { context: SupervisorContext; event: SupervisorEvent }
+
+const granted = (slots: readonly SlotId[]): WorkersTold => ({
+  slots,
+  event: { type: 'start.granted' },
+})
+export const grantAsker = {
+  type: 'workers.tell',
+  params: ({ event }: Args) => granted('slot' in event ? [event.slot] : []),
+} as const
+/** `startNext` has just moved it to the end of those starting. */
+export const grantNext = {
+  type: 'workers.tell',
+  params: ({ context }: Args) => granted(context.starting.slice(-1)),
+} as const
+export const kill = (whom: (args: Args) => SlotId[], cause: ExitCause) =>
+  ({
+    type: 'workers.tell',
+    params: (args: Args): WorkersTold => ({
+      slots: whom(args),
+      event: { type: 'worker.kill', incarnation: null, cause },
+    }),
+  }) as const
+export const recycle = (whom: (args: Args) => SlotId[], replace: boolean) =>
+  ({
+    type: 'workers.tell',
+    params: (args: Args): WorkersTold => ({
+      slots: whom(args),
+      event: { type: 'worker.recycle', cause: 'memory', replace },
+    }),
+  }) as const
+export const dispatch = (type: SupervisorToLedger['type'], holder: DispatchHolder) =>
+  ({ type: 'ledger.tell', params: (): SupervisorToLedger => ({ type, holder }) }) as const
+export const bandChanged = (band: 'normal' | 'pressure' | 'critical') =>
+  ({
+    type: 'pool.tell',
+    params: (args: Args): SupervisorToPool => ({
+      type: 'memory.changed',
+      band,
+      ratio: args.event.type === 'reading.taken' ? readingOf(args).memoryRatio : 0,
+    }),
+  }) as const
+export const healthChanged = (health: 'healthy' | 'degraded' | 'critical') =>
+  ({
+    type: 'pool.tell',
+    params: (): SupervisorToPool => ({ type: 'health.changed', health }),
+  }) as const
+export const scale = (step: 1 | -1) =>
+  ({
+    type: 'pool.tell',
+    params: ({ context }: Args): SupervisorToPool => ({
+      type: 'pool.scale',
+      workers: context.size + step,
+    }),
+  }) as const

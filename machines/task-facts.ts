@@ -1,0 +1,118 @@
+/**
+ * What the task machine knows and how it judges: plain facts, and plain functions over them. They stand apart because two
+ * use them: the machine, and the table the ledger compiles from it.
+ */
+import { MAX_KILLS, MAX_RELEASES, stopError } from './policy.ts'
+import type { CancelReason, ErrorFacts, ExitCause, Verdict } from './vocabulary.ts'
+
+/** What the machine decides by. Everything else about a task is the ledger's. */
+export interface TaskFacts {
+  /** Starts so far. Never goes back, so that an old start's words are told from a new one's. */
+  attempt: number
+  /** Starts that cost nothing. */
+  released: number
+  /** Starts allowed, the released ones aside. */
+  attempts: number
+  /** Dependencies that have not succeeded yet. */
+  blockers: number
+  delayMs: number
+  idempotent: boolean
+  /** How often it took its worker down, alone in it. */
+  kills: number
+  /** Why it is being stopped, once it is. */
+  reason: CancelReason | null
+  /** What went wrong last. */
+  error: ErrorFacts | null
+}
+
+export type TaskEvent =
+  | { type: 'task.accepted' }
+  | { type: 'dependency.met' }
+  | { type: 'dependency.failed'; error: ErrorFacts }
+  | { type: 'delay.passed' }
+  | { type: 'attempt.assigned' }
+  | { type: 'attempt.started' }
+  | { type: 'attempt.ended'; verdict: Verdict; error: ErrorFacts | null }
+  /** The attempt's process has ended. `alone`: no other task ran in it. */
+  | { type: 'attempt.lost'; cause: ExitCause; alone: boolean; error: ErrorFacts }
+  | { type: 'backoff.passed' }
+  | { type: 'timeout.passed' }
+  | { type: 'grace.passed' }
+  | { type: 'queueTimeout.passed' }
+  | { type: 'deadline.passed' }
+  | { type: 'task.cancel'; reason: CancelReason }
+  /** The pool cannot run anything any more. */
+  | { type: 'pool.failed'; error: ErrorFacts }
+
+type Of<T extends TaskEvent['type']> = Extract<TaskEvent, { type: T }>
+type Guard = (facts: TaskFacts, event: TaskEvent) => boolean
+type Update = (facts: TaskFacts, event: TaskEvent) => Partial<TaskFacts>
+
+const attemptsLeft = (facts: TaskFacts) => facts.attempt - facts.released < facts.attempts
+const verdictIs = (verdict: Verdict) => (_: TaskFacts, event: TaskEvent) =>
+  (event as Of<'attempt.ended'>).verdict === verdict
+/** Ends of a process that say nothing against the tasks in it. */
+const BLAMELESS: ReadonlySet<ExitCause> = new Set(['stopped', 'recycled', 'cancelled', 'memory'])
+
+export const taskGuards = {
+  isBlocked: (facts) => facts.blockers > 0,
+  isLastBlocker: (facts) => facts.blockers === 1,
+  isLastBlockerOfDelayed: (facts) => facts.blockers === 1 && facts.delayMs > 0,
+  isDelayed: (facts) => facts.delayMs > 0,
+  isOk: verdictIs('ok'),
+  isPermanent: verdictIs('permanent'),
+  isReleased: (facts, event) =>
+    verdictIs('released')(facts, event) && facts.released < MAX_RELEASES,
+  isBystander: (facts, event) =>
+    BLAMELESS.has((event as Of<'attempt.lost'>).cause) && facts.released < MAX_RELEASES,
+  isPoison: (facts, event) => (event as Of<'attempt.lost'>).alone && facts.kills + 1 >= MAX_KILLS,
+  isUnrepeatable: (facts) => !facts.idempotent,
+  mayRetry: attemptsLeft,
+  wasTimedOut: (facts) => facts.reason === 'timedOut',
+  wasTimedOutAndMayRetry: (facts) => facts.reason === 'timedOut' && attemptsLeft(facts),
+  wasExpired: (facts) => facts.reason === 'expired',
+} satisfies Record<string, Guard>
+
+export const taskUpdates = {
+  countBlockerMet: (facts) => ({ blockers: facts.blockers - 1 }),
+  countAttempt: (facts) => ({ attempt: facts.attempt + 1 }),
+  countRelease: (facts) => ({ released: facts.released + 1 }),
+  noteError: (_, event) => ({ error: (event as Of<'attempt.ended'>).error }),
+  noteLoss: (facts, event) => ({
+    error: (event as Of<'attempt.lost'>).error,
+    kills: facts.kills + ((event as Of<'attempt.lost'>).alone ? 1 : 0),
+  }),
+  noteQuarantine: (_, event) => ({
+    kills: MAX_KILLS,
+    error: {
+      code: 'WORKER_LOST',
+      message: `quarantined: it took its worker down ${MAX_KILLS} times`,
+      retryable: false,
+      cause: (event as Of<'attempt.lost'>).error,
+    },
+  }),
+  noteReason: (_, event) => ({ reason: (event as Of<'task.cancel'>).reason }),
+  noteTimeout: () => ({ reason: 'timedOut' as const }),
+  noteDeadline: () => ({ reason: 'expired' as const }),
+  noteStop: (facts) => ({ error: stopError(facts.reason ?? 'requested', facts.error) }),
+  noteQueueTimeout: () => ({
+    error: { code: 'TASK_EXPIRED', message: 'the task waited in the queue past its queueTimeout' },
+  }),
+  forgetReason: () => ({ reason: null }),
+} satisfies Record<string, Update>
+
+/** The deeds of the ledger, by the state that asks for them. */
+export const taskCommands = [
+  'task.enqueue',
+  'task.dequeue',
+  'timer.delay',
+  'timer.backoff',
+  'timer.run',
+  'timer.grace',
+  'timer.clear',
+  'attempt.abort',
+  'worker.kill',
+  'task.retry',
+  'task.settle',
+] as const
+export type TaskCommand = (typeof taskCommands)[number]

@@ -1,0 +1,162 @@
+/**
+ * What several states of a worker's life answer alike, by what its process is doing: asleep, starting, serving, succeeding
+ * the one before, leaving, killed.
+ */
+import { ignore } from './vocabulary.ts'
+import type { WorkerContext, WorkerEvent } from './worker-facts.ts'
+import { current, newest, tell } from './worker-words.ts'
+
+type Args = { context: WorkerContext; event: WorkerEvent }
+
+export const fork = ['countIncarnation', { type: 'process.fork', params: newest }] as const
+export const openSession = { type: 'session.open', params: newest } as const
+export const runTasks = {
+  type: 'process.run',
+  params: (args: Args) => ({
+    ...current(args),
+    tasks: args.event.type === 'tasks.assigned' ? args.event.tasks : [],
+  }),
+} as const
+/** The current process takes no more tasks. */
+export const closed = [tell.closed, tell.lost] as const
+/** A process that was starting beside the current one is given up. */
+export const giveUp = ['leaveNewest', tell.startFailed] as const
+
+/** No process of this slot lives, but for one on its way out. */
+export const asleep = ignore(
+  'process.loaded',
+  'session.ready',
+  'session.failed',
+  'process.exited',
+  'tasks.assigned',
+  'tasks.ended',
+  'retire.requested',
+  'worker.recycle',
+  'worker.kill',
+  'worker.terminate',
+)
+/** A process is starting, and it is the only one. */
+export const starting = {
+  'session.failed': [
+    { guard: 'isOfNewest', target: '#killing', actions: ['endStartFailed', tell.startFailed] },
+    {},
+  ],
+  'process.exited': [
+    {
+      guard: 'isOfNewest',
+      target: '#backoff',
+      actions: ['countFailure', tell.currentExited, tell.crashed, tell.startFailed],
+    },
+    {},
+  ],
+  'worker.stop': { target: '#stopping', actions: ['endStopped', tell.startFailed] },
+  'worker.terminate': { target: '#terminating', actions: ['endStopped', tell.startFailed] },
+  'worker.kill': [
+    { guard: 'killsEnding', target: '#killing', actions: ['endAsTold', tell.startFailed] },
+    {},
+  ],
+  ...ignore('worker.start', 'worker.recycle', 'tasks.assigned', 'tasks.ended'),
+  ...ignore('retire.requested', 'start.granted'),
+} as const
+/** The current process serves. `prior` goes first when something else is under way beside it. */
+export const serving = <const Prior extends readonly unknown[]>(prior: Prior) =>
+  ({
+    'tasks.assigned': [{ guard: 'isOfCurrent', actions: ['countAssigned', runTasks] }, {}],
+    'process.exited': [
+      {
+        guard: 'isOfCurrent',
+        target: '#backoff',
+        actions: [
+          ...prior,
+          'countFailure',
+          tell.currentExited,
+          tell.lost,
+          tell.crashed,
+          'forgetCurrent',
+        ],
+      },
+      {},
+    ],
+    'worker.stop': [
+      { guard: 'isIdle', target: '#stopping', actions: [...prior, 'endStopped', ...closed] },
+      { target: '#draining', actions: [...prior, 'endStopped', ...closed] },
+    ],
+    'worker.terminate': {
+      target: '#terminating',
+      actions: [...prior, 'endStopped', ...closed],
+    },
+    'worker.kill': [
+      { guard: 'killsCurrent', target: '#killing', actions: [...prior, 'endAsTold', ...closed] },
+      {},
+    ],
+    'session.failed': [
+      {
+        guard: 'isOfCurrent',
+        target: '#killing',
+        actions: [...prior, 'endStartFailed', ...closed],
+      },
+      {},
+    ],
+  }) as const
+/** The next process starts beside the current one, which still serves. */
+export const succeeding = {
+  ...serving(giveUp),
+  'tasks.ended': [{ guard: 'isOfCurrent', actions: 'countEnded' }, {}],
+  'session.failed': [
+    { guard: 'isOfNewest', target: '#ready', actions: giveUp },
+    ...serving(giveUp)['session.failed'],
+  ],
+  'process.exited': [
+    { guard: 'isOfNewest', target: '#ready', actions: [tell.crashed, tell.startFailed] },
+    ...serving(giveUp)['process.exited'],
+  ],
+  ...ignore('worker.start', 'worker.recycle', 'start.granted', 'retire.requested'),
+} as const
+export const endingIgnores = {
+  ...ignore('worker.start', 'worker.stop', 'worker.recycle', 'start.granted', 'process.loaded'),
+  ...ignore('session.ready', 'session.failed', 'tasks.assigned', 'retire.requested'),
+}
+const unwantedEnd = {
+  guard: 'isUnwantedEnd',
+  target: '#lingering',
+  actions: [tell.currentExited, 'forgetCurrent'],
+} as const
+export const countEnds = [{ guard: 'isOfCurrent', actions: 'countEnded' }, {}] as const
+/** The process goes because it was asked to: its confirmed exit makes room for the next, if one is wanted. */
+export const leaving = {
+  ...endingIgnores,
+  'process.exited': [
+    unwantedEnd,
+    {
+      guard: 'isOfEnding',
+      target: '#starting',
+      actions: [tell.currentExited, 'forgetCurrent', 'forgetFailures'],
+    },
+    {},
+  ],
+} as const
+/** The process is killed, for whatever reason: its confirmed exit and the reason decide what comes next. */
+export const killed = {
+  ...endingIgnores,
+  'process.exited': [
+    unwantedEnd,
+    { guard: 'isPermanentEnd', target: '#failed', actions: [tell.currentExited, 'forgetCurrent'] },
+    {
+      guard: 'isPlannedEnd',
+      target: '#starting',
+      actions: [tell.currentExited, 'forgetCurrent', 'forgetFailures'],
+    },
+    {
+      guard: 'isOfEnding',
+      target: '#backoff',
+      actions: ['countFailure', tell.currentExited, tell.crashed, 'forgetCurrent'],
+    },
+    {},
+  ],
+  'tasks.ended': countEnds,
+} as const
+export const becomeReady = ['takeNewest', tell.opened, tell.startEnded] as const
+export const retire = [
+  { guard: 'isIdle', target: '#stopping', actions: ['endRecycled', ...closed] },
+  { target: '#draining', actions: ['endRecycled', ...closed] },
+] as const

@@ -1,0 +1,60 @@
+/**
+ * Opens a pool's run and closes it, one after the other however they are asked for: a pool that is started again waits until
+ * its last run has left the machine.
+ */
+import type { PoolConfig } from './config.ts'
+import { TroupeError } from './errors.ts'
+import type { Logger } from './logger.ts'
+import { PoolRun } from './pool-run.ts'
+
+export class RunKeeper {
+  readonly #config: PoolConfig
+  readonly #logger: Logger
+  #run: PoolRun | null = null
+  #opening: Promise<PoolRun> | null = null
+  #closing: Promise<void> | null = null
+
+  constructor(config: PoolConfig, logger: Logger) {
+    this.#config = config
+    this.#logger = logger
+  }
+
+  /** The newest run, open or closed. @throws INVARIANT_VIOLATED before the first is open */
+  get run(): PoolRun {
+    if (this.#run === null) throw new TroupeError('INVARIANT_VIOLATED', 'no run was ever open')
+    return this.#run
+  }
+
+  async open(): Promise<void> {
+    await this.#closing
+    this.#opening ??= PoolRun.open(this.#config, this.#logger)
+    try {
+      this.#run = await this.#opening
+    } catch (error) {
+      this.#opening = null
+      throw error
+    }
+  }
+
+  /** Once `whenGone` says that the last process is gone, the run leaves the machine as it found it. Never rejects. */
+  close(whenGone: () => Promise<void>): Promise<void> {
+    const opening = this.#opening
+    this.#opening = null
+    this.#closing = (async () => {
+      try {
+        const run = await opening
+        await whenGone()
+        await run?.close()
+      } catch (error) {
+        this.#logger.error('a run folder could not be removed; the next start sweeps it', { error })
+      }
+    })()
+    return this.#closing
+  }
+
+  /** For the exit of the host: at once, or never. */
+  removeSync(): void {
+    this.#run?.folder.removeSync()
+    void this.#run?.guardian.stop()
+  }
+}
