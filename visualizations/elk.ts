@@ -116,7 +116,8 @@ function optionsFor(direction: Direction): Record<string, string> {
 
 function nodeOf(state: ChartState, draft: Draft): ElkNode {
   if (state.kind === 'history') return { id: state.id, width: HISTORY_SIZE, height: HISTORY_SIZE }
-  const block = stateWords(state, draft.isWhole && state === draft.root)
+  const isTitled = draft.isWhole && state === draft.root
+  const block = stateWords(state, isTitled)
   draft.words.set(state.id, block)
   const header = headerSize(block)
   const width = Math.max(header.width, MIN_STATE_WIDTH)
@@ -126,7 +127,7 @@ function nodeOf(state: ChartState, draft: Draft): ElkNode {
     children.push({ id: dotOf(state), width: 2 * DOT_RADIUS, height: 2 * DOT_RADIUS })
   }
   const side = state.kind === 'group' ? GROUP_SIDE : SIDE
-  const isTall = block.rows.length > MAX_ROWS_ABOVE && draft.direction === 'DOWN'
+  const isTall = block.rows.length > MAX_ROWS_ABOVE && draft.direction === 'DOWN' && !isTitled
   const extra = draft.extra.get(state.id)
   return {
     id: state.id,

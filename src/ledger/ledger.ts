@@ -91,6 +91,16 @@ export class Ledger {
     return this.#tasks.has(id)
   }
 
+  /**
+   * Counts the task in. To be called at once by who accepts it, before its `task.submitted` is sent: that event may wait
+   * behind others, and until it is heard `has` and `counts` must already be right.
+   */
+  admit(record: TaskRecord): void {
+    if (this.#tasks.size === 0) this.#ports.occupied(true)
+    this.#tasks.set(record.id, record)
+    this.counts.submit(record.state)
+  }
+
   receive(event: LedgerEvent): void {
     this.#receive(event)
     this.#tellAwaited()
@@ -160,9 +170,7 @@ export class Ledger {
   }
 
   #submit(record: TaskRecord): void {
-    if (this.#tasks.size === 0) this.#ports.occupied(true)
-    this.#tasks.set(record.id, record)
-    this.counts.submit(record.state)
+    if (record.state === 'submitted' && !this.#tasks.has(record.id)) this.admit(record)
     this.#step(record, { type: 'task.accepted' })
     if (record.deadlineAtMs !== 0) this.#retime(record)
   }

@@ -1,7 +1,7 @@
 /**
  * The memory limits that control groups put on this process, its own and those of every group above
- * it: Node tells only of its own, and none of a parent's. Versions 1 and 2, and both at once. Takes
- * files' contents; only `memoryGroups` reads.
+ * it: Node tells only of its own, and none of a parent's. Versions 1 and 2, and both at once. Parsers
+ * take files' contents; only `memoryGroups` and `readGroup` read.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
@@ -93,10 +93,13 @@ export function parseUsed(version: CgroupVersion, usage: string, stat: string): 
   return Math.max(0, Number(usage.trim()) - Number(match?.[1] ?? 0))
 }
 
-/** Every group above this process that could limit its memory. */
-export function memoryGroups(): MemoryGroup[] {
-  const own = parseOwnGroups(readOr('/proc/self/cgroup', ''))
-  return parseMounts(readOr('/proc/self/mountinfo', '')).flatMap((mount) => {
+/** Every group, own first, that could limit the memory of the process with these files in /proc. */
+export function memoryGroups(
+  cgroup: string = readOr('/proc/self/cgroup', ''),
+  mountinfo: string = readOr('/proc/self/mountinfo', ''),
+): MemoryGroup[] {
+  const own = parseOwnGroups(cgroup)
+  return parseMounts(mountinfo).flatMap((mount) => {
     const group = own[mount.version]
     if (group === undefined) return []
     return groupFolders(mount, group)

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net'
 import type { ErrorFacts, ExitStatus } from '../../machines/vocabulary.ts'
 import { toErrorFacts } from '../errors.ts'
 import { parseFrame } from './frame.ts'
-import { killGroup, processesUnder } from './process-group.ts'
+import { browsersOn, killGroup } from './process-group.ts'
 import { BIRTH_VARIABLE, type ChildBirth, type Order, type Report } from './protocol.ts'
 
 /** After `exit`, how long the channel may still deliver what the child had sent. */
@@ -158,7 +158,7 @@ export class WorkerProcess {
     this.#isConfirmed = true
     this.kill()
     if (this.profileFolder !== null) {
-      for (const pid of processesUnder(this.profileFolder)) killGroup(pid, 'SIGKILL')
+      for (const pid of browsersOn(this.profileFolder)) killGroup(pid, 'SIGKILL')
     }
     this.#events.exited(this.#exit, this.#spawnError ?? this.#lastWords())
   }

@@ -110,7 +110,8 @@ describe('createLogger', () => {
     const script = `
       await import(${LOGGER})
       const { createRequire } = await import('node:module')
-      const loaded = Object.keys(createRequire('/').cache).filter((path) => path.includes('winston'))
+      const paths = Object.keys(createRequire('/').cache)
+      const loaded = paths.filter((path) => path.includes('winston'))
       console.log(loaded.length)`
     const args = ['--input-type=module', '-e', script]
     expect(execFileSync(process.execPath, args, { encoding: 'utf8' }).trim()).toBe('0')

@@ -3,17 +3,19 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
   groupFolders,
+  memoryGroups,
   parseLimit,
   parseMounts,
   parseOwnGroups,
   parseUsed,
+  readGroup,
 } from '../../src/monitor/cgroup.ts'
 import { readDisk } from '../../src/monitor/disk.ts'
 import {
@@ -127,6 +129,25 @@ describe('control groups', () => {
     expect(parseUsed(1, '1000\n', 'inactive_file 1\ntotal_inactive_file 400\n')).toBe(600)
     expect(parseUsed(2, '100\n', 'inactive_file 300\n')).toBe(0)
     expect(parseUsed(2, '100\n', '')).toBe(100)
+  })
+
+  test('a parent’s limit is found from its files, and an unlimited group has none', async () => {
+    const mountPoint = await mkdtemp(join(tmpdir(), 'cgroup-'))
+    const [parent, own] = [join(mountPoint, 'pod'), join(mountPoint, 'pod/worker')]
+    await mkdir(own, { recursive: true })
+    await writeFile(join(parent, 'memory.max'), '1000000\n')
+    await writeFile(join(parent, 'memory.current'), '900000\n')
+    await writeFile(join(parent, 'memory.stat'), 'anon 1\ninactive_file 100000\n')
+    await writeFile(join(own, 'memory.max'), 'max\n')
+    const mountinfo = `30 23 0:26 / ${mountPoint} rw - cgroup2 cgroup2 rw\n`
+    const groups = memoryGroups('0::/pod/worker\n', mountinfo)
+    expect(groups.map(({ folder }) => folder)).toEqual([own, parent])
+    expect(groups.map(readGroup)).toEqual([
+      null,
+      { folder: parent, limitBytes: 1_000_000, usedBytes: 800_000 },
+    ])
+    expect(memoryGroups('', mountinfo)).toEqual([])
+    await rm(mountPoint, { recursive: true })
   })
 
   test('the smallest limit is the limit; the fullest one is the danger', () => {

@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const running = (pool: PoolActor<never>) =>
+const whenRunning = (pool: PoolActor<never>) =>
   nextEvent(pool, 'pool.changed', (event) => (event as { state: string }).state === 'running')
 
 describe('a pool', () => {
@@ -54,7 +54,7 @@ describe('a pool', () => {
     invalid(() => pool.resume())
     invalid(() => pool.recover())
     pool.start()
-    await running(pool as never)
+    await whenRunning(pool as never)
     invalid(() => pool.resume())
     invalid(() => pool.recover())
     pool.pause()
@@ -94,7 +94,7 @@ describe('a pool', () => {
     await using troupe = plainPool()
     const { pool } = troupe
     pool.start()
-    await running(pool as never)
+    await whenRunning(pool as never)
     await pool.scale(3)
     const pids = await Promise.all(
       [1, 2, 3].map(async () => (await pool.run('whoami', null)) as { pid: number }),
@@ -121,7 +121,7 @@ describe('a pool', () => {
     const { pool } = troupe
     pool.start()
     const handles = Array.from({ length: 20 }, (_, index) => pool.submit('wait', index % 5))
-    await running(pool as never)
+    await whenRunning(pool as never)
     const drained = pool.drain()
     await expect(pool.run('echo', 1)).rejects.toMatchObject({ code: 'DRAINING' })
     await drained

@@ -1,7 +1,9 @@
 /**
- * Plays a list of moves against the real ledger and says what is wrong: after each event, whether the ledger did what the
- * model says, no more and no less; after each move, whether something is overdue; and at the end, whether anything is left.
+ * Plays a list of moves against the real ledger and says what is wrong: after each event, whether
+ * it did what the model says, no more and no less; after each move, whether something is overdue;
+ * at the end, whether anything is left.
  */
+import type { TaskRecord } from '../../src/ledger/record.ts'
 import { LedgerModel } from './ledger-model.ts'
 import { type Ending, type Game, type Move, play, reportOf } from './ledger-moves.ts'
 import { type Fault, LedgerStage, type StageEvent } from './ledger-stage.ts'
@@ -18,15 +20,23 @@ export class Referee {
   readonly model: LedgerModel
   readonly wrong: string[] = []
 
-  /** Everything the ledger ever did, by kind. */
+  /** Everything the ledger ever did: by kind, and in its order. */
   readonly seen = new Set<string>()
+  readonly trace: string[] = []
   readonly #reactions: Move[]
+  readonly #admitted: TaskRecord[] = []
+  #isOccupied = false
+  #retried = 0
 
   constructor({ plan, reactions }: Pick<Game, 'plan' | 'reactions'>, fault: Fault | null = null) {
     this.stage = new LedgerStage(plan, fault)
     this.model = new LedgerModel(plan)
     this.#reactions = [...reactions]
     this.stage.judge = (event) => this.#judge(event)
+    this.stage.onAdmitted = (record) => {
+      this.#admitted.push(record)
+      if (!this.stage.isBusy) this.#admit()
+    }
     this.stage.onNews = () => {
       this.#compareCounts('at the news')
       const reaction = this.#reactions.shift()
@@ -44,6 +54,7 @@ export class Referee {
 
   /** Brings the ledger to its end, one way or another, and looks for what is left. */
   end(how: Ending): void {
+    this.#reactions.length = 0
     if (how === 'shutdown') this.#shutDown()
     else if (how === 'halt') this.stage.halt()
     else this.#finish()
@@ -54,14 +65,17 @@ export class Referee {
   #judge(event: StageEvent): void {
     const { stage, model } = this
     model.hear(event, stage.clock.nowMs())
+    this.#admit()
     const rounds = stage.takeAssignments()
     this.wrong.push(...model.assign(rounds))
     if (rounds.length > 0 && event.type !== 'dispatch.due') {
       this.wrong.push(`assigned at ${event.type}`)
     }
-    const must = model.deeds.splice(0).toSorted()
-    const did = stage.takeDeeds().toSorted()
+    const must = model.takeDeeds().toSorted()
+    const did = this.#takeDeeds().toSorted()
+    this.trace.push(event.type, ...did, JSON.stringify(rounds))
     for (const deed of did) this.seen.add(kindOf(deed))
+    this.#retried += must.filter((deed) => deed.startsWith('retried')).length
     if (must.join('\n') !== did.join('\n')) {
       const list = (deeds: string[], others: string[]) =>
         deeds.filter((deed) => !others.includes(deed)).join('; ')
@@ -70,7 +84,7 @@ export class Referee {
           ` (${did.length} deeds for ${must.length})`,
       )
     }
-    for (const { record, state, starts } of model.tasks.values()) {
+    for (const { record, state, starts } of model.all) {
       if (record.state !== state || record.attempt !== starts) {
         const is = `${record.state}#${record.attempt}`
         this.wrong.push(`after ${event.type} ${record.id} is ${is}, not ${state}#${starts}`)
@@ -80,11 +94,29 @@ export class Referee {
     this.#compareSeats(event)
   }
 
+  /** What was submitted in the middle of an event came after it. */
+  #admit(): void {
+    for (const record of this.#admitted.splice(0)) this.model.admit(record)
+  }
+
+  /** Whether there are tasks is told by turns; the rest of the deeds is for the model to compare. */
+  #takeDeeds(): string[] {
+    const deeds = this.stage.takeDeeds()
+    for (const deed of deeds) {
+      if (deed === `occupied ${this.#isOccupied}`) this.wrong.push(`told again: ${deed}`)
+      if (deed.startsWith('occupied')) this.#isOccupied = !this.#isOccupied
+    }
+    if (this.#isOccupied !== this.model.unended.length > 0) {
+      this.wrong.push(`it said last: occupied ${this.#isOccupied}`)
+    }
+    return deeds.filter((deed) => !deed.startsWith('occupied'))
+  }
+
   /** The counts against a recount: at any time of the records, after an event also of the model's. */
   #compareCounts(when: string): void {
     const { ledger, records } = this.stage
     const among = (...states: string[]) =>
-      records.filter(({ id, state }) => this.#isIn(id) && states.includes(state)).length
+      records.filter(({ state }) => states.includes(state)).length
     const recount = {
       pending: among('submitted', 'blocked', 'delayed', 'queued', 'backingOff'),
       active: among('assigned', 'running', 'cancelling'),
@@ -99,22 +131,17 @@ export class Referee {
     if (is !== must) this.wrong.push(`${when} the counts are ${is}, not ${must}`)
   }
 
-  /** Whether the ledger has heard of it: the newest may be on its way. */
-  #isIn(id: string): boolean {
-    return this.model.tasks.has(id) || this.stage.ledger.has(id)
-  }
-
   #compareSeats(event: StageEvent): void {
     const { ledger } = this.stage
     const { model } = this
     const open = [...model.processes.values()].filter(({ isOpen }) => isOpen)
     const must = {
       submitted: model.tasks.size,
-      retried: model.counts().retried,
+      retried: this.#retried,
       queued: model.lanes.size,
       used: open.reduce((sum, { tasks }) => sum + tasks.length, 0),
       capacity: open.length * this.stage.plan.seatsPerWorker,
-      known: [...model.tasks.values()].map(({ record }) => record.id).filter((id) => ledger.has(id)),
+      known: model.unended.map(({ record }) => record.id),
     }
     const is = {
       submitted: ledger.counts.submitted,
@@ -122,7 +149,7 @@ export class Referee {
       queued: ledger.queued,
       used: ledger.seats.used,
       capacity: ledger.seats.capacity,
-      known: model.unended.map(({ record }) => record.id),
+      known: model.all.map(({ record }) => record.id).filter((id) => ledger.has(id)),
     }
     if (JSON.stringify(is) === JSON.stringify(must)) return
     this.wrong.push(`after ${event.type} it has ${JSON.stringify(is)}, not ${JSON.stringify(must)}`)
@@ -148,7 +175,7 @@ export class Referee {
     stage.clock.advance(ROUND_MS)
     stage.send({ type: 'tasks.cancelAll' })
     stage.clock.advance(ROUND_MS)
-    for (const process of [...stage.processes]) stage.exit(process, 'stopped')
+    for (const process of stage.processes.slice()) stage.exit(process, 'stopped')
   }
 
   /** Nothing goes wrong any more: whatever has not ended must come to its end by itself. */
@@ -156,7 +183,7 @@ export class Referee {
     const { stage } = this
     stage.send({ type: 'intake.open' })
     for (const holder of HOLDERS) stage.send({ type: 'dispatch.free', holder })
-    for (const process of [...stage.processes]) stage.exit(process, 'recycled')
+    for (const process of stage.processes.slice()) stage.exit(process, 'recycled')
     const process = stage.open('worker-1')
     for (let round = 0; this.model.unended.length > 0; round++) {
       if (round > MAX_ROUNDS) return void this.wrong.push('the work does not come to an end')

@@ -3,72 +3,39 @@
  * hears what the ledger hears and says which deeds must follow. Which process gets a task is the ledger's choice; the
  * model only says whether it was a right one.
  */
-import { MAX_KILLS, MAX_RELEASES } from '../../machines/policy.ts'
-import type { CancelReason, ErrorFacts, ExitCause, Verdict } from '../../machines/vocabulary.ts'
-import type { AttemptReport } from '../../src/ledger/ledger.ts'
+import type { ErrorFacts, ExitCause } from '../../machines/vocabulary.ts'
 import type { TaskRecord } from '../../src/ledger/record.ts'
+import type { Assigned, StageEvent, StagePlan } from './ledger-stage.ts'
 import { ModelLanes } from './model-lanes.ts'
-import { type Assigned, POOL_ERROR, type StageEvent, type StagePlan } from './ledger-stage.ts'
+import { type LifeWorld, type ModelProcess, TaskLife } from './task-life.ts'
 
-type State = TaskRecord['state']
 type Of<T extends StageEvent['type']> = Extract<StageEvent, { type: T }>
 
-export interface ModelTask {
-  readonly record: TaskRecord
-  state: State
-  starts: number
-  releases: number
-  kills: number
-  reason: CancelReason | null
-  process: ModelProcess | null
-  /** What happens when its time has come. */
-  timer: { readonly atMs: number; readonly ring: () => void } | null
-  deadlineAtMs: number
-}
-interface ModelProcess {
-  readonly name: string
-  readonly slot: string
-  isOpen: boolean
-  readonly tasks: ModelTask[]
-}
-
-const BLAMELESS: readonly ExitCause[] = ['stopped', 'recycled', 'cancelled', 'memory']
-const ENDS: readonly State[] = ['succeeded', 'failed', 'cancelled']
-const ON_PROCESS: readonly State[] = ['assigned', 'running', 'cancelling']
-const CODE_OF: Readonly<Record<CancelReason, string>> = {
-  requested: 'cancelled TASK_CANCELLED',
-  shutdown: 'cancelled TASK_CANCELLED',
-  timedOut: 'failed TASK_TIMED_OUT',
-  expired: 'failed TASK_EXPIRED',
-}
-
 export class LedgerModel {
-  readonly tasks = new Map<string, ModelTask>()
+  readonly tasks = new Map<string, TaskLife>()
   readonly processes = new Map<string, ModelProcess>()
   readonly holders = new Set<string>()
   readonly lanes = new ModelLanes()
-  /** What the ledger must have done by now. */
-  readonly deeds: string[] = []
-  readonly #plan: StagePlan
+  readonly #deeds: string[] = []
+  readonly #world: LifeWorld
   readonly #awaited = new Set<'emptied' | 'calmed'>()
   #failure: ErrorFacts | null = null
-  #retried = 0
-  #nowMs = 0
 
   constructor(plan: StagePlan) {
-    this.#plan = plan
+    const must = (deed: string) => void this.#deeds.push(deed)
+    this.#world = { plan, lanes: this.lanes, nowMs: 0, must }
   }
 
-  get unended(): ModelTask[] {
-    return [...this.tasks.values()].filter(({ state }) => !ENDS.includes(state))
+  get all(): TaskLife[] {
+    return [...this.tasks.values()]
   }
 
-  get active(): ModelTask[] {
-    return this.unended.filter(({ state }) => ON_PROCESS.includes(state))
+  get unended(): TaskLife[] {
+    return this.all.filter(({ hasEnded }) => !hasEnded)
   }
 
-  get waiting(): ModelTask[] {
-    return this.unended.filter(({ state }) => !ON_PROCESS.includes(state))
+  get waiting(): TaskLife[] {
+    return this.all.filter(({ isWaiting }) => isWaiting)
   }
 
   /** True when a task could start now. */
@@ -77,31 +44,28 @@ export class LedgerModel {
     return this.holders.size === 0 && this.lanes.size > 0 && hasRoom
   }
 
-  counts() {
-    const count = (state: State) =>
-      [...this.tasks.values()].filter((task) => task.state === state).length
-    return {
-      submitted: this.tasks.size,
-      pending: this.waiting.length,
-      active: this.active.length,
-      succeeded: count('succeeded'),
-      failed: count('failed'),
-      cancelled: count('cancelled'),
-      retried: this.#retried,
-    }
+  /** What the ledger must have done since the last call. */
+  takeDeeds(): string[] {
+    return this.#deeds.splice(0)
+  }
+
+  /** From now on it counts as accepted, though the ledger may hear of it a little later. */
+  admit(record: TaskRecord): void {
+    this.tasks.set(record.id, new TaskLife(record, this.#world))
   }
 
   hear(event: StageEvent, nowMs: number): void {
-    this.#nowMs = nowMs
-    this.lanes.beginEvent()
+    this.#world.nowMs = nowMs
+    this.lanes.beginMoment()
     this.#hear(event)
-    this.#failWaiting()
+    this.#fail(this.waiting.filter(({ state }) => state !== 'submitted'))
     if (event.type === 'xstate.stop') return
-    if (this.active.length === 0 && this.#awaited.delete('calmed')) {
-      this.deeds.push('told shutdown ledger.calmed')
+    const isCalm = !this.all.some(({ isActive }) => isActive)
+    if (isCalm && this.#awaited.delete('calmed')) {
+      this.#world.must('told shutdown ledger.calmed')
     }
     if (this.unended.length === 0 && this.#awaited.delete('emptied')) {
-      this.deeds.push('told pool ledger.emptied')
+      this.#world.must('told pool ledger.emptied')
     }
   }
 
@@ -122,43 +86,33 @@ export class LedgerModel {
         wrong.push(`no room for ${tasks.length} at ${slot}#${incarnation}`)
         continue
       }
-      for (const assignment of tasks) wrong.push(...this.#start(process, assignment))
+      for (const { taskId, attempt } of tasks) {
+        wrong.push(...(this.tasks.get(taskId)?.start(process, attempt) ?? [`no ${taskId}`]))
+      }
     }
     return wrong
   }
 
-  #start(process: ModelProcess, { taskId, attempt }: Assigned['tasks'][number]): string[] {
-    const task = this.tasks.get(taskId)
-    if (task?.state !== 'queued') return [`started ${taskId}, which is ${task?.state}`]
-    task.starts++
-    task.state = 'assigned'
-    task.process = process
-    process.tasks.push(task)
-    const { timeout, attempts } = task.record.options
-    task.timer = timeout === 0 ? null : this.#timer(timeout, () => this.#stop(task, 'timedOut'))
-    if (task.starts - task.releases > attempts) return [`${taskId} started too often`]
-    return attempt === task.starts ? [] : [`attempt ${attempt} of ${taskId} is ${task.starts}`]
-  }
-
   #roomIn({ isOpen, tasks }: ModelProcess): number {
-    return isOpen ? this.#plan.seatsPerWorker - tasks.length : 0
+    return isOpen ? this.#world.plan.seatsPerWorker - tasks.length : 0
   }
 
   #hear(event: StageEvent): void {
     switch (event.type) {
       case 'task.submitted':
-        return this.#accept(event.record)
+        return this.tasks.get(event.record.id)?.accept()
       case 'task.cancel':
-        return this.#cancel([this.tasks.get(event.record.id)], event.reason)
+        return this.tasks.get(event.record.id)?.stop(event.reason)
       case 'attempts.reported':
         return this.#report(event)
       case 'timers.due':
-        return this.#ring()
+        for (const task of this.unended) task.ring()
+        return
       case 'worker.opened':
       case 'worker.closed':
         return this.#open(event)
       case 'worker.exited':
-        return this.#lose(`${event.slot}#${event.incarnation}`, event.cause)
+        return this.#lose(nameOf(event), event.cause)
       case 'dispatch.hold':
         return void this.holders.add(event.holder)
       case 'dispatch.free':
@@ -172,200 +126,70 @@ export class LedgerModel {
       case 'intake.close':
         this.holders.add('shutdown')
         this.#awaited.add('calmed')
-        return this.#cancel(this.waiting, 'shutdown')
+        for (const task of this.waiting) task.stop('shutdown')
+        return
       case 'tasks.cancelAll':
-        return this.#cancel(this.unended, 'shutdown')
+        for (const task of this.unended) task.stop('shutdown')
+        return
       case 'pool.failed':
         this.#failure = event.error
-        return
+        return this.#fail(this.waiting)
       case 'xstate.stop':
         return this.#halt()
     }
   }
 
   #halt(): void {
-    this.deeds.push('halted')
-    for (const name of [...this.processes.keys()]) this.#lose(name, 'stopped')
-    this.#failWaiting()
-    this.#cancel(this.unended, 'shutdown')
+    this.#world.must('halted')
+    for (const name of Array.from(this.processes.keys())) this.#lose(name, 'stopped')
+    this.#fail(this.waiting)
+    for (const task of this.unended) task.stop('shutdown')
   }
 
-  #failWaiting(): void {
+  #fail(tasks: readonly TaskLife[]): void {
     if (this.#failure === null) return
-    for (const task of this.waiting) this.#end(task, `failed ${this.#failure.code}`)
-  }
-
-  #accept(record: TaskRecord): void {
-    if (this.unended.length === 0) this.deeds.push('occupied true')
-    const { delay, deadline } = record.options
-    const task: ModelTask = {
-      record,
-      state: 'submitted',
-      starts: 0,
-      releases: 0,
-      kills: 0,
-      reason: null,
-      process: null,
-      timer: null,
-      deadlineAtMs: deadline === 0 ? Infinity : record.submittedAtMs + deadline,
-    }
-    this.tasks.set(record.id, task)
-    if (delay === 0) return this.#enqueue(task, 'back')
-    task.state = 'delayed'
-    task.timer = this.#timer(delay, () => this.#enqueue(task, 'back'))
-  }
-
-  #enqueue(task: ModelTask, where: 'front' | 'back'): void {
-    const { queueTimeout } = task.record.options
-    task.state = 'queued'
-    task.timer = null
-    if (task.starts === 0 && queueTimeout > 0) {
-      task.timer = this.#timer(queueTimeout, () => this.#end(task, 'failed TASK_EXPIRED'))
-    }
-    this.lanes.add(task, where)
+    for (const task of tasks) task.end(`failed ${this.#failure.code}`)
   }
 
   #open(event: Of<'worker.opened'> | Of<'worker.closed'>): void {
-    const name = `${event.slot}#${event.incarnation}`
+    const name = nameOf(event)
     const process = this.processes.get(name)
     if (process !== undefined) process.isOpen = false
     else if (event.type === 'worker.opened') {
-      this.processes.set(name, { name, slot: event.slot, isOpen: true, tasks: [] })
+      this.processes.set(name, { name, isOpen: true, tasks: [] })
     }
   }
 
-  #cancel(tasks: readonly (ModelTask | undefined)[], reason: CancelReason): void {
-    for (const task of tasks) if (task !== undefined) this.#stop(task, reason)
-  }
-
-  /** Where it waits it ends; where it runs it is told to stop, and ends when it has. */
-  #stop(task: ModelTask, reason: CancelReason): void {
-    if (ENDS.includes(task.state)) return
-    if (task.process === null) return this.#end(task, CODE_OF[reason])
-    task.reason = reason
-    if (task.state === 'cancelling') return
-    task.state = 'cancelling'
-    const { process, starts, record } = task
-    const { cancelGraceMs, killAfterMs } = this.#plan
-    const name = `${record.id}#${starts}`
-    this.deeds.push(`abort ${name} at ${process.name}: ${reason}, ${cancelGraceMs} ms`)
-    task.timer = this.#timer(Math.max(killAfterMs, 1), () => {
-      this.deeds.push(`kill ${process.name}: cancelled`)
-      task.timer = null
-    })
-  }
-
-  #report({ slot, incarnation, reports }: Of<'attempts.reported'>): void {
-    const process = this.processes.get(`${slot}#${incarnation}`)
+  #report(event: Of<'attempts.reported'>): void {
+    const process = this.processes.get(nameOf(event))
     if (process === undefined) return
     let ended = 0
-    for (const report of reports) {
+    for (const report of event.reports) {
       const task = this.tasks.get(report.taskId)
       if (task?.process !== process || task.starts !== report.attempt) continue
-      if (report.kind === 'ended') {
+      if (report.kind === 'started') task.sayStarted()
+      else if (report.kind === 'progress') task.sayProgress()
+      else {
         ended++
-        this.#endAttempt(task, report)
-        continue
+        task.endAttempt(report.verdict, report.error?.code)
       }
-      if (report.kind === 'started' && task.state === 'assigned') task.state = 'running'
-      const news = report.kind === 'started' ? 'started' : 'progressed'
-      this.deeds.push(`${news} ${report.taskId}#${report.attempt}`)
     }
-    if (ended > 0) this.deeds.push(`told ${process.name} of ${ended} ended`)
-  }
-
-  #endAttempt(task: ModelTask, report: Extract<AttemptReport, { kind: 'ended' }>): void {
-    const { verdict } = report
-    const failure = `failed ${report.error?.code}`
-    // What starts and ends within one frame is told as both.
-    if (task.state === 'assigned') this.deeds.push(`started ${task.record.id}#${task.starts}`)
-    const wasStopped = this.#leave(task) === 'cancelling'
-    if (verdict === 'ok') return this.#end(task, 'succeeded')
-    if (wasStopped) return this.#endStopped(task)
-    if (this.#isFree(verdict, task)) return this.#release(task)
-    if (verdict === 'permanent') return this.#end(task, failure)
-    this.#retry(task, failure)
-  }
-
-  #isFree(verdict: Verdict, { releases }: ModelTask): boolean {
-    return verdict === 'released' && releases < MAX_RELEASES
+    if (ended > 0) this.#world.must(`told ${process.name} of ${ended} ended`)
   }
 
   #lose(name: string, cause: ExitCause): void {
-    const process = this.processes.get(name)
+    const tasks = this.processes.get(name)?.tasks.slice() ?? []
     this.processes.delete(name)
-    const tasks = process?.tasks.slice() ?? []
     const isAlone = tasks.length === 1
-    const releases: ModelTask[] = []
-    for (const task of tasks) {
-      if (this.#leave(task) === 'cancelling') this.#endStopped(task)
-      else if (BLAMELESS.includes(cause) && task.releases < MAX_RELEASES) releases.push(task)
-      else this.#endLost(task, isAlone)
-    }
-    // They come back in the order they had.
-    for (const task of releases.toReversed()) this.#release(task, 'alone')
-  }
-
-  #endLost(task: ModelTask, isAlone: boolean): void {
-    if (isAlone) task.kills++
-    const isPoison = isAlone && task.kills >= MAX_KILLS
-    if (isPoison || !task.record.options.idempotent) return this.#end(task, 'failed WORKER_LOST')
-    this.#retry(task, 'failed WORKER_LOST')
-  }
-
-  #endStopped(task: ModelTask): void {
-    const reason = task.reason ?? 'requested'
-    task.reason = null
-    if (reason === 'timedOut') this.#retry(task, CODE_OF.timedOut)
-    else this.#end(task, CODE_OF[reason])
-  }
-
-  #release(task: ModelTask, how: 'alone' | 'together' = 'together'): void {
-    task.releases++
-    if (how === 'alone') this.lanes.beginEvent()
-    this.#enqueue(task, 'front')
-  }
-
-  #retry(task: ModelTask, failure: string): void {
-    const failures = task.starts - task.releases
-    const { attempts, backoff } = task.record.options
-    if (failures >= attempts) return this.#end(task, failure)
-    const { type, delay, maxDelay, jitter } = backoff
-    const full = Math.min(type === 'fixed' ? delay : delay * 2 ** (failures - 1), maxDelay)
-    const ms = Math.round(full + full * jitter * (2 * this.#plan.random - 1))
-    task.state = 'backingOff'
-    task.timer = this.#timer(Math.max(ms, 1), () => this.#enqueue(task, 'back'))
-    this.#retried++
-    this.deeds.push(`retried ${task.record.id}#${task.starts}`)
-  }
-
-  /** Off its process. Returns the state it left in. */
-  #leave(task: ModelTask): State {
-    task.process?.tasks.splice(task.process.tasks.indexOf(task), 1)
-    task.process = null
-    return task.state
-  }
-
-  #end(task: ModelTask, how: string): void {
-    this.lanes.remove(task)
-    task.state = how.split(' ', 1)[0] as State
-    task.timer = null
-    task.deadlineAtMs = Infinity
-    this.deeds.push(`ended ${task.record.id} ${how}`)
-    if (this.unended.length === 0) this.deeds.push('occupied false')
-  }
-
-  #ring(): void {
-    for (const task of this.unended) {
-      if (task.deadlineAtMs <= this.#nowMs) {
-        task.deadlineAtMs = Infinity
-        this.#stop(task, 'expired')
-      }
-      if (task.timer !== null && task.timer.atMs <= this.#nowMs) task.timer.ring()
+    const released = tasks.filter((task) => task.lose(cause, isAlone))
+    // They come back to the front in the order they had.
+    for (const task of released.reverse()) {
+      this.lanes.beginMoment()
+      task.release()
     }
   }
+}
 
-  #timer(ms: number, ring: () => void): { atMs: number; ring: () => void } {
-    return { atMs: this.#nowMs + ms, ring }
-  }
+function nameOf({ slot, incarnation }: { slot: string; incarnation: number }): string {
+  return `${slot}#${incarnation}`
 }

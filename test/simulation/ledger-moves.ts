@@ -95,22 +95,23 @@ const often = <Made extends Move['do'], Fields>(
   fields: { [Name in keyof Fields]: fc.Arbitrary<Fields[Name]> },
 ) => ({ weight, arbitrary: fc.record({ do: fc.constantFrom(...made), ...fields }) })
 const ms = fc.nat({ max: 25 })
-const slot = fc.constantFrom(...SLOTS)
+const anySlot = fc.constantFrom(...SLOTS)
 const cause = fc.constantFrom(...CAUSES)
 const holder = fc.constantFrom(...HOLDERS)
-const incarnation = fc.nat({ max: 3 })
 const reason = fc.constantFrom('requested', 'shutdown')
-const reports = fc.array(report, { minLength: 1, maxLength: 4 })
 const move = fc.oneof(
   often(24, ['submit'], { options }),
-  often(32, ['report'], { pick, reports }),
+  often(32, ['report'], {
+    pick,
+    reports: fc.array(report, { minLength: 1, maxLength: 4 }),
+  }),
   often(24, ['settle'], {}),
   often(12, ['pass'], { ms }),
-  often(10, ['open'], { slot }),
+  often(10, ['open'], { slot: anySlot }),
   often(5, ['exit'], { pick, cause }),
   often(3, ['cancel'], { pick, reason }),
   often(2, ['close'], { pick }),
-  often(2, ['misreport'], { pick, incarnation }),
+  often(2, ['misreport'], { pick, incarnation: fc.nat({ max: 3 }) }),
   often(3, ['hold', 'free', 'free'], { holder }),
   often(3, ['openIntake'], {}),
   often(3, ['drain', 'drain', 'closeIntake', 'cancelAll', 'failPool'], {}),
@@ -150,7 +151,10 @@ export function play(stage: LedgerStage, made: Move): void {
       return withPicked(stage.processes, made.pick, (process) => stage.exit(process, made.cause))
     case 'report':
       return withPicked(stage.processes, made.pick, (process) =>
-        stage.report(process, made.reports.flatMap((drawn) => reportsOf(process, drawn))),
+        stage.report(
+          process,
+          made.reports.flatMap((drawn) => reportsOf(process, drawn)),
+        ),
       )
     case 'misreport':
       return withPicked(stage.processes, made.pick, (process) => misreport(stage, process, made))
@@ -211,9 +215,11 @@ function misreport(
   const reports = attempts.map(({ taskId, attempt }) =>
     reportOf({ kind: 'ended', verdict: 'ok' }, taskId, attempt),
   )
-  const other = incarnation === own ? stage.processes.find((process) => process.slot !== slot) : null
-  const stamp = other === undefined || other === null ? { slot, incarnation } : other
-  if (stamp.slot === slot && stamp.incarnation === own) return
-  const named = { slot: stamp.slot, incarnation: stamp.incarnation }
-  stage.send({ type: 'attempts.reported', ...named, reports })
+  if (incarnation !== own) {
+    return stage.send({ type: 'attempts.reported', slot, incarnation, reports })
+  }
+  const other = stage.processes.find((process) => process.slot !== slot)
+  if (other === undefined) return
+  const { slot: otherSlot, incarnation: others } = other
+  stage.send({ type: 'attempts.reported', slot: otherSlot, incarnation: others, reports })
 }

@@ -51,6 +51,8 @@ export interface StagePlan extends LedgerPolicy {
   readonly earlyMs: number
 }
 
+/** Deeds within one event; more means that the ledger does not come to an end. */
+const MAX_DEEDS = 10_000
 const PLAN: StagePlan = {
   seatsPerWorker: 1,
   cancelGraceMs: 10,
@@ -71,10 +73,13 @@ export class LedgerStage {
   readonly processes: FakeProcess[] = []
   /** Called after each event, for whoever judges. */
   judge: (event: StageEvent) => void = () => {}
+  onAdmitted: (record: TaskRecord) => void = () => {}
   /** Called at each word about a task. */
   onNews: () => void = () => {}
   /** Whether a pool would take a task now. */
   isTaking = true
+  /** Whether the ledger is in the middle of an event. */
+  isBusy = false
   readonly #actor
   readonly #incarnations = new Map<SlotId, number>()
 
@@ -87,12 +92,14 @@ export class LedgerStage {
       {
         ...logic,
         transition: (snapshot, event, scope) => {
+          this.isBusy = true
           const heard = fault?.event === undefined ? event : fault.event(event)
           try {
             if (heard !== null) logic.transition(snapshot, heard as LedgerEvent, scope)
           } catch (error) {
             this.deeds.push(`threw ${String(error)}`)
           }
+          this.isBusy = false
           this.#note(event.type)
           this.judge(event)
           return snapshot
@@ -112,6 +119,8 @@ export class LedgerStage {
     const all = { ...DEFAULT_TASK_OPTIONS, ...options }
     const record = new TaskRecord(id, 'noop', null, all, this.clock.nowMs())
     this.records.push(record)
+    this.ledger.admit(record)
+    this.onAdmitted(record)
     this.send({ type: 'task.submitted', record })
     return record
   }
@@ -177,7 +186,7 @@ export class LedgerStage {
   }
 
   #ports(): LedgerPorts {
-    const note = (deed: string) => void this.deeds.push(deed)
+    const note = (deed: string) => this.#noteDeed(deed)
     const { clock } = this
     return {
       clock: {
@@ -202,6 +211,11 @@ export class LedgerStage {
     }
   }
 
+  #noteDeed(deed: string): void {
+    if (this.deeds.length > MAX_DEEDS) throw new Error('one event does not come to an end')
+    this.deeds.push(deed)
+  }
+
   #hear(slot: SlotId, event: WorkerEvent): void {
     const { incarnation } = event as { incarnation: number }
     if (event.type === 'tasks.assigned') {
@@ -211,11 +225,11 @@ export class LedgerStage {
       this.processes.find(isIt)?.attempts.push(...tasks)
       this.assignments.push({ slot, incarnation, tasks })
     } else if (event.type === 'tasks.ended') {
-      this.deeds.push(`told ${slot}#${incarnation} of ${event.count} ended`)
+      this.#noteDeed(`told ${slot}#${incarnation} of ${event.count} ended`)
     } else if (event.type === 'worker.kill') {
-      this.deeds.push(`kill ${slot}#${incarnation}: ${event.cause}`)
+      this.#noteDeed(`kill ${slot}#${incarnation}: ${event.cause}`)
     } else {
-      this.deeds.push(`told ${slot} ${event.type}`)
+      this.#noteDeed(`told ${slot} ${event.type}`)
     }
   }
 }

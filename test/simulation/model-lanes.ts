@@ -1,6 +1,6 @@
 /**
- * The order in which tasks must start, as lists of groups: a better priority first, then who has waited longer. Those that
- * came at the same moment are one group, and their order among each other is free.
+ * The order in which tasks must start, as lists of groups: a better priority first, then who has
+ * waited longer. Those that came at the same moment are one group, whose order is free.
  */
 interface Ranked {
   readonly record: { readonly options: { readonly priority: number } }
@@ -19,7 +19,7 @@ export class ModelLanes {
   }
 
   /** What is added from now on came later than what was added before. */
-  beginEvent(): void {
+  beginMoment(): void {
     this.#moment++
   }
 

@@ -2,7 +2,7 @@
  * The oracle of everything that must leave nothing behind (G3): processes and folders, counted from
  * the operating system. The counting itself is the demo's. It never ends or removes what it finds.
  */
-import { type Census, leftAfter } from '../../docs/examples/purchase-orders/census.ts'
+import { type Census, leftAfter } from '../../src/testing/census.ts'
 
 export {
   type Census,
@@ -10,7 +10,7 @@ export {
   leftAfter,
   type ProcessFacts,
   takeCensus,
-} from '../../docs/examples/purchase-orders/census.ts'
+} from '../../src/testing/census.ts'
 
 const SHOWN_COMMAND_LENGTH = 160
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createPoolActor, type PoolStatus, type TaskOutcome } from 'troupe'
-import { type Leftovers, leftAfter, takeCensus } from './census.ts'
+import { type Leftovers, leftAfter, takeCensus } from 'troupe/testing'
 import { type Order, readOrders } from './orders.ts'
 import { CREDENTIALS, MISSING_ORDER, type Portal, startPortal } from './portal.ts'
 import { startProgress } from './progress.ts'
@@ -98,8 +98,17 @@ function problemsOf(reports: readonly OrderReport[], logins: number, left: Lefto
   ]
 }
 
+/**
+ * Ctrl-C: the pool shuts down by itself, and would then let the signal end this process. Somebody
+ * who listens has more to do: here, to remove the folder.
+ */
+function outliveSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } })
+  outliveSignals()
   const orders = await readOrders(new URL('./orders.csv', import.meta.url))
   const folder = await mkdtemp(join(tmpdir(), 'troupe-demo-'))
   const folders = { run: join(folder, 'run'), attachments: join(folder, 'attachments') }

@@ -1,0 +1,102 @@
+/**
+ * The main job as a user runs it: the demo as a process of its own, on the built package, with real
+ * Chromium. What it says of itself is held against what the operating system says.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { leftAfter, nothingLeft, takeCensus } from '../support/census.ts'
+
+const DEMO = fileURLToPath(new URL('../../docs/examples/purchase-orders/demo.ts', import.meta.url))
+const BUILT = fileURLToPath(new URL('../../dist/src/index.js', import.meta.url))
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const TIMEOUT_MS = 120_000
+const GONE_WITHIN_MS = 2_000
+
+interface Demo {
+  readonly process: ChildProcess
+  stdout: string
+  stderr: string
+}
+
+/** Starts the demo with a folder of its own for temporary files. */
+function startDemo(tmpFolder: string): Demo {
+  expect(existsSync(BUILT), 'the demo runs on the built package: npm run build').toBe(true)
+  const options = { cwd: ROOT, env: { ...process.env, TMPDIR: tmpFolder } }
+  const demo: Demo = {
+    process: spawn(process.execPath, [DEMO, '--json'], options),
+    stdout: '',
+    stderr: '',
+  }
+  demo.process.stdout?.on('data', (chunk) => {
+    demo.stdout += chunk
+  })
+  demo.process.stderr?.on('data', (chunk) => {
+    demo.stderr += chunk
+  })
+  return demo
+}
+
+/** Resolves when the first quarter of the orders is done. */
+async function halfway(demo: Demo): Promise<void> {
+  while (!demo.stderr.includes('15/60 orders'))
+    await once(demo.process.stderr ?? demo.process, 'data')
+}
+
+test('sixty orders: one fails for good, every file is what the portal has, nothing is left', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  using census = takeCensus()
+  const demo = startDemo(census.root)
+  const [code] = await once(demo.process, 'close')
+  expect(demo.stderr).not.toContain('not as it should be')
+  expect(code).toBe(0)
+  const summary: unknown = JSON.parse(demo.stdout.trimEnd().split('\n').at(-1) ?? '')
+  expect(summary).toEqual({
+    tasks: 60,
+    succeeded: 59,
+    failed: 1,
+    attempts: 63,
+    files: 109,
+    checksumsOk: 109,
+    logins: 5,
+    processesStarted: 4,
+    reuseRate: expect.closeTo(59 / 63),
+    wallMs: expect.any(Number),
+    orphanProcesses: 0,
+    profilesLeft: 0,
+  })
+  expect(demo.stdout).toContain('PO-017: the portal answered 404')
+  // A fork that has not begun its own program yet still has its parent's command line.
+  const profiles = census.seen().map(({ command }) => /--user-data-dir=(\S+)/.exec(command)?.[1])
+  expect(new Set(profiles.filter((folder) => folder !== undefined)).size).toBe(4)
+  await nothingLeft(census, { withinMs: 0 })
+})
+
+test('G3: Ctrl-C in the middle leaves nothing', { timeout: TIMEOUT_MS }, async () => {
+  using census = takeCensus()
+  const demo = startDemo(census.root)
+  await halfway(demo)
+  demo.process.kill('SIGINT')
+  const [code] = await once(demo.process, 'close')
+  expect(code).toBe(1)
+  await nothingLeft(census, { withinMs: 0 })
+})
+
+test('G3: SIGKILL in the middle leaves no process and no run folder', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  using census = takeCensus()
+  const demo = startDemo(census.root)
+  await halfway(demo)
+  census.look()
+  demo.process.kill('SIGKILL')
+  await once(demo.process, 'exit')
+  const { processes, folders } = await leftAfter(census, { withinMs: GONE_WITHIN_MS })
+  expect(processes).toEqual([])
+  // The demo's own folder stays, for nobody was left to remove it; the pool's in it is gone.
+  expect(folders.map((folder) => readdirSync(join(folder, 'run')))).toEqual([[]])
+})

@@ -1,0 +1,157 @@
+/**
+ * Bugs a ledger might have, each planted on its own: in the structures the real ledger is built of, or between it and the
+ * world. The game must find every one of them; a game that does not is no test.
+ */
+import { vi } from 'vitest'
+import { Counts } from '../../src/ledger/counts.ts'
+import type { LedgerPorts } from '../../src/ledger/ports.ts'
+import { Queue } from '../../src/ledger/queue.ts'
+import type { TaskRecord } from '../../src/ledger/record.ts'
+import { type Seat, Seats } from '../../src/ledger/seats.ts'
+import { TimerHeap } from '../../src/ledger/timers.ts'
+import type { Fault, StageEvent } from './ledger-stage.ts'
+
+const LATE_MS = 3
+const TOO_MANY_SEATS = 4
+
+/** The ledger never hears of this. */
+const deaf =
+  (name: string, type: StageEvent['type']): (() => Fault) =>
+  () => ({ name, event: (event) => (event.type === type ? null : event) })
+const changed =
+  (name: string, change: (ports: LedgerPorts) => Partial<LedgerPorts>) => (): Fault => ({
+    name,
+    ports: (ports) => ({ ...ports, ...change(ports) }),
+  })
+const nothing = () => {}
+
+/** Each makes its fault anew, for it may keep what it has seen. */
+export const plantedFaults: readonly (() => Fault)[] = [
+  deaf('a process that exited is forgotten', 'worker.exited'),
+  deaf('a closed process still gets tasks', 'worker.closed'),
+  deaf('a hold does not hold', 'dispatch.hold'),
+  deaf('a cancel is not heard', 'task.cancel'),
+  deaf('a failed pool lets its tasks wait', 'pool.failed'),
+  deaf('a shutdown leaves what waits', 'intake.close'),
+  () => ({ name: 'a seat too many', policy: { seatsPerWorker: TOO_MANY_SEATS } }),
+  believesOldAttempts,
+  believesOldIncarnations,
+  changed('timers are late', ({ clock }) => ({
+    clock: {
+      nowMs: () => clock.nowMs(),
+      after: (ms, callback) => clock.after(ms + LATE_MS, callback),
+      defer: (callback) => clock.defer(callback),
+    },
+  })),
+  losesEveryThirdDispatch,
+  changed('nothing is aborted', () => ({ abort: nothing })),
+  changed('the drain is never over', () => ({ tellPool: nothing })),
+  changed('the calm is told twice', ({ tellShutdown }) => ({
+    tellShutdown: (event) => {
+      tellShutdown(event)
+      tellShutdown(event)
+    },
+  })),
+  changed('an end is told twice', ({ announce }) => ({
+    announce: (news, record) => {
+      announce(news, record)
+      if (news === 'ended') announce(news, record)
+    },
+  })),
+  changed('a process past its grace is not killed', ({ tellWorker }) => ({
+    tellWorker: (slot, event) => event.type !== 'worker.kill' && tellWorker(slot, event),
+  })),
+]
+
+/** Plants a bug in the code itself. Returns how it is taken out again. */
+export interface PlantedBug {
+  readonly name: string
+  readonly plant: () => () => void
+}
+
+function replace<T extends object>(where: T, method: keyof T & string, by: unknown): () => void {
+  const spy = vi.spyOn(where, method as never).mockImplementation(by as never)
+  return () => spy.mockRestore()
+}
+
+const { pushBack, pushFront, remove } = Queue.prototype
+const { move } = Counts.prototype
+const { update } = TimerHeap.prototype
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: 'the newest starts first',
+    plant: () => replace(Queue.prototype, 'pushBack', pushFront),
+  },
+  {
+    name: 'what was released goes to the back',
+    plant: () => replace(Queue.prototype, 'pushFront', pushBack),
+  },
+  {
+    name: 'a task that leaves the queue takes the next one with it',
+    plant: () =>
+      replace(Queue.prototype, 'remove', function (this: Queue, record: TaskRecord) {
+        const { next } = record
+        remove.call(this, record)
+        if (next !== null) remove.call(this, next)
+      }),
+  },
+  {
+    name: 'a task that runs is not counted as active',
+    plant: () =>
+      replace(Counts.prototype, 'move', function (this: Counts, from: string, to: string) {
+        if (to !== 'assigned') move.call(this, from, to)
+      }),
+  },
+  {
+    name: 'a seat is never full',
+    plant: () =>
+      replace(Seats.prototype, 'next', function (this: Seats): Seat | null {
+        return this.all().find(({ isOpen }) => isOpen) ?? null
+      }),
+  },
+  {
+    name: 'a timer that was set is not moved',
+    plant: () =>
+      replace(TimerHeap.prototype, 'update', function (this: TimerHeap, record: TaskRecord) {
+        const isSet = record.heapIndex !== -1 && record.timerAtMs + record.deadlineAtMs > 0
+        if (!isSet) update.call(this, record)
+      }),
+  },
+]
+
+function believesOldAttempts(): Fault {
+  const records = new Map<string, TaskRecord>()
+  return {
+    name: 'words of an older attempt count',
+    event: (event) => {
+      if (event.type === 'task.submitted') records.set(event.record.id, event.record)
+      if (event.type !== 'attempts.reported') return event
+      const reports = event.reports.map((report) => ({
+        ...report,
+        attempt: records.get(report.taskId)?.attempt ?? report.attempt,
+      }))
+      return { ...event, reports }
+    },
+  }
+}
+
+function believesOldIncarnations(): Fault {
+  const newest = new Map<string, number>()
+  return {
+    name: 'words of another incarnation count',
+    event: (event) => {
+      if (event.type === 'worker.opened') newest.set(event.slot, event.incarnation)
+      if (event.type !== 'attempts.reported') return event
+      return { ...event, incarnation: newest.get(event.slot) ?? event.incarnation }
+    },
+  }
+}
+
+function losesEveryThirdDispatch(): Fault {
+  let count = 0
+  return {
+    name: 'a dispatch gets lost',
+    event: (event) => (event.type === 'dispatch.due' && ++count % 3 === 0 ? null : event),
+  }
+}

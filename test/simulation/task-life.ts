@@ -1,0 +1,206 @@
+/**
+ * What becomes of one task, said as plainly as possible: where it waits, what stops it, when it is tried again, how it
+ * ends. Times are absolute, and what happens at a time is a function. It knows no other task.
+ */
+import { MAX_KILLS, MAX_RELEASES } from '../../machines/policy.ts'
+import type { CancelReason, ExitCause, Verdict } from '../../machines/vocabulary.ts'
+import type { TaskRecord } from '../../src/ledger/record.ts'
+import type { StagePlan } from './ledger-stage.ts'
+import type { ModelLanes } from './model-lanes.ts'
+
+export type State = TaskRecord['state']
+
+/** A process, as far as its tasks matter. */
+export interface ModelProcess {
+  readonly name: string
+  isOpen: boolean
+  readonly tasks: TaskLife[]
+}
+
+/** What a life needs of the model around it. */
+export interface LifeWorld {
+  readonly plan: StagePlan
+  readonly lanes: ModelLanes
+  nowMs: number
+  /** Told of everything that must be done. */
+  must(deed: string): void
+}
+
+const BLAMELESS: ReadonlySet<ExitCause> = new Set(['stopped', 'recycled', 'cancelled', 'memory'])
+const ENDS: ReadonlySet<State> = new Set(['succeeded', 'failed', 'cancelled'])
+const ON_PROCESS: ReadonlySet<State> = new Set(['assigned', 'running', 'cancelling'])
+const END_OF: Readonly<Record<CancelReason, string>> = {
+  requested: 'cancelled TASK_CANCELLED',
+  shutdown: 'cancelled TASK_CANCELLED',
+  timedOut: 'failed TASK_TIMED_OUT',
+  expired: 'failed TASK_EXPIRED',
+}
+
+export class TaskLife {
+  readonly record: TaskRecord
+  state: State = 'submitted'
+  starts = 0
+  releases = 0
+  process: ModelProcess | null = null
+  timer: { readonly atMs: number; readonly ring: () => void } | null = null
+  deadlineAtMs: number
+  readonly #world: LifeWorld
+  #kills = 0
+  #reason: CancelReason = 'requested'
+
+  constructor(record: TaskRecord, world: LifeWorld) {
+    const { deadline } = record.options
+    this.record = record
+    this.#world = world
+    this.deadlineAtMs = deadline === 0 ? Infinity : record.submittedAtMs + deadline
+  }
+
+  get hasEnded(): boolean {
+    return ENDS.has(this.state)
+  }
+
+  get isActive(): boolean {
+    return ON_PROCESS.has(this.state)
+  }
+
+  get isWaiting(): boolean {
+    return !this.hasEnded && !this.isActive
+  }
+
+  /** The attempt that runs, or ran last. */
+  get name(): string {
+    return `${this.record.id}#${this.starts}`
+  }
+
+  accept(): void {
+    const { delay } = this.record.options
+    if (this.state !== 'submitted') return
+    if (delay === 0) return this.#enqueue('back')
+    this.state = 'delayed'
+    this.#setTimer(delay, () => this.#enqueue('back'))
+  }
+
+  /** Returns what is wrong with it. */
+  start(process: ModelProcess, attempt: number): string[] {
+    if (this.state !== 'queued') return [`started ${this.name}, which is ${this.state}`]
+    const { timeout, attempts } = this.record.options
+    this.starts++
+    this.state = 'assigned'
+    this.process = process
+    process.tasks.push(this)
+    this.timer = null
+    if (timeout > 0) this.#setTimer(timeout, () => this.stop('timedOut'))
+    if (this.starts - this.releases > attempts) return [`${this.name} is a start too many`]
+    return attempt === this.starts ? [] : [`${this.name} was told as attempt ${attempt}`]
+  }
+
+  sayStarted(): void {
+    if (this.state === 'assigned') this.state = 'running'
+    this.#world.must(`started ${this.name}`)
+  }
+
+  sayProgress(): void {
+    this.#world.must(`progressed ${this.name}`)
+  }
+
+  /** Where it waits it ends; where it runs it is told to stop, and ends when it has. */
+  stop(reason: CancelReason): void {
+    if (this.hasEnded) return
+    if (this.process === null) return this.end(END_OF[reason])
+    this.#reason = reason
+    if (this.state === 'cancelling') return
+    this.state = 'cancelling'
+    const { must, plan } = this.#world
+    const { name } = this.process
+    must(`abort ${this.name} at ${name}: ${reason}, ${plan.cancelGraceMs} ms`)
+    this.#setTimer(Math.max(plan.killAfterMs, 1), () => {
+      must(`kill ${name}: cancelled`)
+      this.timer = null
+    })
+  }
+
+  endAttempt(verdict: Verdict, code: string | undefined): void {
+    // What starts and ends within one frame is told as both.
+    if (this.state === 'assigned') this.#world.must(`started ${this.name}`)
+    const isStopped = this.#leave() === 'cancelling'
+    if (verdict === 'ok') return this.end('succeeded')
+    if (isStopped) return this.#endStopped()
+    if (verdict === 'released' && this.releases < MAX_RELEASES) return this.release()
+    if (verdict === 'permanent') return this.end(`failed ${code}`)
+    this.#retry(`failed ${code}`)
+  }
+
+  /** Its process is gone. True when that costs it nothing: then it is to be released. */
+  lose(cause: ExitCause, isAlone: boolean): boolean {
+    if (this.#leave() === 'cancelling') {
+      this.#endStopped()
+      return false
+    }
+    if (BLAMELESS.has(cause) && this.releases < MAX_RELEASES) return true
+    if (isAlone) this.#kills++
+    const isPoison = isAlone && this.#kills >= MAX_KILLS
+    if (isPoison || !this.record.options.idempotent) this.end('failed WORKER_LOST')
+    else this.#retry('failed WORKER_LOST')
+    return false
+  }
+
+  release(): void {
+    this.releases++
+    this.#enqueue('front')
+  }
+
+  ring(): void {
+    const { nowMs } = this.#world
+    if (this.deadlineAtMs <= nowMs) {
+      this.deadlineAtMs = Infinity
+      this.stop('expired')
+    }
+    if (this.timer !== null && this.timer.atMs <= nowMs) this.timer.ring()
+  }
+
+  end(how: string): void {
+    this.#world.lanes.remove(this)
+    this.state = how.split(' ', 1)[0] as State
+    this.timer = null
+    this.deadlineAtMs = Infinity
+    this.#world.must(`ended ${this.record.id} ${how}`)
+  }
+
+  #enqueue(where: 'front' | 'back'): void {
+    const { queueTimeout } = this.record.options
+    this.state = 'queued'
+    this.timer = null
+    if (this.starts === 0 && queueTimeout > 0) {
+      this.#setTimer(queueTimeout, () => this.end('failed TASK_EXPIRED'))
+    }
+    this.#world.lanes.add(this, where)
+  }
+
+  #endStopped(): void {
+    if (this.#reason === 'timedOut') this.#retry(END_OF.timedOut)
+    else this.end(END_OF[this.#reason])
+  }
+
+  #retry(failure: string): void {
+    const failures = this.starts - this.releases
+    const { attempts, backoff } = this.record.options
+    if (failures >= attempts) return this.end(failure)
+    const { type, delay, maxDelay, jitter } = backoff
+    const full = Math.min(type === 'fixed' ? delay : delay * 2 ** (failures - 1), maxDelay)
+    const ms = Math.round(full + full * jitter * (2 * this.#world.plan.random - 1))
+    this.state = 'backingOff'
+    this.#setTimer(Math.max(ms, 1), () => this.#enqueue('back'))
+    this.#world.must(`retried ${this.name}`)
+  }
+
+  /** Off its process. Returns the state it left in. */
+  #leave(): State {
+    this.process?.tasks.splice(this.process.tasks.indexOf(this), 1)
+    this.process = null
+    return this.state
+  }
+
+  #setTimer(ms: number, ring: () => void): void {
+    this.timer = { atMs: this.#world.nowMs + ms, ring }
+  }
+}
