@@ -1,6 +1,6 @@
 /**
- * Decisions as pure functions: backoff, restart intensity, memory bands, scaling. Time and randomness come in as
- * arguments, so that a machine, a model and a test decide alike.
+ * Decisions as pure functions: backoff, restart intensity, memory bands, scaling. Time and
+ * randomness come in as arguments, so that a machine, a model and a test decide alike.
  */
 import type { ErrorFacts, CancelReason, Reading, SlotId, WorkerReading } from './vocabulary.ts'
 
@@ -19,7 +19,9 @@ export interface Backoff {
   readonly jitter: number
 }
 
-/** Milliseconds to wait after the `failures`-th failure in a row (from 1). `random` is in [0, 1). */
+/**
+ * Milliseconds to wait after the `failures`-th failure in a row (from 1). `random` is in [0, 1).
+ */
 export function backoffMs(backoff: Backoff, failures: number, random: number): number {
   const growth = backoff.type === 'fixed' ? 1 : 2 ** Math.min(failures - 1, 30)
   const full = Math.min(backoff.delayMs * growth, backoff.maxDelayMs)
@@ -49,7 +51,10 @@ export interface MemoryPolicy {
   readonly maxWorkerBytes: number
 }
 
-/** The band for a used share of memory, seen from the band it is in now: going down takes more than going up. */
+/**
+ * The band for a used share of memory, seen from the band it is in now: going down takes more than
+ * going up.
+ */
 export function memoryBand(policy: MemoryPolicy, from: MemoryBand, ratio: number): MemoryBand {
   const slack = (band: MemoryBand) => (from === band ? policy.hysteresis : 0)
   if (ratio >= policy.criticalRatio - slack('critical')) return 'critical'
@@ -57,7 +62,10 @@ export function memoryBand(policy: MemoryPolicy, from: MemoryBand, ratio: number
   return ratio >= policy.pressureRatio - pressureSlack ? 'pressure' : 'normal'
 }
 
-/** The worker that frees most when it goes: the largest idle one, else (`evenBusy`) the largest of all. */
+/**
+ * The worker that frees most when it goes: the largest idle one, else (`evenBusy`) the largest of
+ * all.
+ */
 export function largestWorker(
   workers: readonly WorkerReading[],
   evenBusy: boolean,

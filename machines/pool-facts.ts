@@ -1,4 +1,7 @@
-/** What the pool machine knows and how it judges: its context, its events, its guards and its updates. */
+/**
+ * What the pool machine knows and how it judges: its context, its events, its guards and its
+ * updates.
+ */
 import { assign } from 'xstate'
 import type { ShutdownToPool } from './shutdown.ts'
 import type { SupervisorToPool } from './supervisor-words.ts'

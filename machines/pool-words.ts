@@ -1,4 +1,7 @@
-/** What the pool says to the workers, the ledger, the supervisor and the shutdown, as ready-made command actions. */
+/**
+ * What the pool says to the workers, the ledger, the supervisor and the shutdown, as ready-made
+ * command actions.
+ */
 import {
   isWanted,
   type PoolContext,

@@ -1,6 +1,6 @@
 /**
- * The pool: six states and exactly the ways between them. It owns no process and no task: it tells the workers,
- * the ledger, the supervisor and the shutdown what the pool's state means for them.
+ * The pool: six states and exactly the ways between them. It owns no process and no task: it tells
+ * the workers, the ledger, the supervisor and the shutdown what the pool's state means for them.
  */
 import { setup } from 'xstate'
 import {

@@ -1,6 +1,6 @@
 /**
- * A command's default implementation. Machines only name their effects; `src/` provides each deed once. A command that
- * nobody provided must fail loudly, never do nothing.
+ * A command's default implementation. Machines only name their effects; `src/` provides each deed
+ * once. A command that nobody provided must fail loudly, never do nothing.
  */
 export function port<Params>(name: string): (_: unknown, params: Params) => void {
   return () => {

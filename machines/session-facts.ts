@@ -1,6 +1,6 @@
 /**
- * What the session machine knows and how it judges: its context, its events, its guards, updates and delays. Apart from
- * `session.ts` so that the machine itself reads as a picture.
+ * What the session machine knows and how it judges: its context, its events, its guards, updates
+ * and delays. Apart from `session.ts` so that the machine itself reads as a picture.
  */
 import { assign } from 'xstate'
 

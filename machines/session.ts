@@ -1,6 +1,7 @@
 /**
- * The session: one browser inside a worker process, from its launch to its end. It says what may happen and in which
- * order; `src/child/session-host.ts` does the deeds. It never talks to a browser, a clock or the pool.
+ * The session: one browser inside a worker process, from its launch to its end. It says what may
+ * happen and in which order; `src/child/session-host.ts` does the deeds. It never talks to a
+ * browser, a clock or the pool.
  */
 import { setup } from 'xstate'
 import { port } from './port.ts'

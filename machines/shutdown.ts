@@ -1,6 +1,6 @@
 /**
- * How a pool ends: drain → stop → terminate → kill → sweep. Every state has a deadline, so it always ends; a second
- * signal jumps to the killing.
+ * How a pool ends: drain → stop → terminate → kill → sweep. Every state has a deadline, so it
+ * always ends; a second signal jumps to the killing.
  */
 import { assign, setup } from 'xstate'
 import { port } from './port.ts'

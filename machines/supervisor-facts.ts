@@ -1,4 +1,7 @@
-/** What the supervisor knows and how it judges: context, events, guards, updates. The machine is in `supervisor.ts`. */
+/**
+ * What the supervisor knows and how it judges: context, events, guards, updates. The machine is in
+ * `supervisor.ts`.
+ */
 import { and, assign, stateIn } from 'xstate'
 import {
   crashesWithin,

@@ -1,4 +1,7 @@
-/** The supervisor's regions over readings: memory, load, the silent and the oversized, and the troupe's health. */
+/**
+ * The supervisor's regions over readings: memory, load, the silent and the oversized, and the
+ * troupe's health.
+ */
 import { suspects } from './supervisor-facts.ts'
 import { bandChanged, dispatch, healthChanged, kill, recycle, scale } from './supervisor-words.ts'
 import { ignore } from './vocabulary.ts'

@@ -1,4 +1,7 @@
-/** The supervisor's region over starts and restarts: leave to start, and the breaker over their intensity. */
+/**
+ * The supervisor's region over starts and restarts: leave to start, and the breaker over their
+ * intensity.
+ */
 import { dispatch, grantAsker, grantNext } from './supervisor-words.ts'
 import { ignore } from './vocabulary.ts'
 

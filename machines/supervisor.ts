@@ -1,6 +1,7 @@
 /**
- * What watches over the workers: leave to start, the breaker over restarts, memory, load and silence. It never touches
- * a process: it tells workers, the ledger and the pool what they should do.
+ * What watches over the workers: leave to start, the breaker over restarts, memory, load and
+ * silence. It never touches a process: it tells workers, the ledger and the pool what they should
+ * do.
  */
 import { setup } from 'xstate'
 import { port } from './port.ts'

@@ -1,6 +1,6 @@
 /**
- * What the task machine knows and how it judges: plain facts, and plain functions over them. They stand apart because two
- * use them: the machine, and the table the ledger compiles from it.
+ * What the task machine knows and how it judges: plain facts, and plain functions over them. They
+ * stand apart because two use them: the machine, and the table the ledger compiles from it.
  */
 import { MAX_KILLS, MAX_RELEASES, stopError } from './policy.ts'
 import type { CancelReason, ErrorFacts, ExitCause, Verdict } from './vocabulary.ts'

@@ -1,7 +1,8 @@
 /**
- * One task, from submission to its one end. Final states have no exits, so "ends exactly once" holds by construction.
- * The ledger runs this machine compiled to a table (`src/ledger/compile.ts`): its guards and updates are plain
- * functions over plain facts (`task-facts.ts`), named once and used by both.
+ * One task, from submission to its one end. Final states have no exits, so "ends exactly once"
+ * holds by construction. The ledger runs this machine compiled to a table
+ * (`src/ledger/compile.ts`): its guards and updates are plain functions over plain facts
+ * (`task-facts.ts`), named once and used by both.
  */
 import { assign, setup } from 'xstate'
 import { port } from './port.ts'

@@ -1,6 +1,7 @@
 /**
- * The words every machine speaks: ids, verdicts, outcomes, causes and the events that travel between actors.
- * One file, so that an event means the same to its sender and to its receiver. It never holds behaviour.
+ * The words every machine speaks: ids, verdicts, outcomes, causes and the events that travel
+ * between actors. One file, so that an event means the same to its sender and to its receiver. It
+ * never holds behaviour.
  */
 
 /** A worker's place in the pool: `worker-1` … `worker-N`. Stable for the life of the pool. */
@@ -12,7 +13,9 @@ export interface ExitStatus {
   readonly signal: string | null
 }
 
-/** An error as data: what crosses a process border or lies in a store. `code` is a TroupeErrorCode. */
+/**
+ * An error as data: what crosses a process border or lies in a store. `code` is a TroupeErrorCode.
+ */
 export interface ErrorFacts {
   readonly code: string
   readonly message: string

@@ -1,6 +1,6 @@
 /**
- * What several states of a worker's life answer alike, by what its process is doing: asleep, starting, serving, succeeding
- * the one before, leaving, killed.
+ * What several states of a worker's life answer alike, by what its process is doing: asleep,
+ * starting, serving, succeeding the one before, leaving, killed.
  */
 import { ignore } from './vocabulary.ts'
 import type { WorkerContext, WorkerEvent } from './worker-facts.ts'
@@ -122,7 +122,10 @@ const unwantedEnd = {
   actions: [tell.currentExited, 'forgetCurrent'],
 } as const
 export const countEnds = [{ guard: 'isOfCurrent', actions: 'countEnded' }, {}] as const
-/** The process goes because it was asked to: its confirmed exit makes room for the next, if one is wanted. */
+/**
+ * The process goes because it was asked to: its confirmed exit makes room for the next, if one is
+ * wanted.
+ */
 export const leaving = {
   ...endingIgnores,
   'process.exited': [
@@ -135,7 +138,10 @@ export const leaving = {
     {},
   ],
 } as const
-/** The process is killed, for whatever reason: its confirmed exit and the reason decide what comes next. */
+/**
+ * The process is killed, for whatever reason: its confirmed exit and the reason decide what comes
+ * next.
+ */
 export const killed = {
   ...endingIgnores,
   'process.exited': [

@@ -1,6 +1,6 @@
 /**
- * What the worker machine knows and how it judges: its context, its events, its guards and its updates. Apart from
- * `worker.ts` so that the machine itself reads as a picture.
+ * What the worker machine knows and how it judges: its context, its events, its guards and its
+ * updates. Apart from `worker.ts` so that the machine itself reads as a picture.
  */
 import { and, assign, not, raise, stateIn } from 'xstate'
 import { type Backoff, backoffMs } from './policy.ts'
@@ -40,7 +40,10 @@ export interface Ending {
 export interface WorkerContext {
   readonly slot: SlotId
   readonly policy: WorkerPolicy
-  /** The newest process ever forked here. Messages of any other but `current` and `retiree` have no effect. */
+  /**
+   * The newest process ever forked here. Messages of any other but `current` and `retiree` have no
+   * effect.
+   */
   readonly incarnation: number
   readonly current: Crew | null
   /** The process on its way out, if there is one beside the current. */
@@ -91,7 +94,9 @@ const isDue = ({ context, event }: Args) =>
   (context.current?.tasksRun ?? 0) + endsOf(event) >= context.policy.maxTasks
 const empties = (crew: Crew | null, event: WorkerEvent) => crew?.inFlight === endsOf(event)
 
-/** The one process an ending state waits for: the current, or the newest that never became current. */
+/**
+ * The one process an ending state waits for: the current, or the newest that never became current.
+ */
 const isOfEnding = ({ context, event }: Args) =>
   stampOf(event) === (context.current?.incarnation ?? context.incarnation)
 

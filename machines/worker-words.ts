@@ -1,6 +1,6 @@
 /**
- * What a worker says to the others, as ready-made command actions. Apart from `worker.ts` so that its transitions
- * read as sentences.
+ * What a worker says to the others, as ready-made command actions. Apart from `worker.ts` so that
+ * its transitions read as sentences.
  */
 import type { WorkerContext, WorkerEvent } from './worker-facts.ts'
 import type { ErrorFacts, ExitCause, ExitStatus, SlotId } from './vocabulary.ts'

@@ -1,6 +1,7 @@
 /**
- * One slot and its child process. Three regions: what the slot is wanted for, the life of its current process, and
- * the process on its way out, if any. Capacity never lies: a slot in backoff is still a slot.
+ * One slot and its child process. Three regions: what the slot is wanted for, the life of its
+ * current process, and the process on its way out, if any. Capacity never lies: a slot in backoff
+ * is still a slot.
  */
 import { setup } from 'xstate'
 import { port } from './port.ts'

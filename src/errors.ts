@@ -1,6 +1,7 @@
 /**
- * The one error class of Troupe and its codes, grouped by who must act. Errors cross process borders as plain
- * facts (`ErrorFacts`) and come back to life here. Nothing else in `src/` throws a bare Error at a user.
+ * The one error class of Troupe and its codes, grouped by who must act. Errors cross process
+ * borders as plain facts (`ErrorFacts`) and come back to life here. Nothing else in `src/` throws a
+ * bare Error at a user.
  */
 import type { ErrorFacts } from '../machines/vocabulary.ts'
 
@@ -11,7 +12,9 @@ export type UsageCode =
   | 'TASK_UNKNOWN'
   | 'STATE_INVALID'
   | 'POOL_CLOSED'
-/** Refused: nothing is wrong; the caller may come back. The error carries the task that was refused. */
+/**
+ * Refused: nothing is wrong; the caller may come back. The error carries the task that was refused.
+ */
 export type RefusedCode = 'QUEUE_FULL' | 'DRAINING'
 /** Outcome: how an accepted task ended, when it did not succeed. */
 export type OutcomeCode =

@@ -1,6 +1,6 @@
 /**
- * Turns what happened into news for listeners and lines for the log. Listeners are strangers: one that throws is logged,
- * and nothing else in the pool hears of it.
+ * Turns what happened into news for listeners and lines for the log. Listeners are strangers: one
+ * that throws is logged, and nothing else in the pool hears of it.
  */
 import type { ErrorFacts, SlotId } from '../machines/vocabulary.ts'
 import type { WorkerToLedger } from '../machines/worker-words.ts'

@@ -1,6 +1,6 @@
 /**
- * The methods of a pool over its actor: submit, run, map, pause, scale, drain, shut down, look. It checks what comes in and
- * waits for what the machine says; it holds no state of its own.
+ * The methods of a pool over its actor: submit, run, map, pause, scale, drain, shut down, look. It
+ * checks what comes in and waits for what the machine says; it holds no state of its own.
  */
 import { nanoid } from 'nanoid'
 import { waitFor } from 'xstate'

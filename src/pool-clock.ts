@@ -1,4 +1,7 @@
-/** Real time for a pool: whole milliseconds since it was made, and timers that never keep the host alive by themselves. */
+/**
+ * Real time for a pool: whole milliseconds since it was made, and timers that never keep the host
+ * alive by themselves.
+ */
 import type { Clock } from './ledger/ports.ts'
 
 /** setTimeout's own limit; a later deadline is reached in several steps. */

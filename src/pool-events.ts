@@ -1,4 +1,7 @@
-/** The pool's news for whoever listens. A listener that throws harms nobody but its own line in the log. */
+/**
+ * The pool's news for whoever listens. A listener that throws harms nobody but its own line in the
+ * log.
+ */
 import type { PoolEvents } from './pool-types.ts'
 
 type Listener<T extends keyof PoolEvents> = (event: PoolEvents[T]) => void

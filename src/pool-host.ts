@@ -1,6 +1,7 @@
 /**
- * The pool and the process it lives in: signals begin a graceful shutdown and a second one forces it, the exit kills what
- * is left, and the pool keeps the host alive only while it has something to do.
+ * The pool and the process it lives in: signals begin a graceful shutdown and a second one forces
+ * it, the exit kills what is left, and the pool keeps the host alive only while it has something to
+ * do.
  */
 import { type PoolValue, stateName } from './pool-client.ts'
 import type { PoolMachineActor, PoolRuntime } from './pool-runtime.ts'
@@ -75,7 +76,9 @@ export class HostWatch {
     if (signal !== null && process.listenerCount(signal) === 0) process.kill(process.pid, signal)
   }
 
-  /** A pool that starts or stops has something to do; one that runs has while a task has not ended. */
+  /**
+   * A pool that starts or stops has something to do; one that runs has while a task has not ended.
+   */
   #hold(state: PoolStatus['state']): void {
     this.#keepAlive ??= setInterval(() => {}, KEEP_ALIVE_MS)
     this.#runtime.onBusyChange = (isBusy) => {

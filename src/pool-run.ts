@@ -1,6 +1,6 @@
 /**
- * What one run of a pool holds on the machine: the run folder, the guardian, the profiles and the browser to launch. Opened
- * when the pool starts, closed when its shutdown sweeps.
+ * What one run of a pool holds on the machine: the run folder, the guardian, the profiles and the
+ * browser to launch. Opened when the pool starts, closed when its shutdown sweeps.
  */
 import { join } from 'node:path'
 import type { PoolConfig } from './config.ts'

@@ -1,6 +1,7 @@
 /**
- * Where the machines meet the world: every command they name is given its deed here, once per pool. It spawns the actors,
- * carries their words to each other, and holds what a run needs. It never decides.
+ * Where the machines meet the world: every command they name is given its deed here, once per pool.
+ * It spawns the actors, carries their words to each other, and holds what a run needs. It never
+ * decides.
  */
 import {
   type ActorRefFrom,
@@ -34,7 +35,7 @@ import type { PoolNews } from './pool-events.ts'
 import { shutdownPolicy, supervisorPolicy, workerPolicy } from './pool-policy.ts'
 import { PoolWorkers } from './pool-workers.ts'
 import { PoolWatch } from './pool-watch.ts'
-import { RunKeeper } from './run-keeper.ts'
+import { RunKeeper } from './pool-run-keeper.ts'
 import { LADDER_LIMIT_MS } from './worker/protocol.ts'
 
 export type PoolLogic = typeof poolMachine
@@ -141,7 +142,9 @@ export class PoolRuntime {
     this.#supervisor?.send(event)
   }
 
-  /** The actor was stopped, or the host ends: nothing can be awaited, so everything goes at once. */
+  /**
+   * The actor was stopped, or the host ends: nothing can be awaited, so everything goes at once.
+   */
   destroy(): void {
     this.watch.end()
     this.workers.killAll()
@@ -271,7 +274,10 @@ export class PoolRuntime {
   }
 }
 
-/** XState's spawn, for logic that the machine's setup does not know: the deeds are given here, not in the machine. */
+/**
+ * XState's spawn, for logic that the machine's setup does not know: the deeds are given here, not
+ * in the machine.
+ */
 type Spawn = <L extends AnyActorLogic>(
   logic: L,
   options: { id: string; input?: InputFrom<L> },

@@ -1,4 +1,7 @@
-/** `status()`: what a pool is doing, read from counters that are kept anyway. It costs the same with a million tasks queued. */
+/**
+ * `status()`: what a pool is doing, read from counters that are kept anyway. It costs the same with
+ * a million tasks queued.
+ */
 import type { SlotId } from '../machines/vocabulary.ts'
 import type { PoolRuntime } from './pool-runtime.ts'
 import type { PoolStatus, WorkerStatus } from './pool-types.ts'

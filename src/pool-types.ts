@@ -1,4 +1,6 @@
-/** The public shapes of a pool in use: task options, handles, outcomes, status, events. Types only. */
+/**
+ * The public shapes of a pool in use: task options, handles, outcomes, status, events. Types only.
+ */
 import type { ExitStatus, SlotId } from '../machines/vocabulary.ts'
 import type { TroupeError } from './errors.ts'
 
@@ -82,7 +84,10 @@ export interface TaskStatus {
 export interface TaskHandle<Result = unknown, Payload = unknown> {
   readonly id: string
   status(): TaskStatus
-  /** Asks for the task to be stopped. True if it had not ended yet; its outcome says what came of it. */
+  /**
+   * Asks for the task to be stopped. True if it had not ended yet; its outcome says what came of
+   * it.
+   */
   cancel(reason?: string): boolean
   /** The outcome, or null if `ms` pass first. Never rejects. */
   wait(ms: number): Promise<TaskOutcome<Result, Payload> | null>

@@ -1,6 +1,6 @@
 /**
- * Readings of the machine and of the workers, once an interval, for the supervisor. What they mean is the supervisor's to
- * judge; the last ones are kept for `status()`.
+ * Readings of the machine and of the workers, once an interval, for the supervisor. What they mean
+ * is the supervisor's to judge; the last ones are kept for `status()`.
  */
 import type { SupervisorToPool } from '../machines/supervisor-words.ts'
 import type { Reading, SlotId } from '../machines/vocabulary.ts'

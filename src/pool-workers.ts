@@ -1,6 +1,7 @@
 /**
- * The deeds of the workers: forks, orders, kills, and what the children report. One entry per living process. It never
- * decides: the worker machines command, and every word of a child becomes an event for them or for the ledger.
+ * The deeds of the workers: forks, orders, kills, and what the children report. One entry per
+ * living process. It never decides: the worker machines command, and every word of a child becomes
+ * an event for them or for the ledger.
  */
 import type { Assignment, ErrorFacts, ExitStatus, SlotId } from '../machines/vocabulary.ts'
 import type { WorkerEvent } from '../machines/worker-facts.ts'

@@ -1,6 +1,6 @@
 /**
- * `createPoolActor`: a pool as an XState actor that also carries the pool's methods. `poolLogic` is the same for those who
- * spawn it inside machines of their own.
+ * `createPoolActor`: a pool as an XState actor that also carries the pool's methods. `poolLogic` is
+ * the same for those who spawn it inside machines of their own.
  */
 import { Actor, type ActorOptions, type ActorRef } from 'xstate'
 import { parseConfig, type PoolOptions, requireTaskFile } from './config.ts'
@@ -29,13 +29,19 @@ type Result<M, N extends NameOf<M>> = ResultOf<TasksOf<M>[N]>
 
 /** The methods of a pool, typed by its task file. */
 export interface PoolMethods<M = TasksModule> {
-  /** Hands a task in. @throws CONFIG_INVALID, PAYLOAD_INVALID, TASK_UNKNOWN, POOL_CLOSED, QUEUE_FULL, DRAINING */
+  /**
+   * Hands a task in. @throws CONFIG_INVALID, PAYLOAD_INVALID, TASK_UNKNOWN, POOL_CLOSED,
+   * QUEUE_FULL, DRAINING
+   */
   submit<N extends NameOf<M>>(
     name: N,
     payload: Payload<M, N>,
     options?: TaskOptions,
   ): TaskHandle<Result<M, N>, Payload<M, N>>
-  /** Hands a task in and waits for its result. Rejects with the outcome's error, or as `submit` throws. */
+  /**
+   * Hands a task in and waits for its result. Rejects with the outcome's error, or as `submit`
+   * throws.
+   */
   run<N extends NameOf<M>>(
     name: N,
     payload: Payload<M, N>,
@@ -53,11 +59,19 @@ export interface PoolMethods<M = TasksModule> {
   resume(): void
   /** From `error` back to `idle`, so that it can be started again. @throws STATE_INVALID */
   recover(): void
-  /** Resolves when the pool has that many workers. Those taken away end their tasks first. @throws CONFIG_INVALID, STATE_INVALID */
+  /**
+   * Resolves when the pool has that many workers. Those taken away end their tasks first. @throws
+   * CONFIG_INVALID, STATE_INVALID
+   */
   scale(workers: number): Promise<void>
-  /** Refuses new tasks until all accepted ones have ended, then accepts again. @throws STATE_INVALID */
+  /**
+   * Refuses new tasks until all accepted ones have ended, then accepts again. @throws STATE_INVALID
+   */
   drain(): Promise<void>
-  /** Running tasks may end within `drainTimeout`, waiting ones are cancelled; `force` kills at once. Resolves when nothing is left. */
+  /**
+   * Running tasks may end within `drainTimeout`, waiting ones are cancelled; `force` kills at once.
+   * Resolves when nothing is left.
+   */
   shutdown(options?: { readonly force?: boolean }): Promise<void>
   status(): PoolStatus
 }
@@ -167,13 +181,14 @@ export function createPoolActor<M = TasksModule>(
 const runtimes = new WeakMap<PoolLogic, PoolRuntime>()
 
 /**
- * The pool as actor logic, to be spawned inside a machine of yours. One logic is for one actor. It starts on
- * `{ type: 'pool.start' }`; `poolOf` gives its methods.
+ * The pool as actor logic, to be spawned inside a machine of yours. One logic is for one actor. It
+ * starts on `{ type: 'pool.start' }`; `poolOf` gives its methods.
  *
  * @throws CONFIG_INVALID
  * @example
  * const logic = poolLogic({ tasks: './tasks.ts' })
  * const machine = setup({ actors: { pool: logic } }).createMachine({ invoke: { id: 'pool', src: 'pool' } })
+ *
  */
 export function poolLogic(options: PoolOptions): PoolLogic {
   const runtime = runtimeFor(options)
@@ -182,7 +197,10 @@ export function poolLogic(options: PoolOptions): PoolLogic {
   return logic
 }
 
-/** The methods of a spawned pool. @throws CONFIG_INVALID when the actor was not made from `poolLogic`. */
+/**
+ * The methods of a spawned pool. @throws CONFIG_INVALID when the actor was not made from
+ * `poolLogic`.
+ */
 export function poolOf<M = TasksModule>(
   actor: ActorRef<never, never>,
   logic: PoolLogic,

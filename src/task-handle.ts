@@ -1,4 +1,7 @@
-/** What `submit` gives back: one task, seen and steered from outside. Its promises are made when they are asked for. */
+/**
+ * What `submit` gives back: one task, seen and steered from outside. Its promises are made when
+ * they are asked for.
+ */
 import type { CancelReason } from '../machines/vocabulary.ts'
 import type { TaskRecord, Watch } from './ledger/record.ts'
 import type { TaskHandle, TaskOutcome, TaskStatus } from './pool-types.ts'

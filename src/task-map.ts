@@ -1,6 +1,6 @@
 /**
- * Many payloads, bounded tasks under way: reads its input no faster than outcomes leave, and cancels what is left when
- * the reader stops.
+ * Many payloads, bounded tasks under way: reads its input no faster than outcomes leave, and
+ * cancels what is left when the reader stops.
  */
 import type { TaskHandle, TaskOutcome } from './pool-types.ts'
 

@@ -1,6 +1,7 @@
 /**
- * What a user's task file is made of: `defineTasks`, `task`, and the context a handler gets. Inside a worker process the
- * name `troupe` resolves to this file alone (package condition `troupe-child`), so a task file loads in no time.
+ * What a user's task file is made of: `defineTasks`, `task`, and the context a handler gets. Inside
+ * a worker process the name `troupe` resolves to this file alone (package condition
+ * `troupe-child`), so a task file loads in no time.
  */
 import type { Page } from 'puppeteer-core'
 
@@ -24,7 +25,10 @@ export interface SessionFacts {
   readonly logins: number
   /** Kept for as long as the worker process lives. For what is cheap to make again. */
   readonly store: Map<string, unknown>
-  /** Says that the login is gone: log in again, then run this task again without costing an attempt. Throws. */
+  /**
+   * Says that the login is gone: log in again, then run this task again without costing an attempt.
+   * Throws.
+   */
   expired(reason?: string): never
 }
 
@@ -34,7 +38,9 @@ export interface PlainTaskContext<Payload = unknown> {
   readonly taskId: string
   /** Which start of the task this is, from 1. */
   readonly attempt: number
-  /** Aborted on cancel and timeout. Pass it on; what ignores it is stopped by force after the grace. */
+  /**
+   * Aborted on cancel and timeout. Pass it on; what ignores it is stopped by force after the grace.
+   */
   readonly signal: AbortSignal
   readonly session: SessionFacts
   /** Tells watchers how far the task is. The last one wins; bounded to 16 KiB. */
@@ -61,7 +67,8 @@ export interface TaskContext<Payload = unknown> extends PlainTaskContext<Payload
   /** A warm tab of the worker's session. Yours until the handler ends. */
   readonly page: Page
   /**
-   * Starts one download, by URL or by an action such as a click, waits until it is complete, and keeps it as an artifact.
+   * Starts one download, by URL or by an action such as a click, waits until it is complete, and
+   * keeps it as an artifact.
    */
   download(source: string | (() => Promise<unknown>), options?: DownloadOptions): Promise<Artifact>
 }
@@ -84,9 +91,15 @@ export interface TaskDefinition<Payload = AnyPayload, Result = unknown> {
 
 /** How a worker's session logs in. Part of `defineTasks`' second argument. */
 export interface SessionDefinition {
-  /** Runs once at a worker's start and whenever the login is gone; never twice at a time in a worker. */
+  /**
+   * Runs once at a worker's start and whenever the login is gone; never twice at a time in a
+   * worker.
+   */
   login?(context: SessionContext): Promise<void>
-  /** True while the session is logged in. Runs before a task when the last check is older than `checkEvery`. */
+  /**
+   * True while the session is logged in. Runs before a task when the last check is older than
+   * `checkEvery`.
+   */
   check?(context: SessionContext): Promise<boolean>
   /** ms between checks. Default 60,000. */
   readonly checkEvery?: number
@@ -131,6 +144,7 @@ export type ResultOf<T> =
  * export default defineTasks({
  *   checksum: task({ browser: false }, async ({ payload }: PlainTaskContext<string>) => payload.length),
  * })
+ *
  */
 export function task<Payload, Result>(
   options: { readonly browser: false },
@@ -148,7 +162,8 @@ export function task(
 }
 
 /**
- * The default export of a task file: what the workers of a pool can do. A bare function is a browser task.
+ * The default export of a task file: what the workers of a pool can do. A bare function is a
+ * browser task.
  *
  * @example
  * export default defineTasks(
@@ -158,6 +173,7 @@ export function task(
  *   } },
  *   { session: { login: async ({ page }) => { await page.goto('https://portal.example/login') } } },
  * )
+ *
  */
 export function defineTasks<const Tasks extends TaskMap>(
   tasks: Tasks,

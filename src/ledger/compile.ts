@@ -1,6 +1,7 @@
 /**
- * The task machine as a table: state × event → guarded steps. It is read from the machine's own configuration, so there is
- * one source; a test walks every reachable edge of both and finds them equal. It never decides anything itself.
+ * The task machine as a table: state × event → guarded steps. It is read from the machine's own
+ * configuration, so there is one source; a test walks every reachable edge of both and finds them
+ * equal. It never decides anything itself.
  */
 import type { SnapshotFrom } from 'xstate'
 import { taskMachine } from '../../machines/task.ts'
@@ -98,8 +99,8 @@ export const FINAL_STATES: ReadonlySet<string> = new Set(
 export type StepResult = 'taken' | 'ignored' | 'unexpected'
 
 /**
- * Takes one step in place and runs its commands in the machine's order. Final states take none: an event that comes after
- * the end is ignored.
+ * Takes one step in place and runs its commands in the machine's order. Final states take none: an
+ * event that comes after the end is ignored.
  */
 export function step<T extends Compiled>(
   task: T,

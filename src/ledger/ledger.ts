@@ -1,6 +1,7 @@
 /**
- * The actor that keeps every task and decides which one runs next. Each task moves by the compiled task machine; what the
- * machine commands (queue, timer, abort, settle) is done here. It knows no process and no promise.
+ * The actor that keeps every task and decides which one runs next. Each task moves by the compiled
+ * task machine; what the machine commands (queue, timer, abort, settle) is done here. It knows no
+ * process and no promise.
  */
 import type { ActorLogic, Snapshot } from 'xstate'
 import { backoffMs } from '../../machines/policy.ts'
@@ -92,8 +93,9 @@ export class Ledger {
   }
 
   /**
-   * Counts the task in. To be called at once by who accepts it, before its `task.submitted` is sent: that event may wait
-   * behind others, and until it is heard `has` and `counts` must already be right.
+   * Counts the task in. To be called at once by who accepts it, before its `task.submitted` is
+   * sent: that event may wait behind others, and until it is heard `has` and `counts` must already
+   * be right.
    */
   admit(record: TaskRecord): void {
     if (this.#tasks.size === 0) this.#ports.occupied(true)
@@ -363,7 +365,9 @@ export class Ledger {
     this.#wantTimer()
   }
 
-  /** The real timer is only ever moved to an earlier time; one that fires early finds nothing due. */
+  /**
+   * The real timer is only ever moved to an earlier time; one that fires early finds nothing due.
+   */
   #wantTimer(): void {
     const atMs = this.#timers.nextAtMs
     if (atMs === 0 || (this.#timer !== null && this.#timer.atMs <= atMs)) return
@@ -413,7 +417,10 @@ type LedgerSnapshot = Snapshot<undefined> & {
 }
 export type LedgerLogic = ActorLogic<LedgerSnapshot, LedgerEvent, undefined>
 
-/** The ledger as actor logic: its state is kept by reference, so that a snapshot costs nothing however many tasks wait. */
+/**
+ * The ledger as actor logic: its state is kept by reference, so that a snapshot costs nothing
+ * however many tasks wait.
+ */
 export function ledgerLogic(policy: LedgerPolicy, ports: LedgerPorts): LedgerLogic {
   return {
     transition: (snapshot, event) => {

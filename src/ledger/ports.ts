@@ -1,4 +1,7 @@
-/** What the ledger needs from the world. Production gives it the real clock and the real actors; a simulation its own. */
+/**
+ * What the ledger needs from the world. Production gives it the real clock and the real actors; a
+ * simulation its own.
+ */
 import type { CancelReason, SlotId } from '../../machines/vocabulary.ts'
 import type { WorkerEvent } from '../../machines/worker-facts.ts'
 import type { ShutdownEvent } from '../../machines/shutdown.ts'

@@ -1,6 +1,7 @@
 /**
- * The tasks that may start, by priority (0 first), first in first out within one. Everything costs the same however
- * many wait: lanes are linked lists through the records themselves, so that a cancel takes a task out at once.
+ * The tasks that may start, by priority (0 first), first in first out within one. Everything costs
+ * the same however many wait: lanes are linked lists through the records themselves, so that a
+ * cancel takes a task out at once.
  */
 import type { TaskRecord } from './record.ts'
 

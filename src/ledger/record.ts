@@ -1,6 +1,7 @@
 /**
- * One task as the ledger keeps it: the machine's facts, its place in the queue, its timer and its seat, in one flat object
- * (a million of them may wait). Times are whole milliseconds since the pool was made, so that they stay small integers.
+ * One task as the ledger keeps it: the machine's facts, its place in the queue, its timer and its
+ * seat, in one flat object (a million of them may wait). Times are whole milliseconds since the
+ * pool was made, so that they stay small integers.
  */
 import type { ErrorFacts, CancelReason } from '../../machines/vocabulary.ts'
 import type { NormalTaskOptions } from '../task-options.ts'

@@ -1,6 +1,7 @@
 /**
- * Which process can take how many tasks, and which it has. A seat belongs to one incarnation: words that name another have
- * no effect. While a slot is recycled, two of its processes have seats; only the open one gets new tasks.
+ * Which process can take how many tasks, and which it has. A seat belongs to one incarnation: words
+ * that name another have no effect. While a slot is recycled, two of its processes have seats; only
+ * the open one gets new tasks.
  */
 import type { Assignment, SlotId } from '../../machines/vocabulary.ts'
 import type { TaskRecord } from './record.ts'

@@ -1,6 +1,6 @@
 /**
- * One heap for every deadline of every task, and one real timer for its top. A record stands in it at most once, by
- * the earlier of its state's timer and its life's deadline.
+ * One heap for every deadline of every task, and one real timer for its top. A record stands in it
+ * at most once, by the earlier of its state's timer and its life's deadline.
  */
 import type { TaskRecord } from './record.ts'
 

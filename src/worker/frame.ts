@@ -1,6 +1,6 @@
 /**
- * The border: what arrives from a child is looked at before anybody acts on it. A frame that does not parse is an event to
- * be logged, never a crash, and never a task's end.
+ * The border: what arrives from a child is looked at before anybody acts on it. A frame that does
+ * not parse is an event to be logged, never a crash, and never a task's end.
  */
 import type { AttemptReport } from '../ledger/ledger.ts'
 import type { Frame, Report } from './protocol.ts'

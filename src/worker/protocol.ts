@@ -1,14 +1,15 @@
 /**
- * What the pool and a child process say to each other over IPC: orders go down, reports come up. Several travel in one
- * frame, one frame a tick. Each frame is stamped with the incarnation it belongs to. Types and limits only.
+ * What the pool and a child process say to each other over IPC: orders go down, reports come up.
+ * Several travel in one frame, one frame a tick. Each frame is stamped with the incarnation it
+ * belongs to. Types and limits only.
  */
 import type { AttemptEnd, CancelReason, ErrorFacts } from '../../machines/vocabulary.ts'
 
 /** A frame that would carry more than this is refused by name at the border (G7). */
 export const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
 /**
- * After the grace, a browser task's child climbs its own ladder (stop the page, close the tab, probe the browser). Only
- * when that has not ended the attempt within this is the process killed.
+ * After the grace, a browser task's child climbs its own ladder (stop the page, close the tab,
+ * probe the browser). Only when that has not ended the attempt within this is the process killed.
  */
 export const LADDER_LIMIT_MS = 4_000
 /** The environment variable that carries a ChildBirth, as JSON. */

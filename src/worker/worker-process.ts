@@ -1,6 +1,6 @@
 /**
- * One child process: forked into a group of its own, spoken to in frames, and confirmed gone before anybody is told so.
- * It never decides when to end: it does what the worker machine commands.
+ * One child process: forked into a group of its own, spoken to in frames, and confirmed gone before
+ * anybody is told so. It never decides when to end: it does what the worker machine commands.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import type { Socket } from 'node:net'

@@ -1,4 +1,7 @@
-/** The compiled task table equals the task machine on every edge that can be reached: state, facts and commands. */
+/**
+ * The compiled task table equals the task machine on every edge that can be reached: state, facts
+ * and commands.
+ */
 import { describe, expect, test } from 'vitest'
 import { getInitialSnapshot, initialTransition, type SnapshotFrom, transition } from 'xstate'
 import { taskMachine } from '../../machines/task.ts'

@@ -1,4 +1,7 @@
-/** What happens when something dies: a worker, its task, the pool's own process. Counted by the operating system. */
+/**
+ * What happens when something dies: a worker, its task, the pool's own process. Counted by the
+ * operating system.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
@@ -12,10 +15,15 @@ async function hears(host: ChildProcess, said: string[], line: string): Promise<
   while (!said.includes(line)) await once(host.stdout as NonNullable<typeof host.stdout>, 'data')
 }
 
-async function startHost(root: string, mode: string): Promise<{ host: ChildProcess; said: string[] }> {
+async function startHost(
+  root: string,
+  mode: string,
+): Promise<{ host: ChildProcess; said: string[] }> {
   const host = spawn(process.execPath, [HOST, root, mode], { stdio: ['ignore', 'pipe', 'inherit'] })
   const said: string[] = []
-  host.stdout?.setEncoding('utf8').on('data', (text: string) => said.push(...text.trim().split('\n')))
+  host.stdout
+    ?.setEncoding('utf8')
+    .on('data', (text: string) => said.push(...text.trim().split('\n')))
   await hears(host, said, 'up')
   return { host, said }
 }

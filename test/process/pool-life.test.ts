@@ -1,4 +1,7 @@
-/** The pool's states from outside, with real processes: every way between them, and every way that is refused. */
+/**
+ * The pool's states from outside, with real processes: every way between them, and every way that
+ * is refused.
+ */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -182,9 +185,9 @@ describe('a pool', () => {
       browser: { executablePath: join(folder, 'no-such-browser') },
     })
     troupe.pool.start()
-    await expect(
-      troupe.pool.run('title' as never, 'about:blank' as never),
-    ).rejects.toMatchObject({ code: 'BROWSER_NOT_FOUND' })
+    await expect(troupe.pool.run('title' as never, 'about:blank' as never)).rejects.toMatchObject({
+      code: 'BROWSER_NOT_FOUND',
+    })
   })
 
   test('stopped as an actor, without a shutdown, still leaves nothing', async () => {

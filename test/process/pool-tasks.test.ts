@@ -1,4 +1,7 @@
-/** What a task may carry, how it ends, and how it is stopped: with real processes, seen as a user sees it. */
+/**
+ * What a task may carry, how it ends, and how it is stopped: with real processes, seen as a user
+ * sees it.
+ */
 import { statSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -172,7 +175,10 @@ describe('a task', () => {
     pool.pause()
     for (let index = 0; index < 50; index++) pool.submit('echo', index)
     expect(() => pool.submit('echo', 50)).toThrowError(
-      expect.objectContaining({ code: 'QUEUE_FULL', task: expect.objectContaining({ payload: 50 }) }),
+      expect.objectContaining({
+        code: 'QUEUE_FULL',
+        task: expect.objectContaining({ payload: 50 }),
+      }),
     )
     pool.resume()
   })

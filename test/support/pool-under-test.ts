@@ -1,6 +1,6 @@
 /**
- * A pool for one test: its own root for run folders, quiet, and ended with the test. Its end is not taken on trust: the
- * census of the operating system must find nothing left.
+ * A pool for one test: its own root for run folders, quiet, and ended with the test. Its end is not
+ * taken on trust: the census of the operating system must find nothing left.
  */
 import { createPoolActor, type PoolActor, type PoolOptions } from '../../src/index.ts'
 import { type Census, nothingLeft, takeCensus } from './census.ts'

@@ -1,6 +1,6 @@
 /**
- * Opens a pool's run and closes it, one after the other however they are asked for: a pool that is started again waits until
- * its last run has left the machine.
+ * Opens a pool's run and closes it, one after the other however they are asked for: a pool that is
+ * started again waits until its last run has left the machine.
  */
 import type { PoolConfig } from './config.ts'
 import { TroupeError } from './errors.ts'
@@ -36,7 +36,10 @@ export class RunKeeper {
     }
   }
 
-  /** Once `whenGone` says that the last process is gone, the run leaves the machine as it found it. Never rejects. */
+  /**
+   * Once `whenGone` says that the last process is gone, the run leaves the machine as it found it.
+   * Never rejects.
+   */
   close(whenGone: () => Promise<void>): Promise<void> {
     const opening = this.#opening
     this.#opening = null
