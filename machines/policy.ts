@@ -103,14 +103,29 @@ export interface ScalingPolicy {
   readonly idleMs: number
 }
 
+/** A pool of a fixed size is what its user says, whatever the load. */
+function isElastic(policy: ScalingPolicy): boolean {
+  return policy.maxWorkers > policy.minWorkers
+}
+
 /** True when the load asks for one more worker. */
 export function wantsMore(policy: ScalingPolicy, reading: Reading, size: number): boolean {
-  return size < policy.maxWorkers && reading.utilization >= policy.upAt && reading.queued > 0
+  return (
+    isElastic(policy) &&
+    size < policy.maxWorkers &&
+    reading.utilization >= policy.upAt &&
+    reading.queued > 0
+  )
 }
 
 /** True when the load would be carried by one worker less. */
 export function wantsLess(policy: ScalingPolicy, reading: Reading, size: number): boolean {
-  return size > policy.minWorkers && reading.utilization <= policy.downAt && reading.queued === 0
+  return (
+    isElastic(policy) &&
+    size > policy.minWorkers &&
+    reading.utilization <= policy.downAt &&
+    reading.queued === 0
+  )
 }
 
 /** What a task's end says of a stop we asked for. */

@@ -66,10 +66,14 @@ export const taskGuards = {
   isBystander: (facts, event) =>
     BLAMELESS.has((event as Of<'attempt.lost'>).cause) && facts.released < MAX_RELEASES,
   isPoison: (facts, event) => (event as Of<'attempt.lost'>).alone && facts.kills + 1 >= MAX_KILLS,
+  /** Its code may have run, and nobody knows how far. */
   isUnrepeatable: (facts) => !facts.idempotent,
+  isUnrepeatableLoss: (facts, event) =>
+    !facts.idempotent && (event as Of<'attempt.ended'>).error?.code === 'BROWSER_LOST',
   mayRetry: attemptsLeft,
   wasTimedOut: (facts) => facts.reason === 'timedOut',
-  wasTimedOutAndMayRetry: (facts) => facts.reason === 'timedOut' && attemptsLeft(facts),
+  wasTimedOutAndMayRetry: (facts) =>
+    facts.reason === 'timedOut' && facts.idempotent && attemptsLeft(facts),
   wasExpired: (facts) => facts.reason === 'expired',
 } satisfies Record<string, Guard>
 

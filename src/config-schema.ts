@@ -171,7 +171,7 @@ export const poolSchema = section({
   maxWorkerMemory: whole(0, MAX_BYTES, 'Bytes at which a worker is recycled; 0: off.', ' of bytes')
     .refine((bytes) => bytes === 0 || bytes >= MIN_WORKER_MEMORY_BYTES, { error: memoryError })
     .default(0),
-  memoryThreshold: share('Used share of memory above which starts wait.').default(0.75),
+  memoryThreshold: share('Used share of memory at which idle workers are recycled.').default(0.75),
   heartbeatInterval: ms('Between two signs of life of a worker.', 10).default(5_000),
   zombieAfter: ms('A worker silent this long is killed.', 20).default(30_000),
   startTimeout: ms('From fork to a ready session.', 1).default(30_000),

@@ -107,6 +107,7 @@ function complete(parsed: Parsed): PoolConfig {
   const { task, restart, browser, ...rest } = parsed
   return Object.freeze({
     ...rest,
+    concurrentTasksPerWorker: parsed.parallel ? parsed.concurrentTasksPerWorker : 1,
     tasks: moduleUrl(parsed.tasks),
     artifacts: absolute(parsed.artifacts),
     runFolder: absolute(parsed.runFolder),
@@ -131,6 +132,7 @@ function complete(parsed: Parsed): PoolConfig {
 
 function scaleOf(parsed: Parsed): { minWorkers: number; maxWorkers: number } {
   const { workers, minWorkers, maxWorkers } = parsed
+  if (!parsed.parallel) return { minWorkers: 1, maxWorkers: 1 }
   if (workers !== undefined) return { minWorkers: workers, maxWorkers: workers }
   const usual = Math.min(DEFAULT_WORKERS_LIMIT, availableParallelism())
   if (minWorkers === undefined && maxWorkers === undefined) {

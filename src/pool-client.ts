@@ -74,14 +74,15 @@ export class PoolClient {
   }
 
   async scale(workers: number): Promise<void> {
-    if (!Number.isInteger(workers) || workers < 1 || workers > MAX_WORKERS) {
-      const message = `workers: must be a whole number from 1 to ${MAX_WORKERS}, not ${workers}`
+    const { minWorkers, maxWorkers } = this.#runtime.config
+    const [least, most] = minWorkers === maxWorkers ? [1, MAX_WORKERS] : [minWorkers, maxWorkers]
+    if (!Number.isInteger(workers) || workers < least || workers > most) {
+      const message = `workers: must be a whole number from ${least} to ${most}, not ${workers}`
       throw new TroupeError('CONFIG_INVALID', message)
     }
     this.#command({ type: 'pool.scale', workers }, 'scale')
     this.#runtime.news.tell('pool.scaled', () => ({ workers }))
-    await waitFor(
-      this.#actor,
+    await this.#until(
       ({ value, context }) =>
         !isUp(value) ||
         context.size !== workers ||
@@ -92,19 +93,19 @@ export class PoolClient {
 
   async drain(): Promise<void> {
     if (isStarting(this.#actor.getSnapshot().value)) {
-      await waitFor(this.#actor, ({ value }) => !isStarting(value))
+      await this.#until(({ value }) => !isStarting(value))
     }
     if (!this.#actor.getSnapshot().matches({ running: 'draining' })) {
       this.#command({ type: 'pool.drain' }, 'drain')
     }
-    await waitFor(this.#actor, (snapshot) => !isDraining(snapshot))
+    await this.#until((snapshot) => !isDraining(snapshot))
   }
 
   async shutdown(options: { readonly force?: boolean } = {}): Promise<void> {
     const snapshot = this.#actor.getSnapshot()
     if (snapshot.status !== 'active' || snapshot.value === 'idle') return
     this.#actor.send({ type: 'pool.stop', force: options.force ?? false })
-    await waitFor(this.#actor, ({ value }) => value !== 'stopping')
+    await this.#until(({ value }) => value !== 'stopping')
     await this.#runtime.logger.flush()
   }
 
@@ -173,6 +174,11 @@ export class PoolClient {
     watchOf(record).ended.push(() => signal.removeEventListener('abort', cancel))
   }
 
+  /** Waits for what the machine says, and keeps the host alive meanwhile. */
+  async #until(isIt: (snapshot: PoolSnapshot) => boolean): Promise<void> {
+    await this.#runtime.whileBusy(waitFor(this.#actor, isIt))
+  }
+
   #command(event: Command, name: string): void {
     const snapshot = this.#actor.getSnapshot()
     if (!snapshot.can(event)) {
@@ -183,7 +189,8 @@ export class PoolClient {
   }
 }
 
-export type PoolValue = ReturnType<PoolMachineActor['getSnapshot']>['value']
+type PoolSnapshot = ReturnType<PoolMachineActor['getSnapshot']>
+export type PoolValue = PoolSnapshot['value']
 
 export function stateName(value: PoolValue): PoolStatus['state'] {
   return (typeof value === 'string' ? value : Object.keys(value)[0]) as PoolStatus['state']

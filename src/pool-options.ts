@@ -40,7 +40,7 @@ export interface PoolOptions {
   maxWorkerAge?: number | undefined
   /** Bytes at which a worker is replaced, with its browser; 0: never. Default 0. */
   maxWorkerMemory?: number | undefined
-  /** Used share of memory above which no task is started. Default 0.75. */
+  /** Used share of memory at which idle workers are recycled; nearer the limit, no task starts. Default 0.75. */
   memoryThreshold?: number | undefined
   /** ms between two signs of life of a worker. Default 5,000. */
   heartbeatInterval?: number | undefined

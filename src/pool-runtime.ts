@@ -55,6 +55,7 @@ export class PoolRuntime {
   startedAtMs = 0
   /** Told when the pool gets its first unended task, and when it has none left. */
   onBusyChange: (isBusy: boolean) => void = () => {}
+  #waits = 0
   #self: ActorRefFrom<typeof poolMachine> | null = null
   #ledgerRef: ActorRefFrom<ReturnType<typeof ledgerLogic>> | null = null
   #supervisor: ActorRefFrom<typeof supervisorMachine> | null = null
@@ -124,8 +125,21 @@ export class PoolRuntime {
     })
   }
 
+  /** Keeps the host alive until `promise` settles: somebody waits for the pool. */
+  async whileBusy<T>(promise: Promise<T>): Promise<T> {
+    this.#waits++
+    this.onBusyChange(true)
+    try {
+      return await promise
+    } finally {
+      this.#waits--
+      this.onBusyChange(this.isBusy)
+    }
+  }
+
   get isBusy(): boolean {
-    return this.ledger !== null && this.ledger.counts.pending + this.ledger.counts.active > 0
+    const { counts } = this.ledger ?? {}
+    return this.#waits > 0 || (counts !== undefined && counts.pending + counts.active > 0)
   }
 
   tellPool(event: PoolEvent): void {
@@ -222,7 +236,7 @@ export class PoolRuntime {
       announce: (news, record) => this.#announcer.tellTask(news, record),
       unexpected: (state, type) =>
         this.logger.error('UNEXPECTED_EVENT', { actor: 'task', state, event: type }),
-      occupied: (isOccupied) => this.onBusyChange(isOccupied),
+      occupied: (isOccupied) => this.onBusyChange(isOccupied || this.isBusy),
       halted: () => this.destroy(),
     }
     return ledgerLogic(

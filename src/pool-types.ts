@@ -34,7 +34,10 @@ export interface TaskOptions {
   readonly deadline?: number
   /** ms before it may start. Default 0. */
   readonly delay?: number
-  /** False: a task whose worker died while it ran is not started again. Default true. */
+  /**
+   * False: once it may have run without its end being known (its worker or browser died, it was
+   * stopped by its timeout), it is not started again. Default true.
+   */
   readonly idempotent?: boolean
   /** Yours: shown in status and events, never interpreted. */
   readonly metadata?: Readonly<Record<string, unknown>>
@@ -65,6 +68,8 @@ export type TaskOutcome<Result = unknown, Payload = unknown> = {
   readonly waitMs: number
   readonly runMs: number
   readonly worker: SlotId | null
+  /** As given with the task. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
 } & (
   | { readonly status: 'succeeded'; readonly value: Result }
   | { readonly status: 'failed'; readonly error: TroupeError }
@@ -78,6 +83,8 @@ export interface TaskStatus {
   readonly attempt: number
   readonly worker: SlotId | null
   readonly progress: unknown
+  /** As given with the task. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** What `submit` gives back at once. */
@@ -88,7 +95,7 @@ export interface TaskHandle<Result = unknown, Payload = unknown> {
    * Asks for the task to be stopped. True if it had not ended yet; its outcome says what came of
    * it.
    */
-  cancel(reason?: string): boolean
+  cancel(): boolean
   /** The outcome, or null if `ms` pass first. Never rejects. */
   wait(ms: number): Promise<TaskOutcome<Result, Payload> | null>
   /** Resolves when the task has ended, however it ended. Never rejects. */

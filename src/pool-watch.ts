@@ -62,6 +62,10 @@ export class PoolWatch {
   /** What the supervisor has concluded. */
   note(event: SupervisorToPool): void {
     if (event.type === 'health.changed') this.health = event.health
+    if (event.type === 'pool.scale') {
+      const { workers } = event
+      this.#ports.news.tell('pool.scaled', () => ({ workers }))
+    }
     if (event.type === 'memory.changed') {
       const { band, ratio } = event
       this.#ports.news.tell('memory.changed', () => ({ band, ratio }))

@@ -18,6 +18,7 @@ export function outcomeOf(record: TaskRecord): TaskOutcome {
     waitMs: (started ? record.startedAtMs : record.endedAtMs) - record.submittedAtMs,
     runMs: started ? record.endedAtMs - record.startedAtMs : 0,
     worker: record.seat?.slot ?? null,
+    metadata: record.options.metadata,
   }
   if (record.state === 'succeeded') return { ...facts, status: 'succeeded', value: record.value }
   const error = fromErrorFacts(
@@ -35,5 +36,6 @@ export function statusOf(record: TaskRecord): TaskStatus {
     attempt: record.attempt,
     worker: record.seat?.tasks.has(record) === true ? record.seat.slot : null,
     progress: record.progress,
+    metadata: record.options.metadata,
   }
 }

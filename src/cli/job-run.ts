@@ -169,7 +169,7 @@ export class JobRun {
     })
     // A retry would start again what is to be finished: while stopping there are none.
     pool.on('task.retried', ({ taskId }) => {
-      if (this.#stopping) this.#underWay.get(taskId)?.cancel('the run is stopping')
+      if (this.#stopping) this.#underWay.get(taskId)?.cancel()
     })
     pool.start()
   }
@@ -204,7 +204,7 @@ export class JobRun {
   }
 
   #giveBack(handle: TaskHandle): void {
-    if (waits(handle)) handle.cancel('the run is stopping')
+    if (waits(handle)) handle.cancel()
   }
 
   async #until(condition: () => boolean): Promise<void> {

@@ -1,5 +1,9 @@
-/** How every peer launches the one Chromium of a run: with the switches our own workers use, through puppeteer's front door. */
+/**
+ * How every peer launches the one Chromium of a run: with the very command line our own workers use, so that a page
+ * costs everybody the same and only what is around the browser differs.
+ */
 import type { LaunchOptions } from 'puppeteer-core'
+import { chromiumArgs } from '../../src/child/browser-process.ts'
 import { findBrowser } from '../../src/worker/browser-finder.ts'
 import { browserFlags } from '../../src/worker/browser-flags.ts'
 
@@ -9,12 +13,23 @@ export async function browserPath(): Promise<string> {
 }
 
 export function launchOptions(executablePath: string): LaunchOptions {
+  const args = chromiumArgs({
+    executablePath,
+    args: browserFlags(process.getuid?.() === 0),
+    headless: true,
+    profileFolder: '',
+    tmpFolder: '',
+    isolation: 'session',
+    launchTimeoutMs: 0,
+  })
   return {
     executablePath,
-    headless: 'shell',
     pipe: true,
-    args: [...browserFlags(process.getuid?.() === 0)],
-    // Our switches leave out the startup window, so there is no initial page to wait for.
+    ignoreDefaultArgs: true,
+    // Puppeteer makes each browser a profile folder of its own.
+    args: args.filter((arg) => !arg.startsWith('--user-data-dir')),
+    defaultViewport: null,
+    // These switches leave out the startup window, so there is no initial page to wait for.
     waitForInitialPage: false,
   }
 }

@@ -7,7 +7,7 @@ import { type Contestant, contest } from './contest.ts'
 import { startPageServer } from './page-server.ts'
 import type { Row, Say } from './row.ts'
 
-const ROUNDS = 3
+const ROUNDS = 5
 const AIM_HAND_WRITTEN = 0.9
 const AIM_CLUSTER = 1.6
 const UNIT = 'pages/s'

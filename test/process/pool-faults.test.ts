@@ -92,6 +92,15 @@ describe('a worker that dies', () => {
     })
   })
 
+  test('for a neighbour, while not repeatable work ran: the work is not done twice', async () => {
+    await using troupe = plainPool({ concurrentTasksPerWorker: 2 })
+    troupe.pool.start()
+    const handle = troupe.pool.submit('wait', 60_000, { idempotent: false, attempts: 5 })
+    const stuck = troupe.pool.submit('never', null, { timeout: 50, attempts: 1 })
+    await stuck.outcome()
+    expect(await handle.outcome()).toMatchObject({ attempts: 1, error: { code: 'WORKER_LOST' } })
+  })
+
   test('silent for too long is killed, whatever it does, and its task done again', async () => {
     await using troupe = plainPool({ heartbeatInterval: 50, zombieAfter: 400 })
     const { pool } = troupe
@@ -174,6 +183,14 @@ describe('a host that ends', () => {
     using census = takeCensus()
     const { host } = await startHost(census.root, 'rest')
     expect(await once(host, 'exit')).toEqual([0, null])
+    await nothingLeft(census, { withinMs: 2_000 })
+  })
+
+  test('does not end while somebody waits for its pool', async () => {
+    using census = takeCensus()
+    const { host, said } = await startHost(census.root, 'scale')
+    expect(await once(host, 'exit')).toEqual([0, null])
+    expect(said).toContain('3')
     await nothingLeft(census, { withinMs: 2_000 })
   })
 

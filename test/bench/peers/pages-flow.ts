@@ -1,5 +1,5 @@
 /**
- * How every contestant of the pages row is driven: open the small page, read its title, again and again for 5 s, after
+ * How every contestant of the pages row is driven: open the small page, read its title, again and again for 3 s, after
  * a warm-up. 4 pages are in flight, so that a pool always has the next one at hand.
  */
 import type { Page } from 'puppeteer-core'
@@ -9,7 +9,7 @@ import { printFigures } from './flow.ts'
 export { WORKERS } from './flow.ts'
 export const PAGES_IN_FLIGHT = 4
 const WARM_UP_PAGES = 24
-const LIMIT_MS = 5_000
+const LIMIT_MS = 3_000
 
 /** `node <peer> <url> <path of Chromium> [<variant>]` */
 export const [, , pageUrl = '', executablePath = '', variant = ''] = process.argv
