@@ -123,10 +123,12 @@ describe('a pool', () => {
     await using troupe = plainPool({ workers: 2 })
     const { pool } = troupe
     pool.start()
-    const handles = Array.from({ length: 20 }, (_, index) => pool.submit('wait', index % 5))
+    const file = join(folder, 'drained')
+    const handles = Array.from({ length: 20 }, () => pool.submit('waitFor', file))
     await whenRunning(pool as never)
     const drained = pool.drain()
     await expect(pool.run('echo', 1)).rejects.toMatchObject({ code: 'DRAINING' })
+    await writeFile(file, 'go')
     await drained
     expect(handles.map((handle) => handle.status().state)).toEqual(Array(20).fill('succeeded'))
     expect(await pool.run('echo', 1)).toBe(1)
