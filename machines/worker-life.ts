@@ -4,7 +4,6 @@ import {
   fork,
   openSession,
   runTasks,
-  closed,
   giveUp,
   asleep,
   starting,

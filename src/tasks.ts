@@ -73,7 +73,6 @@ export interface TaskContext<Payload = unknown> extends PlainTaskContext<Payload
   download(source: string | (() => Promise<unknown>), options?: DownloadOptions): Promise<Artifact>
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a payload type is contravariant; `any` is what lets handlers differ.
 type AnyPayload = any
 
 export type Handler<Payload = AnyPayload, Result = unknown> = (

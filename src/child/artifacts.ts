@@ -17,7 +17,7 @@ export const MAX_ARTIFACTS = 10_000
 export function safeName(name: string): string {
   const plain = name
     .normalize('NFC')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go.
+    // oxlint-disable-next-line no-control-regex -- control characters are what must go.
     .replace(/[\u0000-\u001f\u007f/\\:*?"<>|]+/g, '_')
     .replace(/^[.\s]+/, '')
     .replace(/[.\s]+$/, '')

@@ -1,4 +1,4 @@
-/** The pool with a real Chromium in each worker, over a page server of our own. */
+/** G6. The pool with a real Chromium in each worker, over a page server of our own. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { readdir } from 'node:fs/promises'

@@ -33,10 +33,7 @@ describe('a pool', () => {
     expect(pool.status().state).toBe('idle')
     pool.send({ type: 'pool.start' })
     expect(await pool.run('echo', 2)).toBe(2)
-    expect(seen).toEqual([
-      ...['starting', 'running', 'paused', 'running', 'stopping', 'idle'],
-      ...['starting', 'running'],
-    ])
+    expect(seen.join(' ')).toBe('starting running paused running stopping idle starting running')
   })
 
   test('refuses what its state does not allow, and is unchanged by it', async () => {

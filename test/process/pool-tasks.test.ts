@@ -1,5 +1,5 @@
 /**
- * What a task may carry, how it ends, and how it is stopped: with real processes, seen as a user
+ * G1, G2, G7. What a task may carry, how it ends and is stopped: with real processes, as a user
  * sees it.
  */
 import { statSync } from 'node:fs'
@@ -75,7 +75,15 @@ describe('a payload', () => {
     ['a function', { orders: [{ callback: () => 1 }] }, 'payload.orders[0].callback'],
     ['a promise', { later: Promise.resolve(1) }, 'payload.later'],
     ['a symbol', [Symbol('s')], 'payload[0]'],
-    ['an instance of a class', { client: new (class Client {})() }, 'payload.client'],
+    [
+      'an instance of a class',
+      {
+        client: new (class Client {
+          name = 'c'
+        })(),
+      },
+      'payload.client',
+    ],
   ])('with %s is refused by name, and the task is handed back', async (_, payload, where) => {
     await expect(pool.run('echo', payload)).rejects.toMatchObject({
       code: 'PAYLOAD_INVALID',
@@ -285,14 +293,17 @@ describe('map', () => {
     function* numbers() {
       for (; read < 1_000; read++) yield read
     }
-    for await (const _ of pool.map('echo', numbers(), { concurrency: 4 })) {
+    for await (const outcome of pool.map('echo', numbers(), { concurrency: 4 })) {
+      expect(outcome.status).toBe('succeeded')
       if (read > 20) break
     }
     expect(read).toBeLessThan(40)
   })
 
   test('cancels what is left when its reader stops', async () => {
-    for await (const _ of pool.map('wait', [1, 60_000, 60_000, 60_000], { concurrency: 4 })) break
+    const outcomes = pool.map('wait', [1, 60_000, 60_000, 60_000], { concurrency: 4 })
+    await outcomes.next()
+    await outcomes.return()
     await pool.drain()
     expect(pool.status().tasks).toMatchObject({ pending: 0, active: 0, cancelled: 3 })
   })

@@ -5,7 +5,7 @@
  */
 import type { TaskRecord } from '../../src/ledger/record.ts'
 import { LedgerModel } from './ledger-model.ts'
-import { type Ending, type Game, type Move, play, reportOf } from './ledger-moves.ts'
+import { type Ending, type Game, type Move, OK, play, reportOf } from './ledger-moves.ts'
 import { type Fault, LedgerStage, type StageEvent } from './ledger-stage.ts'
 
 /** A timer may be this late. */
@@ -189,9 +189,7 @@ export class Referee {
       if (round > MAX_ROUNDS) return void this.wrong.push('the work does not come to an end')
       stage.clock.settle()
       this.#checkWork()
-      const reports = process.attempts.map(({ taskId, attempt }) =>
-        reportOf({ kind: 'ended', verdict: 'ok' }, taskId, attempt),
-      )
+      const reports = process.attempts.map(({ taskId, attempt }) => reportOf(OK, taskId, attempt))
       if (reports.length > 0) stage.report(process, reports)
       else stage.clock.advance(ROUND_MS)
       this.#checkTimers()

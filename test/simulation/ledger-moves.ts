@@ -29,6 +29,8 @@ export interface DrawnReport {
   readonly kind: AttemptReport['kind']
   readonly pick: number
   readonly verdict: Verdict
+  /** Of an attempt that was not ok. */
+  readonly code: 'TASK_FAILED' | 'BROWSER_LOST'
   readonly flaw: 'none' | 'twice' | 'older' | 'unknown'
 }
 export type Move =
@@ -86,6 +88,7 @@ const report: fc.Arbitrary<DrawnReport> = fc.record({
   kind: fc.constantFrom('ended', 'ended', 'started', 'progress'),
   pick,
   verdict: fc.constantFrom(...VERDICTS),
+  code: fc.constantFrom('TASK_FAILED', 'TASK_FAILED', 'BROWSER_LOST'),
   flaw: fc.constantFrom('none', 'none', 'none', 'none', 'twice', 'older', 'unknown'),
 })
 /** A move that comes up `weight` times as often as one of weight 1. */
@@ -194,15 +197,17 @@ function reportsOf(process: FakeProcess, drawn: DrawnReport): AttemptReport[] {
   return drawn.flaw === 'twice' ? [made, made] : [made]
 }
 
+export const OK = { kind: 'ended', verdict: 'ok', code: 'TASK_FAILED' } as const
+
 export function reportOf(
-  { kind, verdict }: Pick<DrawnReport, 'kind' | 'verdict'>,
+  { kind, verdict, code }: Pick<DrawnReport, 'kind' | 'verdict' | 'code'>,
   taskId: string,
   attempt: number,
 ): AttemptReport {
   if (kind === 'started') return { kind, taskId, attempt }
   if (kind === 'progress') return { kind, taskId, attempt, progress: attempt }
   if (verdict === 'ok') return { kind, taskId, attempt, verdict, value: `${taskId}#${attempt}` }
-  const error = { code: 'TASK_FAILED', message: `it was ${verdict}` }
+  const error = { code, message: `it was ${verdict}` }
   return { kind, taskId, attempt, verdict, error }
 }
 
@@ -212,9 +217,7 @@ function misreport(
   { slot, incarnation: own, attempts }: FakeProcess,
   { incarnation }: Extract<Move, { do: 'misreport' }>,
 ): void {
-  const reports = attempts.map(({ taskId, attempt }) =>
-    reportOf({ kind: 'ended', verdict: 'ok' }, taskId, attempt),
-  )
+  const reports = attempts.map(({ taskId, attempt }) => reportOf(OK, taskId, attempt))
   if (incarnation !== own) {
     return stage.send({ type: 'attempts.reported', slot, incarnation, reports })
   }

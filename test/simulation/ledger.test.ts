@@ -22,6 +22,7 @@ const SOMETIMES = [
   'abort: shutdown',
   'abort: timedOut',
   'ended cancelled TASK_CANCELLED',
+  'ended failed BROWSER_LOST',
   'ended failed TASK_EXPIRED',
   'ended failed TASK_FAILED',
   'ended failed TASK_TIMED_OUT',

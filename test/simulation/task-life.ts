@@ -126,7 +126,8 @@ export class TaskLife {
     if (verdict === 'ok') return this.end('succeeded')
     if (isStopped) return this.#endStopped()
     if (verdict === 'released' && this.releases < MAX_RELEASES) return this.release()
-    if (verdict === 'permanent') return this.end(`failed ${code}`)
+    const mayHaveRun = code === 'BROWSER_LOST' && !this.record.options.idempotent
+    if (verdict === 'permanent' || mayHaveRun) return this.end(`failed ${code}`)
     this.#retry(`failed ${code}`)
   }
 
@@ -136,10 +137,13 @@ export class TaskLife {
       this.#endStopped()
       return false
     }
+    if (!this.record.options.idempotent) {
+      this.end('failed WORKER_LOST')
+      return false
+    }
     if (BLAMELESS.has(cause) && this.releases < MAX_RELEASES) return true
     if (isAlone) this.#kills++
-    const isPoison = isAlone && this.#kills >= MAX_KILLS
-    if (isPoison || !this.record.options.idempotent) this.end('failed WORKER_LOST')
+    if (isAlone && this.#kills >= MAX_KILLS) this.end('failed WORKER_LOST')
     else this.#retry('failed WORKER_LOST')
     return false
   }
@@ -177,7 +181,8 @@ export class TaskLife {
   }
 
   #endStopped(): void {
-    if (this.#reason === 'timedOut') this.#retry(END_OF.timedOut)
+    const { idempotent } = this.record.options
+    if (this.#reason === 'timedOut' && idempotent) this.#retry(END_OF.timedOut)
     else this.end(END_OF[this.#reason])
   }
 

@@ -1,0 +1,77 @@
+/**
+ * What a client knows of its own tasks: what it has handed in and what it was told of each. This is the oracle for
+ * "exactly once" (G1); it asks the pool for nothing but the outcomes.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { PoolActor, TaskHandle, TaskOptions, TaskOutcome } from '../../src/index.ts'
+
+export type ChaosTasks = typeof import('./chaos-tasks.ts')
+export type ChaosPool = PoolActor<ChaosTasks>
+type Names = keyof ChaosTasks['default']['tasks']
+
+interface Entry {
+  /** Ends that the pool's events told. */
+  told: number
+  isSettled: boolean
+}
+
+export interface BooksSummary {
+  readonly submitted: number
+  readonly settledOnce: number
+  readonly lost: number
+  readonly doubled: number
+  /** Successes with another task's value. */
+  readonly wrong: number
+  readonly succeeded: number
+  readonly failed: number
+  readonly cancelled: number
+}
+
+export class ClientBooks {
+  readonly #pool: ChaosPool
+  readonly #entries = new Map<string, Entry>()
+  readonly #counts = { succeeded: 0, failed: 0, cancelled: 0 }
+  #wrong = 0
+
+  constructor(pool: ChaosPool) {
+    this.#pool = pool
+    for (const type of ['task.succeeded', 'task.failed', 'task.cancelled'] as const) {
+      pool.on(type, ({ taskId }) => this.#entry(taskId).told++)
+    }
+  }
+
+  submit(name: Names, payload: unknown, options: TaskOptions, expected?: unknown): TaskHandle {
+    const handle = this.#pool.submit(name, payload as never, options) as TaskHandle
+    const entry = this.#entry(handle.id)
+    void handle.outcome().then((outcome) => this.#settle(entry, outcome, expected))
+    return handle
+  }
+
+  summary(): BooksSummary {
+    const entries = [...this.#entries.values()]
+    return {
+      submitted: entries.length,
+      settledOnce: entries.filter(({ isSettled, told }) => isSettled && told === 1).length,
+      lost: entries.filter(({ isSettled, told }) => !isSettled || told === 0).length,
+      doubled: entries.filter(({ told }) => told > 1).length,
+      wrong: this.#wrong,
+      ...this.#counts,
+    }
+  }
+
+  #entry(taskId: string): Entry {
+    let entry = this.#entries.get(taskId)
+    if (entry === undefined) {
+      entry = { told: 0, isSettled: false }
+      this.#entries.set(taskId, entry)
+    }
+    return entry
+  }
+
+  #settle(entry: Entry, outcome: TaskOutcome, expected: unknown): void {
+    entry.isSettled = true
+    this.#counts[outcome.status]++
+    if (outcome.status !== 'succeeded' || expected === undefined) return
+    if (!isDeepStrictEqual(outcome.value, expected)) this.#wrong++
+  }
+}

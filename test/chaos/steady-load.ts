@@ -1,0 +1,39 @@
+/** A stream of honest tasks that never runs dry: as one ends, the next is handed in. */
+import type { ClientBooks } from './client-books.ts'
+
+/** One task in so many needs no browser. */
+const PLAIN_EVERY = 5
+const OPTIONS = { attempts: 12, timeout: 3_000, backoff: { delay: 20, maxDelay: 200 } } as const
+
+export interface SteadyLoad {
+  readonly ended: number
+  /** Hands in no more. Resolves when what is under way has ended. */
+  stop(): Promise<void>
+}
+
+export function startLoad(books: ClientBooks, concurrency: number): SteadyLoad {
+  let isStopped = false
+  let number = 0
+  let ended = 0
+  const one = async () => {
+    while (!isStopped) {
+      const order = ++number
+      const handle =
+        order % PLAIN_EVERY === 0
+          ? books.submit('double', order, OPTIONS, order * 2)
+          : books.submit('visit', order, OPTIONS, `order ${order}`)
+      await handle.outcome()
+      ended++
+    }
+  }
+  const lanes = Array.from({ length: concurrency }, one)
+  return {
+    get ended() {
+      return ended
+    },
+    stop: async () => {
+      isStopped = true
+      await Promise.all(lanes)
+    },
+  }
+}

@@ -1,0 +1,123 @@
+/** The seats against a plain list of processes. */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { SlotId } from '../../machines/vocabulary.ts'
+import { type Seat, Seats } from '../../src/ledger/seats.ts'
+import { recordOf } from './records.ts'
+
+const RUNS = 2_000
+const MAX_MOVES = 80
+const MAX_SLOTS = 4
+const MAX_CAPACITY = 3
+
+type Move =
+  | { readonly do: 'open'; readonly slot: number; readonly capacity: number }
+  | { readonly do: 'close' | 'remove' | 'finish'; readonly pick: number }
+  | { readonly do: 'miss'; readonly slot: number; readonly incarnation: number }
+  | { readonly do: 'take' }
+
+const slot = fc.integer({ min: 1, max: MAX_SLOTS })
+const pick = fc.nat({ max: 20 })
+const capacity = fc.integer({ min: 1, max: MAX_CAPACITY })
+const moves: fc.Arbitrary<Move[]> = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('open'), slot, capacity }) },
+    { weight: 6, arbitrary: fc.record({ do: fc.constant('take') }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({ do: fc.constantFrom('close', 'remove', 'finish', 'finish'), pick }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ do: fc.constant('miss'), slot, incarnation: fc.constant(1_000) }),
+    },
+  ) as fc.Arbitrary<Move>,
+  { maxLength: MAX_MOVES, size: 'max' },
+)
+
+/** Plays against the seats; `list` is what must be there. */
+class Game {
+  readonly seats = new Seats()
+  list: Seat[] = []
+  #opened = 0
+
+  play(move: Move): void {
+    if (move.do === 'open') return this.#open(`worker-${move.slot}`, move.capacity)
+    if (move.do === 'take') return this.#take()
+    if (move.do === 'miss') return this.#miss(`worker-${move.slot}`, move.incarnation)
+    const seat = this.list[move.pick % this.list.length]
+    if (seat === undefined) return
+    const { slot: of, incarnation, tasks } = seat
+    if (move.do === 'close') this.seats.close(of, incarnation)
+    else if (move.do === 'finish') for (const task of tasks) tasks.delete(task)
+    else {
+      expect(this.seats.remove(of, incarnation)).toBe(seat)
+      this.list = this.list.filter((other) => other !== seat)
+    }
+    if (move.do !== 'finish') expect(seat.free).toBe(0)
+  }
+
+  #open(of: SlotId, seatsOfIt: number): void {
+    const incarnation = ++this.#opened
+    this.seats.open(of, incarnation, seatsOfIt)
+    this.list.push(this.seats.find(of, incarnation) as Seat)
+  }
+
+  #take(): void {
+    const seat = this.seats.next()
+    const free = this.list.filter((one) => one.free > 0)
+    if (seat === null) return expect(free).toEqual([])
+    expect(free).toContain(seat)
+    seat.tasks.add(recordOf())
+  }
+
+  #miss(of: SlotId, incarnation: number): void {
+    this.seats.close(of, incarnation)
+    expect(this.seats.remove(of, incarnation)).toBeNull()
+    expect(this.seats.find(of, incarnation)).toBeNull()
+  }
+}
+
+describe('the seats', () => {
+  it('give every free place once, and none of a process that is closed or gone', () => {
+    fc.assert(
+      fc.property(moves, (made) => {
+        const game = new Game()
+        for (const move of made) {
+          game.play(move)
+          const open = game.list.filter(({ isOpen }) => isOpen)
+          const sum = (of: (seat: Seat) => number) =>
+            open.reduce((total, seat) => total + of(seat), 0)
+          expect(game.seats.all()).toEqual(game.list)
+          expect(game.seats.capacity).toBe(sum((seat) => seat.capacity))
+          expect(game.seats.used).toBe(sum(({ tasks }) => tasks.size))
+          for (const { tasks, capacity: most } of game.list) {
+            expect(tasks.size).toBeLessThanOrEqual(most)
+          }
+        }
+      }),
+      { numRuns: RUNS },
+    )
+  })
+
+  it('go round: nobody gets a second task before everybody with room has had one', () => {
+    const capacities = fc.array(capacity, { minLength: 1, maxLength: MAX_SLOTS })
+    const skipped = fc.nat({ max: 10 })
+    fc.assert(
+      fc.property(capacities, skipped, (all, skip) => {
+        const seats = new Seats()
+        for (const [index, most] of all.entries()) seats.open(`worker-${index + 1}`, 1, most)
+        // Wherever the last round ended.
+        for (let index = 0; index < skip; index++) seats.next()
+        const rounds: number[] = []
+        for (let seat = seats.next(); seat !== null; seat = seats.next()) {
+          seat.tasks.add(recordOf())
+          rounds.push(seat.tasks.size)
+        }
+        expect(rounds).toEqual(rounds.toSorted((a, b) => a - b))
+        expect(rounds).toHaveLength(all.reduce((sum, most) => sum + most, 0))
+      }),
+      { numRuns: RUNS / 2 },
+    )
+  })
+})
