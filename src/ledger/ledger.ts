@@ -3,56 +3,18 @@
  * task machine; what the machine commands (queue, timer, abort, settle) is done here. It knows no
  * process and no promise.
  */
-import type { ActorLogic, Snapshot } from 'xstate'
 import { backoffMs } from '../../machines/policy.ts'
 import type { TaskCommand, TaskEvent } from '../../machines/task-facts.ts'
-import type { CancelReason, ErrorFacts, SlotId, Verdict } from '../../machines/vocabulary.ts'
-import type { PoolToLedger } from '../../machines/pool-facts.ts'
-import type { ShutdownToLedger } from '../../machines/shutdown.ts'
-import type { WorkerToLedger } from '../../machines/worker-words.ts'
-import type { SupervisorToLedger } from '../../machines/supervisor-words.ts'
-import type { RunOrder } from '../worker/protocol.ts'
+import type { ErrorFacts } from '../../machines/vocabulary.ts'
 import { FINAL_STATES, step, type TaskStateName } from './compile.ts'
 import { Counts } from './counts.ts'
+import { Deadlines } from './deadlines.ts'
+import type { AttemptReport, LedgerEvent } from './events.ts'
+import { lossOf, orderOf } from './assignment.ts'
 import type { LedgerPolicy, LedgerPorts } from './ports.ts'
 import { Queue } from './queue.ts'
-import type { TaskRecord, TimerEvent } from './record.ts'
+import type { TaskRecord } from './record.ts'
 import { type Seat, Seats } from './seats.ts'
-import { TimerHeap } from './timers.ts'
-
-/** What a child said of an attempt. */
-export type AttemptReport =
-  | { readonly kind: 'started'; readonly taskId: string; readonly attempt: number }
-  | {
-      readonly kind: 'ended'
-      readonly taskId: string
-      readonly attempt: number
-      readonly verdict: Verdict
-      readonly value?: unknown
-      readonly error?: ErrorFacts
-    }
-  | {
-      readonly kind: 'progress'
-      readonly taskId: string
-      readonly attempt: number
-      readonly progress: unknown
-    }
-
-export type LedgerEvent =
-  | { type: 'task.submitted'; record: TaskRecord }
-  | { type: 'task.cancel'; record: TaskRecord; reason: CancelReason }
-  | {
-      type: 'attempts.reported'
-      slot: SlotId
-      incarnation: number
-      reports: readonly AttemptReport[]
-    }
-  | { type: 'dispatch.due' }
-  | { type: 'timers.due' }
-  | WorkerToLedger
-  | PoolToLedger
-  | ShutdownToLedger
-  | SupervisorToLedger
 
 type Of<T extends LedgerEvent['type']> = Extract<LedgerEvent, { type: T }>
 
@@ -61,7 +23,7 @@ export class Ledger {
   readonly seats = new Seats()
   readonly #tasks = new Map<string, TaskRecord>()
   readonly #queue = new Queue()
-  readonly #timers = new TimerHeap()
+  readonly #deadlines: Deadlines
   readonly #holders = new Set<string>()
   readonly #policy: LedgerPolicy
   readonly #ports: LedgerPorts
@@ -69,7 +31,6 @@ export class Ledger {
   readonly #send: (event: LedgerEvent) => void
   readonly #run = (record: TaskRecord, command: TaskCommand) => this.#deeds[command](record)
   #dispatchIsDue = false
-  #timer: { atMs: number; cancel: () => void } | null = null
   /** Why nothing can run, until the intake opens again: what comes back to wait ends with it. */
   #failure: ErrorFacts | null = null
   #isHalted = false
@@ -82,6 +43,7 @@ export class Ledger {
     this.#policy = policy
     this.#ports = ports
     this.#send = send
+    this.#deadlines = new Deadlines(ports.clock, () => send({ type: 'timers.due' }))
   }
 
   get queued(): number {
@@ -119,7 +81,7 @@ export class Ledger {
       case 'dispatch.due':
         return this.#dispatch()
       case 'timers.due':
-        return this.#expire()
+        return this.#deadlines.passed((record, type) => this.#step(record, { type }))
       case 'worker.opened':
         this.seats.open(event.slot, event.incarnation, this.#policy.seatsPerWorker)
         return this.#wantDispatch()
@@ -156,7 +118,7 @@ export class Ledger {
   /** The pool's actor was stopped without a shutdown: what is left ends here and now. */
   halt(): void {
     this.#isHalted = true
-    this.#dropTimer()
+    this.#deadlines.drop()
     this.#ports.halted()
     for (const { slot, incarnation } of this.seats.all()) {
       this.#lose({
@@ -174,7 +136,7 @@ export class Ledger {
   #submit(record: TaskRecord): void {
     if (record.state === 'submitted' && !this.#tasks.has(record.id)) this.admit(record)
     this.#step(record, { type: 'task.accepted' })
-    if (record.deadlineAtMs !== 0) this.#retime(record)
+    if (record.deadlineAtMs !== 0) this.#deadlines.update(record)
   }
 
   /** The one place where a task moves. Listeners hear of it once the counts are right. */
@@ -192,7 +154,7 @@ export class Ledger {
 
   #tellEnd(record: TaskRecord): void {
     if (this.#tasks.size === 0) {
-      this.#dropTimer()
+      this.#deadlines.drop()
       this.#ports.occupied(false)
     }
     this.#ports.announce('ended', record)
@@ -212,22 +174,22 @@ export class Ledger {
       if (isReleased) this.#queue.pushFront(record)
       else this.#queue.pushBack(record)
       const isFirst = record.attempt === 0
-      this.#arm(record, 'queueTimeout.passed', isFirst ? record.options.queueTimeout : 0)
+      this.#deadlines.set(record, 'queueTimeout.passed', isFirst ? record.options.queueTimeout : 0)
       this.#wantDispatch()
     },
     'task.dequeue': (record) => this.#queue.remove(record),
-    'timer.delay': (record) => this.#arm(record, 'delay.passed', record.delayMs || 1),
+    'timer.delay': (record) => this.#deadlines.set(record, 'delay.passed', record.delayMs || 1),
     'timer.backoff': (record) => {
       const { type, delay, maxDelay, jitter } = record.options.backoff
       const backoff = { type, delayMs: delay, maxDelayMs: maxDelay, jitter }
       const failures = Math.max(record.attempt - record.released, 1)
       const ms = backoffMs(backoff, failures, this.#ports.random())
-      this.#arm(record, 'backoff.passed', ms || 1)
+      this.#deadlines.set(record, 'backoff.passed', ms || 1)
     },
-    'timer.run': (record) => this.#arm(record, 'timeout.passed', record.options.timeout),
+    'timer.run': (record) => this.#deadlines.set(record, 'timeout.passed', record.options.timeout),
     'timer.grace': (record) =>
-      this.#arm(record, 'grace.passed', this.#ports.killAfterMs(record.name) || 1),
-    'timer.clear': (record) => this.#arm(record, null, 0),
+      this.#deadlines.set(record, 'grace.passed', this.#ports.killAfterMs(record.name) || 1),
+    'timer.clear': (record) => this.#deadlines.set(record, null, 0),
     'attempt.abort': (record) => {
       const seat = record.seat as Seat
       this.#ports.abort(seat.slot, seat.incarnation, {
@@ -239,7 +201,7 @@ export class Ledger {
     },
     'worker.kill': (record) => {
       const { slot, incarnation } = record.seat as Seat
-      this.#arm(record, null, 0)
+      this.#deadlines.set(record, null, 0)
       this.#ports.tellWorker(slot, { type: 'worker.kill', incarnation, cause: 'cancelled' })
     },
     'task.retry': () => {
@@ -247,8 +209,7 @@ export class Ledger {
     },
     'task.settle': (record) => {
       record.endedAtMs = this.#ports.clock.nowMs()
-      record.deadlineAtMs = 0
-      this.#timers.update(record)
+      this.#deadlines.forget(record)
       this.#tasks.delete(record.id)
     },
   }
@@ -315,15 +276,11 @@ export class Ledger {
     })
   }
 
-  #lose({ slot, incarnation, cause, exit, error }: Of<'worker.exited'>): void {
+  #lose(event: Of<'worker.exited'>): void {
+    const { slot, incarnation, cause } = event
     const seat = this.seats.remove(slot, incarnation)
     if (seat === null) return
-    const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
-    const lost: ErrorFacts = {
-      code: 'WORKER_LOST',
-      message: `${slot} ended while the task ran (${cause}, ${how})`,
-      ...(error === null ? {} : { cause: error }),
-    }
+    const lost = lossOf(event)
     const tasks = [...seat.tasks]
     seat.tasks.clear()
     const alone = tasks.length === 1
@@ -331,55 +288,6 @@ export class Ledger {
     for (const record of tasks.reverse()) {
       this.#step(record, { type: 'attempt.lost', cause, alone, error: lost })
     }
-  }
-
-  #expire(): void {
-    this.#timer = null
-    const nowMs = this.#ports.clock.nowMs()
-    for (let record = this.#timers.due(nowMs); record !== null; record = this.#timers.due(nowMs)) {
-      if (record.deadlineAtMs !== 0 && record.deadlineAtMs <= nowMs) {
-        record.deadlineAtMs = 0
-        this.#timers.update(record)
-        this.#step(record, { type: 'deadline.passed' })
-        continue
-      }
-      const type = record.timerEvent as TimerEvent
-      record.timerEvent = null
-      record.timerAtMs = 0
-      this.#timers.update(record)
-      this.#step(record, { type })
-    }
-    this.#wantTimer()
-  }
-
-  /** One timer at a time for the state a task is in. */
-  #arm(record: TaskRecord, event: TimerEvent | null, ms: number): void {
-    if (ms === 0 && record.timerAtMs === 0) return
-    record.timerEvent = ms === 0 ? null : event
-    record.timerAtMs = ms === 0 ? 0 : this.#ports.clock.nowMs() + ms
-    this.#retime(record)
-  }
-
-  #retime(record: TaskRecord): void {
-    this.#timers.update(record)
-    this.#wantTimer()
-  }
-
-  /**
-   * The real timer is only ever moved to an earlier time; one that fires early finds nothing due.
-   */
-  #wantTimer(): void {
-    const atMs = this.#timers.nextAtMs
-    if (atMs === 0 || (this.#timer !== null && this.#timer.atMs <= atMs)) return
-    this.#dropTimer()
-    const ms = Math.max(atMs - this.#ports.clock.nowMs(), 1)
-    const cancel = this.#ports.clock.after(ms, () => this.#send({ type: 'timers.due' }))
-    this.#timer = { atMs, cancel }
-  }
-
-  #dropTimer(): void {
-    this.#timer?.cancel()
-    this.#timer = null
   }
 
   #wantDispatch(): void {
@@ -398,42 +306,5 @@ export class Ledger {
     if (this.#tasks.size === 0 && this.#awaited.delete('emptied')) {
       this.#ports.tellPool({ type: 'ledger.emptied' })
     }
-  }
-}
-
-function orderOf(record: TaskRecord): RunOrder {
-  return {
-    kind: 'run',
-    taskId: record.id,
-    attempt: record.attempt,
-    name: record.name,
-    payload: record.payload,
-    timeoutMs: record.options.timeout,
-  }
-}
-
-type LedgerSnapshot = Snapshot<undefined> & {
-  readonly context: { readonly ledger: Ledger }
-}
-export type LedgerLogic = ActorLogic<LedgerSnapshot, LedgerEvent, undefined>
-
-/**
- * The ledger as actor logic: its state is kept by reference, so that a snapshot costs nothing
- * however many tasks wait.
- */
-export function ledgerLogic(policy: LedgerPolicy, ports: LedgerPorts): LedgerLogic {
-  return {
-    transition: (snapshot, event) => {
-      if ((event as { type: string }).type === 'xstate.stop') snapshot.context.ledger.halt()
-      else snapshot.context.ledger.receive(event)
-      return snapshot
-    },
-    getInitialSnapshot: ({ self }) => ({
-      status: 'active',
-      output: undefined,
-      error: undefined,
-      context: { ledger: new Ledger(policy, ports, (event) => self.send(event)) },
-    }),
-    getPersistedSnapshot: (snapshot) => snapshot,
   }
 }

@@ -2,7 +2,7 @@
  * The border: what arrives from a child is looked at before anybody acts on it. A frame that does
  * not parse is an event to be logged, never a crash, and never a task's end.
  */
-import type { AttemptReport } from '../ledger/ledger.ts'
+import type { AttemptReport } from '../ledger/events.ts'
 import type { Frame, Report } from './protocol.ts'
 
 /** More reports than this in one frame is garbage, not haste. */

@@ -32,8 +32,18 @@ export class Graves {
     this.#watches.push(this.#bury(find))
   }
 
-  watchFolder(path: string): void {
-    const gone = untilNothing(() => (existsSync(path) ? [path] : []))
+  /** A profile in any run folder below the root. */
+  watchProfile(root: string, name: string): void {
+    const find = () =>
+      runsIn(root)
+        .map((run) => `${root}/${run}/profiles/${name}`)
+        .filter(existsSync)
+    this.#watches.push(untilNothing(find).then(({ left }) => void this.folders.push(...left)))
+  }
+
+  /** Of a root that may stay: no run folder may be in it. One half made, under its dot name, has a minute's grace. */
+  watchRuns(root: string): void {
+    const gone = untilNothing(() => runsIn(root).map((name) => `${root}/${name}`))
     this.#watches.push(gone.then(({ left }) => void this.folders.push(...left)))
   }
 
@@ -48,7 +58,13 @@ export class Graves {
   }
 }
 
-async function untilNothing<T>(find: () => readonly T[]): Promise<{ left: readonly T[]; tookMs: number }> {
+export function runsIn(root: string): string[] {
+  return readdirSync(root).filter((name) => !name.startsWith('.'))
+}
+
+async function untilNothing<T>(
+  find: () => readonly T[],
+): Promise<{ left: readonly T[]; tookMs: number }> {
   const startedMs = performance.now()
   for (;;) {
     const left = find()

@@ -12,11 +12,11 @@ export interface SteadyLoad {
 }
 
 export function startLoad(books: ClientBooks, concurrency: number): SteadyLoad {
-  let isStopped = false
+  const stopping = new AbortController()
   let number = 0
   let ended = 0
   const one = async () => {
-    while (!isStopped) {
+    while (!stopping.signal.aborted) {
       const order = ++number
       const handle =
         order % PLAIN_EVERY === 0
@@ -32,7 +32,7 @@ export function startLoad(books: ClientBooks, concurrency: number): SteadyLoad {
       return ended
     },
     stop: async () => {
-      isStopped = true
+      stopping.abort()
       await Promise.all(lanes)
     },
   }

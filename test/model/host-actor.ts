@@ -1,0 +1,128 @@
+/**
+ * What is outside the machines, as plain data: the processes of a slot, and the keeper of the run folder. A process does
+ * what it was told, in time or never; whether it does is the environment's to say.
+ */
+import type { EventObject } from 'xstate'
+import type { PlainLogic, Voice } from './plain-actor.ts'
+
+export interface ModelProcess {
+  incarnation: number
+  phase: 'loading' | 'loaded' | 'opening' | 'ready'
+  /** Says and hears nothing any more: only a kill ends it. */
+  isHung: boolean
+  /** Asked to go, by an order or by SIGTERM. */
+  isLeaving: boolean
+  isKilled: boolean
+}
+export interface HostState {
+  processes: ModelProcess[]
+}
+
+/** A slot has its process and the one it replaces, never a third. */
+export const MAX_PROCESSES = 2
+const GONE = { code: null, signal: 'SIGKILL' }
+export const LOST = { code: 'WORKER_LOST', message: 'gone' }
+
+type Stamped = EventObject & { incarnation: number; permanent?: boolean }
+
+export const hostLogic: PlainLogic<HostState> = {
+  initial: { processes: [] },
+  canonical: (state) => state,
+  step(state, event, voice, slot) {
+    const stamped = event as Stamped
+    const process = state.processes.find((one) => one.incarnation === stamped.incarnation)
+    if (event.type === 'process.fork') return fork(state, stamped, voice)
+    if (process === undefined) {
+      // What was meant for a process that is gone is lost, as in a closed pipe: only tasks must not be.
+      if (event.type === 'process.run') voice.blame('tasks were sent to a process that is gone')
+      return
+    }
+    obey(process, event, voice)
+    report(state, process, stamped, voice, slot)
+  },
+}
+
+function fork(state: HostState, { incarnation }: Stamped, voice: Voice): void {
+  const fresh = { isHung: false, isLeaving: false, isKilled: false }
+  if (state.processes.length >= MAX_PROCESSES) voice.blame('a slot has more than two processes')
+  if (state.processes.some((one) => one.incarnation >= incarnation)) {
+    voice.blame('an incarnation was used twice')
+  }
+  state.processes.push({ incarnation, phase: 'loading', ...fresh })
+}
+
+/** What the worker machine commands. */
+function obey(process: ModelProcess, { type }: EventObject, voice: Voice): void {
+  if (type === 'session.open') process.phase = 'opening'
+  if (type === 'process.close' || type === 'process.terminate') process.isLeaving = true
+  if (type === 'process.terminate') voice.mark('deed: terminate')
+  if (type === 'process.kill') {
+    process.isKilled = true
+    voice.mark('deed: kill')
+  }
+  if (type === 'process.run' && process.phase !== 'ready') {
+    voice.blame('tasks were sent to a process without a session')
+  }
+}
+
+/** What becomes of the process, and what the pool hears of it. */
+function report(
+  state: HostState,
+  process: ModelProcess,
+  event: Stamped,
+  voice: Voice,
+  slot: number,
+): void {
+  const { incarnation } = process
+  const say = (type: string, facts: object = {}) =>
+    voice.say('worker', slot, { type, incarnation, ...facts })
+  switch (event.type) {
+    case 'does.load':
+      process.phase = 'loaded'
+      return say('process.loaded')
+    case 'does.open':
+      process.phase = 'ready'
+      return say('session.ready')
+    case 'does.fail':
+      return say('session.failed', { error: LOST, permanent: event.permanent === true })
+    case 'does.retire':
+      return say('retire.requested')
+    case 'does.hang':
+      process.isHung = true
+      return
+    case 'does.exit':
+      state.processes = state.processes.filter((one) => one !== process)
+      voice.mark('deed: exit')
+      return say('process.exited', { exit: GONE, error: null, random: 0.5, atMs: 0 })
+  }
+}
+
+export interface KeeperState {
+  /** What is under way or waits for it, in order (`src/pool-run-keeper.ts`). */
+  work: ('open' | 'close' | 'sweep')[]
+  /** Readings are taken. */
+  isWatching: boolean
+}
+
+export const keeperLogic: PlainLogic<KeeperState> = {
+  initial: { work: [], isWatching: false },
+  canonical: (state) => state,
+  step(state, { type }, voice) {
+    if (type === 'run.open') state.work.push('open')
+    if (type === 'run.close') state.work.push('close')
+    if (type === 'run.sweep') state.work.push('sweep')
+    if (type === 'watch.begin') state.isWatching = true
+    if (type === 'watch.end') state.isWatching = false
+    if (type === 'does.open') {
+      state.work.shift()
+      voice.say('pool', 0, { type: 'run.opened' })
+    }
+    if (type === 'does.fail') {
+      state.work.shift()
+      voice.say('pool', 0, { type: 'run.failed', error: LOST } as EventObject)
+    }
+    if (type === 'does.close' && state.work.shift() === 'sweep') {
+      voice.say('shutdown', 0, { type: 'run.swept' })
+    }
+  },
+}

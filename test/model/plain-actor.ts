@@ -1,0 +1,82 @@
+/**
+ * An actor of the model that is no machine: plain data and a function over it. What it holds is kept canonical, so that
+ * states which differ in nothing but names are one.
+ */
+import type { EventObject } from 'xstate'
+import { Interner, Memo, type Output, type Result, type Words } from './memo.ts'
+
+/** What a step may say while it changes its own copy of the state. */
+export interface Voice {
+  say(to: Output['to'], slot: number, event: EventObject): void
+  mark(name: string): void
+  /** Something has happened that must never be. */
+  blame(flaw: string): void
+}
+
+export interface PlainLogic<State> {
+  readonly initial: State
+  /** Changes the state in place. */
+  step(state: State, event: EventObject, voice: Voice, slot: number): void
+  /** The state that stands for this one. */
+  canonical(state: State): State
+}
+
+export class PlainActor<State> {
+  readonly #logic: PlainLogic<State>
+  readonly #words: Words
+  readonly #states = new Interner<State>()
+  readonly #memo = new Memo()
+  readonly initial: number
+
+  constructor(logic: PlainLogic<State>, words: Words) {
+    this.#logic = logic
+    this.#words = words
+    this.initial = this.intern(logic.initial)
+  }
+
+  get states(): number {
+    return this.#states.states.length
+  }
+
+  results(): Generator<Result> {
+    return this.#memo.results()
+  }
+
+  at(state: number): State {
+    return this.#states.at(state)
+  }
+
+  intern(state: State): number {
+    const canonical = this.#logic.canonical(state)
+    return this.#states.id(JSON.stringify(canonical), () => canonical)
+  }
+
+  /** The same state with something changed in a copy. */
+  changed(state: number, change: (copy: State) => void): number {
+    const copy = structuredClone(this.at(state))
+    change(copy)
+    return this.intern(copy)
+  }
+
+  take(state: number, event: number, slot: number): Result {
+    return this.#memo.take(slot, state, event, () => {
+      const out: Output[] = []
+      const marks: string[] = []
+      let flaw: string | null = null
+      const copy = structuredClone(this.at(state))
+      this.#logic.step(
+        copy,
+        this.#words.event(event),
+        {
+          say: (to, about, said) => out.push({ to, slot: about, event: this.#words.id(said) }),
+          mark: (name) => marks.push(name),
+          blame: (message) => {
+            flaw ??= message
+          },
+        },
+        slot,
+      )
+      return { next: this.intern(copy), out, marks, flaw, uses: 0 }
+    })
+  }
+}
