@@ -1,4 +1,5 @@
-/** What goes to a child with a task, and what is said of a task whose child is gone. */
+/** What goes to a child with a task, what is said when the child is gone, and the wait for another. */
+import { backoffMs } from '../../machines/policy.ts'
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
 import type { WorkerToLedger } from '../../machines/worker-words.ts'
 import type { RunOrder } from '../worker/protocol.ts'
@@ -27,4 +28,19 @@ export function lossOf({
     message: `${slot} ended while the task ran (${cause}, ${how})`,
     ...(error === null ? {} : { cause: error }),
   }
+}
+
+/** The end of a process that the pool's own end has taken with it. */
+export const HALTED = {
+  type: 'worker.exited',
+  cause: 'stopped',
+  exit: { code: null, signal: 'SIGKILL' },
+  error: null,
+} as const
+
+/** Milliseconds until its next start. `random` is in [0, 1). */
+export function retryWaitMs({ attempt, released, options }: TaskRecord, random: number): number {
+  const { type, delay, maxDelay, jitter } = options.backoff
+  const backoff = { type, delayMs: delay, maxDelayMs: maxDelay, jitter }
+  return backoffMs(backoff, Math.max(attempt - released, 1), random)
 }

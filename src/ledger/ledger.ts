@@ -3,14 +3,13 @@
  * task machine; what the machine commands (queue, timer, abort, settle) is done here. It knows no
  * process and no promise.
  */
-import { backoffMs } from '../../machines/policy.ts'
 import type { TaskCommand, TaskEvent } from '../../machines/task-facts.ts'
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
 import { FINAL_STATES, step, type TaskStateName } from './compile.ts'
 import { Counts } from './counts.ts'
 import { Deadlines } from './deadlines.ts'
 import type { AttemptReport, LedgerEvent } from './events.ts'
-import { lossOf, orderOf } from './assignment.ts'
+import { HALTED, lossOf, orderOf, retryWaitMs } from './assignment.ts'
 import type { LedgerPolicy, LedgerPorts } from './ports.ts'
 import { Queue } from './queue.ts'
 import type { TaskRecord } from './record.ts'
@@ -121,14 +120,7 @@ export class Ledger {
     this.#deadlines.drop()
     this.#ports.halted()
     for (const { slot, incarnation } of this.seats.all()) {
-      this.#lose({
-        type: 'worker.exited',
-        slot,
-        incarnation,
-        cause: 'stopped',
-        exit: { code: null, signal: 'SIGKILL' },
-        error: null,
-      })
+      this.#lose({ ...HALTED, slot, incarnation })
     }
     this.#stepAll([...this.#tasks.values()], { type: 'task.cancel', reason: 'shutdown' })
   }
@@ -179,13 +171,8 @@ export class Ledger {
     },
     'task.dequeue': (record) => this.#queue.remove(record),
     'timer.delay': (record) => this.#deadlines.set(record, 'delay.passed', record.delayMs || 1),
-    'timer.backoff': (record) => {
-      const { type, delay, maxDelay, jitter } = record.options.backoff
-      const backoff = { type, delayMs: delay, maxDelayMs: maxDelay, jitter }
-      const failures = Math.max(record.attempt - record.released, 1)
-      const ms = backoffMs(backoff, failures, this.#ports.random())
-      this.#deadlines.set(record, 'backoff.passed', ms || 1)
-    },
+    'timer.backoff': (record) =>
+      this.#deadlines.set(record, 'backoff.passed', retryWaitMs(record, this.#ports.random()) || 1),
     'timer.run': (record) => this.#deadlines.set(record, 'timeout.passed', record.options.timeout),
     'timer.grace': (record) =>
       this.#deadlines.set(record, 'grace.passed', this.#ports.killAfterMs(record.name) || 1),
