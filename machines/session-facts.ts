@@ -77,7 +77,6 @@ export const sessionGuards = {
   hasLogin: ({ context }: Args) => context.policy.hasLogin,
   isSeatFree: ({ context }: Args) => context.working < context.policy.concurrency,
   areOthersWorking: ({ context }: Args) => context.working > 1,
-  isRenewing: ({ context }: Args) => context.renewing,
   isAnnouncedAndRenewing: ({ context }: Args) => context.announced && context.renewing,
   isAnnounced: ({ context }: Args) => context.announced,
   mayRelaunch,

@@ -81,7 +81,8 @@ export class Child {
   private obey(order: Order): void {
     switch (order.kind) {
       case 'run':
-        this.runner?.run(order)
+        if (this.runner === null) this.log('error', 'A task came before the task file was loaded.')
+        else this.runner.run(order)
         return
       case 'abort':
         this.runner?.abort(order.taskId, order.attempt, order.reason, order.graceMs)

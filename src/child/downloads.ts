@@ -1,6 +1,6 @@
 /**
- * Downloads of one browser. Every file lands under its guid in a folder of the run; it is kept only if a task waits for
- * it, and then moved to where the task wants it. One that nobody asked for is cancelled, so that it can't fill the disk.
+ * Downloads of one browser. Every file lands under its guid in a folder of the run; it is kept only if a task waits
+ * for it, and then moved to where the task wants it. One that nobody asked for is cancelled: it can't fill the disk.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'

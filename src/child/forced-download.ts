@@ -1,7 +1,7 @@
 /**
- * Downloads a URL whatever its type. A navigation to a CSV, an XML or a PDF file shows it instead of downloading it, and
- * one to an attachment fails with net::ERR_ABORTED; here the answer is turned into an attachment on its way in, so that
- * both are a download, with the session's cookies, and the page stays where it is.
+ * Downloads a URL whatever its type. A navigation to a CSV, an XML or a PDF file shows it instead of downloading it,
+ * and one to an attachment fails with net::ERR_ABORTED; here the answer is turned into an attachment on its way in, so
+ * that both are a download, with the session's cookies, and the page stays where it is.
  */
 import type { CDPSession, Protocol } from 'puppeteer-core'
 import { TroupeError } from '../errors.ts'

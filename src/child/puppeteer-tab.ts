@@ -1,6 +1,6 @@
 /**
- * One page of puppeteer as a tab that many tasks use in turn. It notices what a task changes about its page: what can be
- * put back is put back at the reset; anything else makes the reset fail, and the tab is replaced.
+ * One page of puppeteer as a tab that many tasks use in turn. It notices what a task changes about its page: what can
+ * be put back is put back at the reset; anything else makes the reset fail, and the tab is replaced.
  */
 import type { CDPSession, Dialog, Page } from 'puppeteer-core'
 import type { Artifact, DownloadOptions } from '../tasks.ts'

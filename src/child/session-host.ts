@@ -1,7 +1,6 @@
 /**
- * The session machine at work: an actor of it, with every command carried out by a driver. What comes back from the
- * driver is told to the machine as events; the machine alone decides what follows. Deeds of a browser that has been
- * replaced are recognised by their generation and have no effect.
+ * The session machine at work: an actor of it, with every command carried out, and the attempts that wait for its tabs.
+ * What comes back from the browser and the hooks is told to the machine; the machine alone decides what follows.
  */
 import { type Actor, createActor } from 'xstate'
 import { sessionMachine, type SessionReport } from '../../machines/session.ts'
@@ -13,13 +12,12 @@ import type {
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
 import { TroupeError } from '../errors.ts'
 import type { SessionDefinition } from '../tasks.ts'
-import type { LaunchSpec } from '../worker/protocol.ts'
 import type { LadderPorts } from './abort-ladder.ts'
-import type { BrowserDriver, DrivenBrowser } from './browser-driver.ts'
-import { isUnlaunchable, sessionFailureFacts } from './launch-errors.ts'
-import { succeeds } from './limit.ts'
+import type { DrivenBrowser } from './browser-driver.ts'
+import { BrowserKeeper, type KeeperOptions } from './browser-keeper.ts'
+import { sessionFailureFacts } from './launch-errors.ts'
 import { type HookPorts, SessionHooks } from './session-hooks.ts'
-import { type Seat, TabSet } from './tab-set.ts'
+import type { Seat } from './tab-set.ts'
 
 export const LOGIN_LIMIT_MS = 60_000
 export const CLOSE_LIMIT_MS = 10_000
@@ -27,7 +25,8 @@ export const CLOSE_LIMIT_MS = 10_000
 export const RENEW_LIMIT_MS = 20_000
 export const RELAUNCH_LIMIT = 3
 export const LOGIN_ATTEMPTS = 2
-const KILL_LIMIT_MS = 2_000
+/** The keeper kills a browser that does not close a little before the machine would. */
+const KILL_MARGIN_MS = 2_000
 
 /** An attempt that asks for a tab. */
 export interface SeatRequest {
@@ -46,11 +45,8 @@ export interface SessionListener {
   onLog(level: 'error' | 'warn', message: string, error?: unknown): void
 }
 
-export interface SessionHostOptions {
-  readonly spec: LaunchSpec
-  readonly driver: Promise<BrowserDriver>
+export interface SessionHostOptions extends KeeperOptions {
   readonly definition: SessionDefinition | null
-  readonly concurrency: number
   readonly hooks: Omit<HookPorts, 'borrow' | 'giveBack'>
   readonly listener: SessionListener
 }
@@ -61,22 +57,21 @@ export class SessionHost implements LadderPorts {
   private readonly actor: Actor<typeof sessionMachine>
   private readonly hooks: SessionHooks
   private readonly waiting: SeatRequest[] = []
-  private driver: BrowserDriver | null = null
-  private current: DrivenBrowser | null = null
-  private tabs: TabSet | null = null
-  /** The pid to name when the browser is lost, which by then is no more. */
-  private browserPid: number | null = null
-  private generation = 0
-  private lastError: unknown = null
+  private readonly keeper: BrowserKeeper
   private checking = false
 
   constructor(options: SessionHostOptions) {
     this.options = options
     this.hasLogin = options.definition?.login !== undefined
+    this.keeper = new BrowserKeeper(options, {
+      tell: (event) => this.tell(event),
+      onTabWarm: () => this.serve(),
+      onHung: (error) => this.onHung(error),
+    })
     this.hooks = new SessionHooks(options.definition, {
       ...options.hooks,
       borrow: () => this.borrow(),
-      giveBack: (seat) => this.tabs?.giveBack(seat),
+      giveBack: (seat) => this.keeper.tabs?.giveBack(seat),
     })
     this.actor = createActor(this.machine(), { id: 'session', input: { policy: this.policy() } })
     this.actor.subscribe({ error: (error) => this.defect(error) })
@@ -106,7 +101,7 @@ export class SessionHost implements LadderPorts {
 
   /** The attempt that held the seat has ended. */
   release(seat: Seat): void {
-    const { tabs } = this
+    const { tabs } = this.keeper
     if (tabs === null || !tabs.holds(seat)) return
     this.tell({ type: 'tab.returned' })
     tabs.giveBack(seat)
@@ -118,11 +113,11 @@ export class SessionHost implements LadderPorts {
   }
 
   browser(): DrivenBrowser | null {
-    return this.current
+    return this.keeper.browser
   }
 
   onHung(error: unknown): void {
-    this.lastError = error
+    this.keeper.lastError = error
     this.options.listener.onLog('warn', 'The browser hangs; it is killed and started anew.', error)
     this.tell({ type: 'browser.hung' })
   }
@@ -143,12 +138,15 @@ export class SessionHost implements LadderPorts {
   private machine() {
     return sessionMachine.provide({
       actions: {
-        'browser.launch': () => void this.launch(),
-        'browser.close': () => void this.closeBrowser(),
-        'browser.kill': () => this.kill(),
+        'browser.launch': () => void this.keeper.launch(),
+        'browser.close': () => this.closeBrowser(),
+        'browser.kill': () => this.keeper.kill(),
         'session.login': () => void this.login(),
-        'tabs.warm': () => this.tabs?.fill(),
-        'tabs.drop': () => this.drop(),
+        'tabs.warm': () => this.keeper.tabs?.fill(),
+        'tabs.drop': () => {
+          this.hooks.abort()
+          this.keeper.drop()
+        },
         'session.report': ({ context }, params) => this.report(params.report, context),
         'event.unexpected': ({ event }) =>
           this.options.listener.onLog('error', `The session did not expect "${event.type}".`),
@@ -164,7 +162,7 @@ export class SessionHost implements LadderPorts {
   private serve(): void {
     while (this.waiting.length > 0 && this.maySeat()) {
       if (this.hooks.isCheckDue()) return void this.check()
-      const seat = this.tabs?.take()
+      const seat = this.keeper.tabs?.take()
       const request = seat ? this.waiting.shift() : undefined
       if (!seat || !request) return
       this.hooks.onTaskBegun()
@@ -174,101 +172,29 @@ export class SessionHost implements LadderPorts {
   }
 
   private maySeat(): boolean {
-    if (this.checking || this.tabs === null || this.tabs.warmCount === 0) return false
+    if (this.checking || (this.keeper.tabs?.warmCount ?? 0) === 0) return false
     const snapshot = this.actor.getSnapshot()
     const { working, policy } = snapshot.context
     return snapshot.hasTag('serving') && working < policy.concurrency
   }
 
-  private async launch(): Promise<void> {
-    this.generation += 1
-    const { generation } = this
-    let browser: DrivenBrowser | null = null
-    try {
-      this.driver = await this.options.driver
-      browser = await this.driver.launch(this.options.spec)
-      if (generation !== this.generation) return browser.kill()
-      const tabs = this.tabSet(browser, generation)
-      browser.onDisconnected(() => this.disconnected(generation))
-      this.current = browser
-      this.browserPid = browser.pid
-      await tabs.openFirst()
-      if (generation !== this.generation) return
-      this.tabs = tabs
-      this.tell({ type: 'browser.launched' })
-    } catch (error) {
-      if (generation !== this.generation) return
-      this.lastError = error
-      browser?.kill()
-      this.tell({ type: 'browser.failed', permanent: isUnlaunchable(error) })
-    }
-  }
-
-  private tabSet(browser: DrivenBrowser, generation: number): TabSet {
-    const isFresh = this.options.spec.isolation === 'context'
-    // A tab that is never used twice must be made ahead; one that is reset is ready again in no time.
-    const size = this.options.concurrency + (isFresh ? 1 : 0)
-    return new TabSet(browser, size, isFresh, {
-      onWarm: (all) => {
-        if (generation !== this.generation) return
-        if (all) this.tell({ type: 'tabs.renewed' })
-        else this.serve()
-      },
-      onHung: (error) => {
-        if (generation === this.generation) this.onHung(error)
-      },
-    })
-  }
-
-  private disconnected(generation: number): void {
-    if (generation !== this.generation) return
-    // Before its first tab is open, the launch has failed: openTab rejects, or never answers.
-    if (this.tabs === null) {
-      this.generation += 1
-      this.lastError = new TroupeError('BROWSER_LOST', 'The browser ended while it started.')
-      this.tell({ type: 'browser.failed', permanent: false })
-      return
-    }
-    this.tell({ type: 'browser.disconnected' })
-  }
-
-  private drop(): void {
-    const { tabs } = this
-    this.tabs = null
-    this.current = null
+  private closeBrowser(): void {
     this.hooks.abort()
-    tabs?.drop()
-  }
-
-  private kill(): void {
-    this.generation += 1
-    this.current?.kill()
-    // A launch that has not ended yet has no browser to kill, but it may have a process.
-    this.driver?.killAll?.()
-  }
-
-  private async closeBrowser(): Promise<void> {
-    const browser = this.current
-    this.generation += 1
-    this.hooks.abort()
-    const closed =
-      browser !== null && (await succeeds(CLOSE_LIMIT_MS - KILL_LIMIT_MS, browser.close()))
-    if (!closed) this.kill()
-    this.tell({ type: 'browser.closed' })
+    void this.keeper.close(CLOSE_LIMIT_MS - KILL_MARGIN_MS)
   }
 
   private async login(): Promise<void> {
-    const { generation } = this
+    const { stamp } = this.keeper
     try {
       await this.hooks.login()
     } catch (error) {
-      if (generation !== this.generation) return
-      this.lastError = error
+      if (stamp !== this.keeper.stamp) return
+      this.keeper.lastError = error
       this.options.listener.onLog('warn', 'The login hook failed.', error)
       this.tell({ type: 'login.failed' })
       return
     }
-    if (generation !== this.generation) return
+    if (stamp !== this.keeper.stamp) return
     this.options.listener.onLogin()
     this.tell({ type: 'login.succeeded' })
   }
@@ -276,33 +202,35 @@ export class SessionHost implements LadderPorts {
   /** Nothing is seated meanwhile, so that no task starts without its login. */
   private async check(): Promise<void> {
     this.checking = true
-    const { generation } = this
+    const { stamp } = this.keeper
     const isLoggedIn = await this.hooks.check()
     this.checking = false
-    if (generation !== this.generation) return
+    if (stamp !== this.keeper.stamp) return
     if (!isLoggedIn) this.tell({ type: 'session.expired' })
     else this.serve()
   }
 
   private borrow(): Promise<Seat> {
-    if (this.tabs !== null) return this.tabs.borrow()
+    const { tabs } = this.keeper
+    if (tabs !== null) return tabs.borrow()
     return Promise.reject(new TroupeError('BROWSER_LOST', 'The browser is gone.'))
   }
 
   private report(report: SessionReport, { failure, permanent }: SessionMachineContext): void {
     const { listener } = this.options
-    if (report === 'ready') listener.onReady(this.browserPid)
-    else if (report === 'lost') listener.onLost(this.browserPid ?? 0)
+    const { pid, lastError } = this.keeper
+    if (report === 'ready') listener.onReady(pid)
+    else if (report === 'lost') listener.onLost(pid ?? 0)
     else if (report === 'closed') listener.onClosed()
     else {
-      listener.onFailed(sessionFailureFacts(failure, this.lastError), permanent)
+      listener.onFailed(sessionFailureFacts(failure, lastError), permanent)
       for (const request of this.waiting.splice(0)) request.onRefused(this.refusal())
     }
   }
 
   private refusal(): TroupeError {
     return new TroupeError('BROWSER_LOST', 'The session of this worker has failed.', {
-      cause: this.lastError,
+      cause: this.keeper.lastError,
     })
   }
 

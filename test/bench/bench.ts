@@ -1,9 +1,10 @@
 /**
- * `npm run bench [-- --json] [-- --only noop,pages]`: the figures of Troupe beside its peers, measured in one run. A
+ * `npm run bench [-- --json] [-- --only noop,pages]`: the figures of Troupe, as built, beside its peers, in one run. A
  * table on stdout; with `--json` its last line is the rows as an array. Progress goes to stderr. It is not a test: a
  * missed aim is a row of the table, and only what breaks gives exit code 1.
  */
 import { parseArgs } from 'node:util'
+import { buildPackage } from './build.ts'
 import { measureDispatch } from './dispatch.ts'
 import { measureHeap } from './heap.ts'
 import { measureMemory } from './memory.ts'
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
     process.exitCode = 2
     return
   }
+  await buildPackage()
   const rows: Row[] = []
   for (const id of wanted.ids) {
     rows.push(await MEASURES[id]((line) => process.stderr.write(`${id.padEnd(9)} ${line}\n`)))

@@ -1,5 +1,5 @@
 /** What Troupe's workers do in the rows with a browser. */
-import { defineTasks, type TaskContext } from '../../src/tasks.ts'
+import { defineTasks, type TaskContext } from 'troupe'
 
 export default defineTasks({
   title: async ({ page, payload: url }: TaskContext<string>) => {

@@ -1,5 +1,5 @@
 /** What Troupe's workers do in the rows without a browser. */
-import { defineTasks, type PlainTaskContext, task } from '../../src/tasks.ts'
+import { defineTasks, type PlainTaskContext, task } from 'troupe'
 
 export default defineTasks({
   noop: task({ browser: false }, (_: PlainTaskContext<null>) => null),

@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net'
 /** Workers and hosts get the site's address by this variable. */
 export const SITE_VARIABLE = 'TROUPE_CHAOS_SITE'
 /** As long as a page of a near server takes. */
-const ANSWER_MS = 15
+const ANSWER_MS = 50
 
 export interface ChaosSite extends Disposable {
   readonly url: string

@@ -5,7 +5,8 @@ import { SITE_VARIABLE } from './chaos-site.ts'
 
 const site = process.env[SITE_VARIABLE] ?? ''
 const plain = { browser: false } as const
-const HOARD_STEP = 100_000
+/** Elements of 8 bytes: more than the heap of a chaos run may hold. */
+const HOARD_LENGTH = 20_000_000
 
 /** Processes that this one has started: here, its browser. */
 function ownChildren(): number[] {
@@ -23,14 +24,8 @@ export default defineTasks(
       return title
     },
     double: task(plain, ({ payload }: PlainTaskContext<number>) => payload * 2),
-    /** Until the heap is out of memory. */
-    hoard: task(plain, async () => {
-      const kept: unknown[] = []
-      for (;;) {
-        kept.push(Array.from({ length: HOARD_STEP }, (_, index) => ({ index })))
-        await new Promise(setImmediate)
-      }
-    }),
+    /** Takes more than the heap has. */
+    hoard: task(plain, () => Array<number>(HOARD_LENGTH).fill(0.5).length),
     hangPage: ({ page }: TaskContext<null>) =>
       page.evaluate(() => {
         for (;;) document.title = String(Math.random())

@@ -1,9 +1,11 @@
 /**
- * `npm run chaos -- --kills N --seed S [--workers 4] [--lanes 2] [--json]`: random faults on a pool of real browsers under load.
+ * `npm run chaos -- --kills N --seed S [--workers 4] [--lanes 2] [--only kind,kind] [--json]`: random faults on a pool of real
+ * browsers under load.
  * What happens goes to stderr; the last line on stdout is one JSON object. Exit code 1 when anything was lost, doubled or
  * left behind, with the command that does the same again.
  */
 import { parseArgs } from 'node:util'
+import { FAULT_NAMES, type FaultName } from './fault-plan.ts'
 import { type ChaosOptions, type ChaosReport, isClean, runChaos } from './chaos-run.ts'
 
 const DEFAULT_KILLS = 100
@@ -15,6 +17,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     workers: { type: 'string' },
     lanes: { type: 'string' },
+    only: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -32,11 +35,20 @@ function whole(
   process.exit(2)
 }
 
+function kindsOf(text: string | undefined): readonly FaultName[] {
+  if (text === undefined) return FAULT_NAMES
+  const names = text.split(',') as FaultName[]
+  if (names.every((name) => FAULT_NAMES.includes(name))) return names
+  process.stderr.write(`--only: must be some of ${FAULT_NAMES.join(',')}, not ${text}\n`)
+  process.exit(2)
+}
+
 const options: ChaosOptions = {
   kills: whole('kills', DEFAULT_KILLS, 100_000),
   seed: whole('seed', Date.now() % MAX_SEED, MAX_SEED),
   workers: whole('workers', 4, 16),
   lanes: whole('lanes', 2, 8),
+  kinds: kindsOf(values.only),
   onFault: ({ number, name }, tookMs, problem) => {
     const end = problem === null ? '' : `  NOT HEALED: ${problem}`
     process.stderr.write(`${String(number).padStart(4)} ${name.padEnd(16)} ${tookMs} ms${end}\n`)
@@ -55,7 +67,9 @@ const report = await runChaos(options)
 for (const skipped of report.skipped) process.stderr.write(`SKIPPED ${skipped}\n`)
 if (!values.json) process.stdout.write(table(report))
 if (!isClean(report)) {
-  const again = `npm run chaos -- --kills ${kills} --seed ${seed} --workers ${workers} --lanes ${lanes}`
+  const only = values.only === undefined ? '' : ` --only ${values.only}`
+  const settings = `--kills ${kills} --seed ${seed} --workers ${workers} --lanes ${lanes}${only}`
+  const again = `npm run chaos -- ${settings}`
   process.stderr.write(`FAILED with seed ${seed}. Again: ${again}\n`)
   process.exitCode = 1
 }

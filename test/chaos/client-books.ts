@@ -25,12 +25,17 @@ export interface BooksSummary {
   readonly succeeded: number
   readonly failed: number
   readonly cancelled: number
+  /** Why honest tasks failed, and how often: those that were to succeed. */
+  readonly failures: Readonly<Record<string, number>>
 }
+
+const SHOWN_MESSAGE_LENGTH = 120
 
 export class ClientBooks {
   readonly #pool: ChaosPool
   readonly #entries = new Map<string, Entry>()
   readonly #counts = { succeeded: 0, failed: 0, cancelled: 0 }
+  readonly #failures: Record<string, number> = {}
   #wrong = 0
 
   constructor(pool: ChaosPool) {
@@ -56,6 +61,7 @@ export class ClientBooks {
       doubled: entries.filter(({ told }) => told > 1).length,
       wrong: this.#wrong,
       ...this.#counts,
+      failures: this.#failures,
     }
   }
 
@@ -71,7 +77,11 @@ export class ClientBooks {
   #settle(entry: Entry, outcome: TaskOutcome, expected: unknown): void {
     entry.isSettled = true
     this.#counts[outcome.status]++
-    if (outcome.status !== 'succeeded' || expected === undefined) return
-    if (!isDeepStrictEqual(outcome.value, expected)) this.#wrong++
+    if (expected === undefined) return
+    if (outcome.status !== 'succeeded') {
+      const { code, message } = outcome.error
+      const reason = `${code} ${message}`.slice(0, SHOWN_MESSAGE_LENGTH)
+      this.#failures[reason] = (this.#failures[reason] ?? 0) + 1
+    } else if (!isDeepStrictEqual(outcome.value, expected)) this.#wrong++
   }
 }

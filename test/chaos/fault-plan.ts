@@ -49,10 +49,9 @@ export interface PlannedFault {
 export function planFaults(
   kills: number,
   seed: number,
-  excluded: ReadonlySet<FaultName>,
+  names: readonly FaultName[],
 ): PlannedFault[] {
   const random = randomOf(seed)
-  const names = FAULT_NAMES.filter((name) => !excluded.has(name))
   const again = names.flatMap((name) => Array<FaultName>(KINDS[name].weight - 1).fill(name))
   const planned: FaultName[] = []
   while (planned.length < kills) planned.push(...random.shuffled(names), ...random.shuffled(again))

@@ -23,6 +23,7 @@ const EVENTS: TaskEvent[] = [
   { type: 'attempt.assigned' },
   { type: 'attempt.started' },
   ...VERDICTS.map((verdict): TaskEvent => ({ type: 'attempt.ended', verdict, error })),
+  { type: 'attempt.ended', verdict: 'retryable', error: { code: 'BROWSER_LOST', message: '' } },
   ...CAUSES.flatMap((cause): TaskEvent[] => [
     { type: 'attempt.lost', cause, alone: true, error },
     { type: 'attempt.lost', cause, alone: false, error },

@@ -5,6 +5,7 @@ import type { ErrorFacts } from '../../machines/vocabulary.ts'
 import type { ExplorePlan, Step } from '../support/explore.ts'
 
 const error: ErrorFacts = { code: 'TASK_FAILED', message: 'no' }
+const browserLost: ErrorFacts = { code: 'BROWSER_LOST', message: 'gone' }
 const lost: ErrorFacts = { code: 'WORKER_LOST', message: 'gone' }
 
 export const taskEvents: { readonly [T in TaskEvent['type']]: readonly TaskEvent[] } = {
@@ -17,6 +18,7 @@ export const taskEvents: { readonly [T in TaskEvent['type']]: readonly TaskEvent
   'attempt.ended': [
     { type: 'attempt.ended', verdict: 'ok', error: null },
     { type: 'attempt.ended', verdict: 'retryable', error },
+    { type: 'attempt.ended', verdict: 'retryable', error: browserLost },
     { type: 'attempt.ended', verdict: 'permanent', error },
     { type: 'attempt.ended', verdict: 'cancelled', error },
     { type: 'attempt.ended', verdict: 'released', error },

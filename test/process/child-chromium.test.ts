@@ -22,6 +22,7 @@ beforeAll(async () => {
       response.setHeader('content-disposition', 'attachment; filename="order 1.csv"')
     }
     if (pathname === '/missing') response.statusCode = 404
+    if (pathname === '/empty') response.statusCode = 204
     if (pathname === '/moved') {
       response.statusCode = 302
       response.setHeader('location', '/attachment')
@@ -178,6 +179,24 @@ describe.each(['session', 'context'] as const)('what a task leaves (isolation %s
     await open(isolation)
     await result('t1', 'litter', `${base}/one`)
     expect(await result('t2', 'fragment', `${base}/one`)).toEqual([null, '#there', ''])
+  })
+
+  it.each([
+    ['/empty', 'net::ERR_ABORTED', 'about:undefined'],
+    ['unreachable', 'net::ERR_CONNECTION_REFUSED', 'chrome-error:undefined'],
+  ])('is not there after a navigation to %s', async (path, message, seen) => {
+    await open(isolation)
+    await result('t1', 'litter', `${base}/one`)
+    const url = path === 'unreachable' ? 'http://127.0.0.1:9/' : base + path
+    const [error, after] = (await result('t2', 'afterNothing', url)) as string[]
+    expect(error).toContain(message)
+    expect(after).toBe(seen)
+  })
+
+  it('is not found by one that waits while it navigates', async () => {
+    await open(isolation)
+    await result('t1', 'litter', `${base}/one`)
+    expect(await result('t2', 'together', `${base}/two`)).toBe('/two')
   })
 
   it('does not reach the listeners of one that navigates', async () => {

@@ -48,7 +48,7 @@ export class Harness {
     this.process.on('message', (frame: Frame<Report>) => {
       if (frame.incarnation !== INCARNATION) throw new Error('a frame with a wrong stamp')
       this.reports.push(...frame.items)
-      for (const watch of [...this.watchers]) watch()
+      for (const watch of this.watchers) watch()
     })
     this.exited = new Promise((resolve) => {
       this.process.once('exit', (code, signal) => resolve({ code, signal }))
@@ -71,7 +71,9 @@ export class Harness {
   report<K extends Kind>(kind: K, fits: (report: Of<K>) => boolean = () => true): Promise<Of<K>> {
     return new Promise((resolve) => {
       const look = (): void => {
-        const found = this.reports.find((one): one is Of<K> => one.kind === kind && fits(one as Of<K>))
+        const found = this.reports.find(
+          (one): one is Of<K> => one.kind === kind && fits(one as Of<K>),
+        )
         if (found === undefined) return
         this.watchers.delete(look)
         resolve(found)

@@ -99,7 +99,9 @@ export class Referee {
     for (const record of this.#admitted.splice(0)) this.model.admit(record)
   }
 
-  /** Whether there are tasks is told by turns; the rest of the deeds is for the model to compare. */
+  /**
+   * Whether there are tasks is told by turns; the rest of the deeds is for the model to compare.
+   */
   #takeDeeds(): string[] {
     const deeds = this.stage.takeDeeds()
     for (const deed of deeds) {
@@ -112,7 +114,9 @@ export class Referee {
     return deeds.filter((deed) => !deed.startsWith('occupied'))
   }
 
-  /** The counts against a recount: at any time of the records, after an event also of the model's. */
+  /**
+   * The counts against a recount: at any time of the records, after an event also of the model's.
+   */
   #compareCounts(when: string): void {
     const { ledger, records } = this.stage
     const among = (...states: string[]) =>

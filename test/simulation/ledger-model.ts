@@ -1,7 +1,7 @@
 /**
- * What a ledger must do, said a second time and as plainly as possible: no machine, no table, no heap, no linked list. It
- * hears what the ledger hears and says which deeds must follow. Which process gets a task is the ledger's choice; the
- * model only says whether it was a right one.
+ * What a ledger must do, said a second time and as plainly as possible: no machine, no table, no
+ * heap, no linked list. It hears what the ledger hears and says which deeds must follow. Which
+ * process gets a task is the ledger's choice; the model only says whether it was a right one.
  */
 import type { ErrorFacts, ExitCause } from '../../machines/vocabulary.ts'
 import type { TaskRecord } from '../../src/ledger/record.ts'

@@ -1,6 +1,7 @@
 /**
- * What can happen to a ledger, as plain data, so that fast-check can draw it, shrink it and print it. A move names
- * things by number; what the number means is looked up when it is made, so that every list of moves can be played.
+ * What can happen to a ledger, as plain data, so that fast-check can draw it, shrink it and print
+ * it. A move names things by number; what the number means is looked up when it is made, so that
+ * every list of moves can be played.
  */
 import fc from 'fast-check'
 import type {
@@ -140,7 +141,10 @@ export const games: fc.Arbitrary<Game> = fc.record({
 
 const at = <T>(list: readonly T[], index: number): T | undefined => list[index % list.length]
 
-/** Makes one move. What cannot be done now is not done: a pool that takes no tasks refuses them at its border. */
+/**
+ * Makes one move. What cannot be done now is not done: a pool that takes no tasks refuses them at
+ * its border.
+ */
 export function play(stage: LedgerStage, made: Move): void {
   switch (made.do) {
     case 'submit':
@@ -211,7 +215,10 @@ export function reportOf(
   return { kind, taskId, attempt, verdict, error }
 }
 
-/** The attempts of one process, told under the name of another: of another slot, or of another incarnation. */
+/**
+ * The attempts of one process, told under the name of another: of another slot, or of another
+ * incarnation.
+ */
 function misreport(
   stage: LedgerStage,
   { slot, incarnation: own, attempts }: FakeProcess,

@@ -1,6 +1,7 @@
 /**
- * The real ledger on a virtual clock, with processes that do nothing but keep what they were given. It notes what the
- * ledger does, as short sentences, and never judges it. A planted fault stands between the ledger and the rest.
+ * The real ledger on a virtual clock, with processes that do nothing but keep what they were given.
+ * It notes what the ledger does, as short sentences, and never judges it. A planted fault stands
+ * between the ledger and the rest.
  */
 import { createActor } from 'xstate'
 import type { CancelReason, ErrorFacts, ExitCause, SlotId } from '../../machines/vocabulary.ts'

@@ -36,7 +36,7 @@ describe('dispatch', () => {
     ])
   })
 
-  it('gives a recycled slot its new tasks in the new process, while the old one ends its own', () => {
+  it('gives the new tasks of a recycled slot to its new process', () => {
     const stage = new LedgerStage()
     const old = stage.open('worker-1')
     const first = stage.submit()

@@ -6,7 +6,9 @@ import { type Game, games } from './ledger-moves.ts'
 import type { Fault } from './ledger-stage.ts'
 import { plantedBugs, plantedFaults } from './planted-faults.ts'
 
-/** More of them: `LEDGER_RUNS=10000 LEDGER_SEED=1 npx vitest run --project fast test/simulation`. */
+/**
+ * More of them: `LEDGER_RUNS=10000 LEDGER_SEED=1 npx vitest run --project fast test/simulation`.
+ */
 const RUNS = Number(process.env.LEDGER_RUNS ?? 1_000)
 const SEED = process.env.LEDGER_SEED === undefined ? {} : { seed: Number(process.env.LEDGER_SEED) }
 /** Allowed for each run, on a slow machine. */

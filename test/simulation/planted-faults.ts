@@ -1,6 +1,7 @@
 /**
- * Bugs a ledger might have, each planted on its own: in the structures the real ledger is built of, or between it and the
- * world. The game must find every one of them; a game that does not is no test.
+ * Bugs a ledger might have, each planted on its own: in the structures the real ledger is built of,
+ * or between it and the world. The game must find every one of them; a game that does not is no
+ * test.
  */
 import { vi } from 'vitest'
 import { Counts } from '../../src/ledger/counts.ts'

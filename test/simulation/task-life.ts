@@ -1,6 +1,7 @@
 /**
- * What becomes of one task, said as plainly as possible: where it waits, what stops it, when it is tried again, how it
- * ends. Times are absolute, and what happens at a time is a function. It knows no other task.
+ * What becomes of one task, said as plainly as possible: where it waits, what stops it, when it is
+ * tried again, how it ends. Times are absolute, and what happens at a time is a function. It knows
+ * no other task.
  */
 import { MAX_KILLS, MAX_RELEASES } from '../../machines/policy.ts'
 import type { CancelReason, ExitCause, Verdict } from '../../machines/vocabulary.ts'

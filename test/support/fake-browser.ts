@@ -103,11 +103,15 @@ class FakeBrowser implements DrivenBrowser {
     this.browserId = browserId
     // Reads until its parent is gone, as Chromium does with its pipe; its command line names the profile.
     const code = "process.stdin.resume().on('close', () => process.exit())"
-    this.child = spawn(process.execPath, ['-e', code, '--', `--user-data-dir=${spec.profileFolder}`], {
-      detached: true,
-      stdio: ['pipe', 'ignore', 'ignore'],
-      env: { ...process.env, TMPDIR: spec.tmpFolder },
-    })
+    this.child = spawn(
+      process.execPath,
+      ['-e', code, '--', `--user-data-dir=${spec.profileFolder}`],
+      {
+        detached: true,
+        stdio: ['pipe', 'ignore', 'ignore'],
+        env: { ...process.env, TMPDIR: spec.tmpFolder },
+      },
+    )
     children.add(this.child)
     this.pid = this.child.pid ?? null
     this.gone = new Promise((resolve) => {

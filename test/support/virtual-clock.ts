@@ -1,6 +1,6 @@
 /**
- * Time for a simulation: it stands still until a test moves it, and the same moves give the same calls in the same
- * order. Never XState's SimulatedClock, and never the real time.
+ * Time for a simulation: it stands still until a test moves it, and the same moves give the same
+ * calls in the same order. Never XState's SimulatedClock, and never the real time.
  */
 import type { Clock } from '../../src/ledger/ports.ts'
 
@@ -53,7 +53,10 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** Moves the time by `ms`: all timers of one time, then what they deferred, then those of the next. */
+  /**
+   * Moves the time by `ms`: all timers of one time, then what they deferred, then those of the
+   * next.
+   */
   advance(ms: number): void {
     const untilMs = this.#nowMs + ms
     this.#runUntil(untilMs)

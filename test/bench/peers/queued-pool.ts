@@ -1,5 +1,5 @@
 /** A pool that is paused, so that what is submitted stays queued: for the status and heap rows. */
-import { createPoolActor } from '../../../src/index.ts'
+import { createPoolActor } from 'troupe'
 
 /** Resolves when the pool has started, has run a task, and is paused. */
 export async function startQueuedPool(maxQueue: number) {

@@ -1,5 +1,5 @@
 /** Troupe in the dispatch row: one idle browserless worker. */
-import { createPoolActor } from '../../../src/index.ts'
+import { createPoolActor } from 'troupe'
 import { measureDispatch } from './dispatch-flow.ts'
 
 const pool = createPoolActor({

@@ -1,5 +1,5 @@
 /** Troupe in the memory row: 4 workers, each running a task that holds the light page open. */
-import { createPoolActor } from '../../../src/index.ts'
+import { createPoolActor } from 'troupe'
 import {
   executablePath,
   MEMORY_WORKERS,

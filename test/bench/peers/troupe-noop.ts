@@ -1,5 +1,5 @@
 /** Troupe in the noop row: browserless workers, as many tasks at once as are in flight. */
-import { createPoolActor } from '../../../src/index.ts'
+import { createPoolActor } from 'troupe'
 import { IN_FLIGHT, measureFlow, WORKERS } from './flow.ts'
 
 const pool = createPoolActor({

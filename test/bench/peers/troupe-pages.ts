@@ -1,5 +1,5 @@
 /** Troupe in the pages row: 2 workers, one Chromium and one warm tab each. */
-import { createPoolActor } from '../../../src/index.ts'
+import { createPoolActor } from 'troupe'
 import { executablePath, measurePages, PAGES_IN_FLIGHT, pageUrl, WORKERS } from './pages-flow.ts'
 
 const pool = createPoolActor({

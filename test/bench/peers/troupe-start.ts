@@ -4,7 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { subscribe } from 'node:diagnostics_channel'
-import { createPoolActor } from '../../../src/index.ts'
+import { createPoolActor } from 'troupe'
 import { executablePath, measureStart } from './start-flow.ts'
 
 const forks: { readonly child: ChildProcess; readonly atMs: number }[] = []

@@ -44,6 +44,19 @@ export default defineTasks({
     await page.goto(`${payload}#there`)
     return page.evaluate(() => [Reflect.get(window, 'litter') ?? null, location.hash, window.name])
   },
+  /** The same, after a navigation that came to nothing. */
+  afterNothing: async ({ page, payload }: On) => {
+    const error = await page.goto(payload).catch((thrown: Error) => thrown.message)
+    return [
+      String(error),
+      await page.evaluate(() => location.protocol + typeof Reflect.get(window, 'litter')),
+    ]
+  },
+  /** A wait that is begun together with the navigation. */
+  together: async ({ page, payload }: On) => {
+    const [, link] = await Promise.all([page.goto(payload), page.waitForSelector('a')])
+    return link?.evaluate((node) => node.ownerDocument.title)
+  },
   /** What reaches listeners that were there before the first navigation. */
   listen: async ({ page, payload }: On) => {
     const seen: string[] = []

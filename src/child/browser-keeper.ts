@@ -1,0 +1,121 @@
+/**
+ * Keeps the one browser a session has: launches it, forgets it when it is gone, ends it. What happens to a browser that
+ * has been replaced is recognised by its generation and has no effect. It decides nothing: it tells events.
+ */
+import type { SessionMachineEvent } from '../../machines/session-facts.ts'
+import { TroupeError } from '../errors.ts'
+import type { LaunchSpec } from '../worker/protocol.ts'
+import type { BrowserDriver, DrivenBrowser } from './browser-driver.ts'
+import { isUnlaunchable } from './launch-errors.ts'
+import { succeeds } from './limit.ts'
+import { TabSet } from './tab-set.ts'
+
+export interface KeeperPorts {
+  tell(event: SessionMachineEvent): void
+  /** A tab became warm while others are still being renewed. */
+  onTabWarm(): void
+  onHung(error: unknown): void
+}
+
+export interface KeeperOptions {
+  readonly spec: LaunchSpec
+  readonly driver: Promise<BrowserDriver>
+  readonly concurrency: number
+}
+
+export class BrowserKeeper {
+  /** Null until the first tab of a browser is open, and once the browser is lost. */
+  tabs: TabSet | null = null
+  browser: DrivenBrowser | null = null
+  /** Of the last browser there was: by the time it is lost, it is no more. */
+  pid: number | null = null
+  lastError: unknown = null
+  private readonly options: KeeperOptions
+  private readonly ports: KeeperPorts
+  private driver: BrowserDriver | null = null
+  private generation = 0
+
+  constructor(options: KeeperOptions, ports: KeeperPorts) {
+    this.options = options
+    this.ports = ports
+  }
+
+  /** Ends with `browser.launched` once the first tab is open, or with `browser.failed`. */
+  async launch(): Promise<void> {
+    this.generation += 1
+    const { generation } = this
+    let browser: DrivenBrowser | null = null
+    try {
+      this.driver = await this.options.driver
+      browser = await this.driver.launch(this.options.spec)
+      if (generation !== this.generation) return browser.kill()
+      const tabs = this.tabSet(browser, generation)
+      browser.onDisconnected(() => this.disconnected(generation))
+      this.browser = browser
+      this.pid = browser.pid
+      await tabs.openFirst()
+      if (generation !== this.generation) return
+      this.tabs = tabs
+      this.ports.tell({ type: 'browser.launched' })
+    } catch (error) {
+      if (generation !== this.generation) return
+      this.lastError = error
+      browser?.kill()
+      this.ports.tell({ type: 'browser.failed', permanent: isUnlaunchable(error) })
+    }
+  }
+
+  /** Forgets the browser and its tabs; who holds one is told. */
+  drop(): void {
+    const { tabs } = this
+    this.tabs = null
+    this.browser = null
+    tabs?.drop()
+  }
+
+  kill(): void {
+    this.generation += 1
+    this.browser?.kill()
+    // A launch that has not ended yet has no browser to kill, but it may have a process.
+    this.driver?.killAll?.()
+  }
+
+  /** Ends with `browser.closed`, if need be by force. */
+  async close(limitMs: number): Promise<void> {
+    this.generation += 1
+    const { browser } = this
+    const isClosed = browser !== null && (await succeeds(limitMs, browser.close()))
+    if (!isClosed) this.kill()
+    this.ports.tell({ type: 'browser.closed' })
+  }
+
+  /** Whether a deed begun at `generation` still concerns the browser at hand. */
+  get stamp(): number {
+    return this.generation
+  }
+
+  private tabSet(browser: DrivenBrowser, generation: number): TabSet {
+    const isFresh = this.options.spec.isolation === 'context'
+    // A tab that is never used twice must be made ahead; one that is reset is ready again in no time.
+    const size = this.options.concurrency + (isFresh ? 1 : 0)
+    return new TabSet(browser, size, isFresh, {
+      onWarm: (all) => {
+        if (generation !== this.generation) return
+        if (all) this.ports.tell({ type: 'tabs.renewed' })
+        else this.ports.onTabWarm()
+      },
+      onHung: (error) => {
+        if (generation === this.generation) this.ports.onHung(error)
+      },
+    })
+  }
+
+  private disconnected(generation: number): void {
+    if (generation !== this.generation) return
+    if (this.tabs !== null) return this.ports.tell({ type: 'browser.disconnected' })
+    // Before its first tab is open, that is a failed launch: openTab rejects later, or never answers.
+    this.generation += 1
+    this.lastError = new TroupeError('BROWSER_LOST', 'The browser ended while it started.')
+    this.ports.tell({ type: 'browser.failed', permanent: false })
+  }
+}

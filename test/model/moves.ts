@@ -1,0 +1,274 @@
+/**
+ * What may happen next: by the user, by a process, by a clock, or by bad luck. A deadline that fires while what it waits
+ * for could still come is bad luck too, and costs like it.
+ */
+import type { EventObject } from 'xstate'
+import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
+import type { WorkerContext } from '../../machines/worker-facts.ts'
+import type { ModelProcess } from './host-actor.ts'
+import { ACTIVE, ENDED, type LedgerState, type ModelSeat } from './ledger-state.ts'
+import type { ActorKind } from './memo.ts'
+import type { FaultWord, UserWord } from './plan.ts'
+import { readingMoves } from './readings.ts'
+import { slotName, slotNumber } from './routes.ts'
+import { AT, hostAt, type System, workerAt } from './system.ts'
+
+/** `progress` comes by itself and soon; `pace` is a wait that always ends; `deadline` ends a wait for nothing. */
+export type MoveKind = 'user' | 'progress' | 'pace' | 'deadline' | 'fault'
+
+export interface Move {
+  readonly to: ActorKind
+  readonly slot: number
+  readonly event: number
+  readonly kind: MoveKind
+  readonly cost: 0 | 1
+}
+
+const PACE = ['restartBackoff', 'resetBackoffAfter', 'breakerCooldown', 'scaleCooldown']
+const NEVER = ['maxAge']
+const isNamed = (type: string, names: readonly string[]) =>
+  names.some((name) => type.startsWith(`xstate.after.${name}.`))
+
+export class Moves {
+  readonly system: System
+  readonly #faults: ReadonlySet<FaultWord>
+  readonly #users: ReadonlySet<UserWord>
+  #moves: Move[] = []
+  #row: ArrayLike<number> = []
+
+  constructor(system: System) {
+    this.system = system
+    this.#faults = new Set(system.plan.faultKinds)
+    this.#users = new Set(system.plan.users)
+  }
+
+  /** Everything that may happen in this row. */
+  of(row: ArrayLike<number>): readonly Move[] {
+    this.#moves = []
+    this.#row = row
+    const { plan } = this.system
+    for (let slot = 0; slot < plan.workers; slot++) this.#processes(slot)
+    this.#tasks()
+    this.#keeper()
+    const isBusy = this.#moves.some(({ kind }) => kind === 'progress')
+    this.#poolTimers(isBusy)
+    for (let slot = 0; slot < plan.workers; slot++) this.#workerTimers(slot)
+    this.#user()
+    for (const event of readingMoves(this.system, row)) this.#add('supervisor', 0, event, 'user')
+    return this.#moves
+  }
+
+  #add(to: ActorKind, slot: number, event: EventObject, kind: MoveKind): void {
+    const id = this.system.words.id(event)
+    this.#moves.push({ to, slot, event: id, kind, cost: 0 })
+  }
+
+  #fault(word: FaultWord, to: ActorKind, slot: number, event: EventObject): void {
+    if ((this.#row[AT.faults] as number) === 0 || !this.#faults.has(word)) return
+    const id = this.system.words.id(event)
+    this.#moves.push({ to, slot, event: id, kind: 'fault', cost: 1 })
+  }
+
+  /** A deadline: free when it waits for nothing, else bad luck. */
+  #deadline(to: ActorKind, slot: number, event: EventObject, isVain: boolean): void {
+    if (isVain) this.#add(to, slot, event, 'deadline')
+    else this.#fault('earlyTimer', to, slot, event)
+  }
+
+  #hosted(slot: number): readonly ModelProcess[] {
+    return this.system.host.at(this.#row[hostAt(slot)] as number).processes
+  }
+
+  get #ledger(): LedgerState {
+    return this.system.ledger.at(this.#row[AT.ledger] as number)
+  }
+
+  #processes(slot: number): void {
+    const processes = this.#hosted(slot)
+    for (const process of processes) this.#process(slot, process)
+    if (processes.length === 0) return
+    const { isWatching } = this.system.keeper.at(this.#row[AT.keeper] as number)
+    if (!isWatching) return
+    const silence = silenceOf(slot)
+    if (processes.some(({ isHung, isKilled }) => isHung && !isKilled)) {
+      this.#add('supervisor', 0, silence, 'progress')
+    } else this.#fault('falseSilence', 'supervisor', 0, silence)
+  }
+
+  #process(slot: number, process: ModelProcess): void {
+    const { incarnation, phase, isHung, isLeaving, isKilled } = process
+    const does = (type: string, facts: object = {}) => ({ type, incarnation, ...facts })
+    if (isKilled || (isLeaving && !isHung)) this.#add('host', slot, does('does.exit'), 'progress')
+    else this.#fault('crash', 'host', slot, does('does.exit'))
+    if (isHung) return
+    if (!isKilled) this.#fault('hang', 'host', slot, does('does.hang'))
+    if (phase === 'loading') {
+      this.#add('host', slot, does('does.load'), 'progress')
+      this.#fault('failedStart', 'host', slot, does('does.fail', { permanent: true }))
+    }
+    if (phase === 'opening') {
+      this.#add('host', slot, does('does.open'), 'progress')
+      this.#fault('failedStart', 'host', slot, does('does.fail', { permanent: true }))
+    }
+    if (phase === 'opening' || phase === 'ready') {
+      this.#fault('failedStart', 'host', slot, does('does.fail', { permanent: false }))
+    }
+    if (phase === 'ready') this.#fault('retire', 'host', slot, does('does.retire'))
+  }
+
+  #tasks(): void {
+    const ledger = this.#ledger
+    if (ledger.isDispatchDue) this.#add('ledger', 0, { type: 'dispatch.due' }, 'progress')
+    for (const seat of ledger.seats) for (const task of seat.tasks) this.#attempt(ledger, seat, task)
+    ledger.tasks.forEach(({ state, timer, hasDeadline, isSubmitted }, task) => {
+      if (ENDED.has(state) || !isSubmitted) return
+      const isOfAttempt = timer === 'timeout.passed' || timer === 'grace.passed'
+      const passed = { type: 'timer.passed', task } as EventObject
+      if (timer !== null && !isOfAttempt) this.#add('ledger', 0, passed, 'pace')
+      if (timer !== null && isOfAttempt) {
+        this.#deadline('ledger', 0, passed, this.#isAttemptVain(ledger, task))
+      }
+      if (hasDeadline) this.#fault('earlyTimer', 'ledger', 0, { type: 'deadline.passed', task } as EventObject)
+    })
+  }
+
+  #attempt(ledger: LedgerState, seat: ModelSeat, at: number): void {
+    const task = ledger.tasks[at] as LedgerState['tasks'][number]
+    const process = this.#processOf(seat)
+    if (task.isStuck || process === undefined || process.isHung) return
+    const report = (verdict: string) =>
+      ({
+        type: 'attempt.reported',
+        slot: seat.slot,
+        incarnation: seat.incarnation,
+        task: at,
+        attempt: task.attempt,
+        verdict,
+      }) as EventObject
+    if (this.system.plan.saysStarted && task.state === 'assigned') {
+      this.#add('ledger', 0, report('started'), 'progress')
+    }
+    this.#add('ledger', 0, report('ok'), 'progress')
+    if (task.state === 'cancelling') this.#add('ledger', 0, report('cancelled'), 'progress')
+    for (const verdict of ['retryable', 'permanent', 'released']) {
+      this.#fault('failedAttempt', 'ledger', 0, report(verdict))
+    }
+    this.#fault('stuckTask', 'ledger', 0, { type: 'task.sticks', task: at } as EventObject)
+  }
+
+  #processOf({ slot, incarnation }: ModelSeat): ModelProcess | undefined {
+    return this.#hosted(slotNumber(slot)).find((process) => process.incarnation === incarnation)
+  }
+
+  #isAttemptVain(ledger: LedgerState, task: number): boolean {
+    if (ledger.tasks[task]?.isStuck === true) return true
+    const seat = ledger.seats.find(({ tasks }) => tasks.includes(task))
+    const process = seat && this.#processOf(seat)
+    return process === undefined || process.isHung
+  }
+
+  #keeper(): void {
+    const [work] = this.system.keeper.at(this.#row[AT.keeper] as number).work
+    if (work === undefined) return
+    if (work === 'open') {
+      this.#add('keeper', 0, { type: 'does.open' }, 'progress')
+      this.#fault('failedRun', 'keeper', 0, { type: 'does.fail' })
+      return
+    }
+    const { workers } = this.system.plan
+    const isEmpty = Array.from({ length: workers }, (_, slot) => this.#hosted(slot)).every(
+      ({ length }) => length === 0,
+    )
+    if (isEmpty) this.#add('keeper', 0, { type: 'does.close' }, 'progress')
+  }
+
+  #poolTimers(isBusy: boolean): void {
+    const { system } = this
+    for (const kind of ['pool', 'shutdown', 'supervisor'] as const) {
+      for (const type of system[kind].timers(this.#row[AT[kind]] as number)) {
+        if (isNamed(type, PACE)) this.#add(kind, 0, { type }, 'pace')
+        else if (isNamed(type, ['probeTimeout'])) {
+          this.#deadline(kind, 0, { type }, !isBusy || this.#isNobodyStarting())
+        } else this.#deadline(kind, 0, { type }, !isBusy)
+      }
+    }
+  }
+
+  #isNobodyStarting(): boolean {
+    const { supervisor } = this.system
+    const { starting } = supervisor.at(this.#row[AT.supervisor] as number).context as SupervisorContext
+    return starting.length === 0
+  }
+
+  #workerTimers(slot: number): void {
+    const { worker } = this.system
+    const id = this.#row[workerAt(slot)] as number
+    const { incarnation, current, retiree } = worker.at(id).context as WorkerContext
+    for (const type of worker.timers(id)) {
+      if (isNamed(type, NEVER)) continue
+      if (isNamed(type, PACE)) {
+        this.#add('worker', slot, { type }, 'pace')
+        continue
+      }
+      const isOfRetiree = type.includes('.retiree.')
+      const isOfStart = isNamed(type, ['startTimeout'])
+      const awaited = isOfRetiree
+        ? retiree?.incarnation
+        : isOfStart
+          ? incarnation
+          : (current?.incarnation ?? incarnation)
+      const process = this.#hosted(slot).find((one) => one.incarnation === awaited)
+      const isVain = process === undefined || (process.isHung && !process.isKilled)
+      this.#deadline('worker', slot, { type }, isVain)
+    }
+  }
+
+  #user(): void {
+    const { system } = this
+    const pool = system.poolValue(this.#row)
+    const say = (event: EventObject) => this.#add('pool', 0, event, 'user')
+    const may = (word: UserWord) => this.#users.has(word)
+    const { value } = system.pool.at(this.#row[AT.pool] as number)
+    const isDraining = JSON.stringify(value).includes('draining')
+    const isUp = pool === 'starting' || pool === 'running' || pool === 'paused'
+    if (pool === 'idle' && (may('restart') || this.#isFresh())) say({ type: 'pool.start' })
+    if (pool === 'running' && may('pause')) say({ type: 'pool.pause' })
+    if (pool === 'paused') say({ type: 'pool.resume' })
+    if (pool === 'running' && !isDraining && may('drain')) say({ type: 'pool.drain' })
+    if (isUp || pool === 'error') {
+      if (may('stop')) say({ type: 'pool.stop', force: false } as EventObject)
+    }
+    if (pool !== 'idle' && may('force')) say({ type: 'pool.stop', force: true } as EventObject)
+    if (pool === 'error' && may('recover')) say({ type: 'pool.recover' })
+    if (isUp && may('scale')) {
+      for (let workers = 1; workers <= system.plan.workers; workers++) {
+        say({ type: 'pool.scale', workers } as EventObject)
+      }
+    }
+    this.#userOfTasks(isUp && !isDraining)
+  }
+
+  #isFresh(): boolean {
+    return this.#ledger.tasks.every(({ isSubmitted }) => !isSubmitted)
+  }
+
+  #userOfTasks(isOpen: boolean): void {
+    const { tasks } = this.#ledger
+    const next = tasks.findIndex(({ isSubmitted }) => !isSubmitted)
+    if (isOpen && next >= 0) {
+      this.#add('ledger', 0, { type: 'task.submitted', task: next } as EventObject, 'user')
+    }
+    if (!this.#users.has('cancel')) return
+    tasks.forEach(({ state, isSubmitted, reason }, task) => {
+      if (!isSubmitted || ENDED.has(state) || (ACTIVE.has(state) && reason !== null)) return
+      this.#add('ledger', 0, { type: 'task.cancel', task } as EventObject, 'user')
+    })
+  }
+}
+
+/** A reading in which one slot has said nothing for too long, and all else is well. */
+function silenceOf(slot: number): EventObject {
+  const worker = { slot: slotName(slot), memoryBytes: 0, silentMs: 2, busy: true }
+  const reading = { atMs: 0, memoryRatio: 0, utilization: 0.5, queued: 0, ready: 99, workers: [worker] }
+  return { type: 'reading.taken', reading } as EventObject
+}

@@ -1,0 +1,121 @@
+/** What a composition is made of, and the policies its machines run with. Times are never compared: any timer may fire. */
+import type { AnyStateMachine } from 'xstate'
+import { poolMachine, shutdownMachine, supervisorMachine, workerMachine } from '../../machines/index.ts'
+import type { ShutdownPolicy } from '../../machines/shutdown.ts'
+import type { SupervisorPolicy } from '../../machines/supervisor-facts.ts'
+import type { WorkerPolicy } from '../../machines/worker-facts.ts'
+import type { Step } from './ledger-actor.ts'
+import type { TaskPlan } from './ledger-state.ts'
+
+/** What the user of the pool may do. */
+export type UserWord =
+  | 'pause'
+  | 'drain'
+  | 'stop'
+  | 'force'
+  | 'restart'
+  | 'recover'
+  | 'scale'
+  | 'cancel'
+
+/** What may go wrong. Each costs one of the budget. */
+export type FaultWord =
+  | 'crash'
+  | 'hang'
+  | 'stuckTask'
+  | 'failedAttempt'
+  | 'failedStart'
+  | 'failedRun'
+  | 'earlyTimer'
+  | 'falseSilence'
+  | 'retire'
+
+/** What a reading may say beside silence. */
+export type ReadingWord = 'memory' | 'load' | 'health'
+
+export interface MachineSet {
+  readonly pool: AnyStateMachine
+  readonly supervisor: AnyStateMachine
+  readonly shutdown: AnyStateMachine
+  readonly worker: AnyStateMachine
+}
+
+export interface CompositionPlan {
+  readonly name: string
+  readonly workers: number
+  readonly tasks: number
+  readonly faults: number
+  readonly seatsPerWorker: number
+  readonly task: TaskPlan
+  readonly users: readonly UserWord[]
+  readonly faultKinds: readonly FaultWord[]
+  readonly readings: readonly ReadingWord[]
+  /** Children say `started` before they say how an attempt ended. */
+  readonly saysStarted: boolean
+  readonly intensity: number
+  readonly maxStarting: number
+  /** 0 for no limit. */
+  readonly maxTasksPerWorker: number
+  readonly machines: MachineSet
+  readonly step?: Step
+  /** Slots that differ in nothing but their number are one. */
+  readonly isSymmetric: boolean
+  /** What the environment holds still here, and where it is looked at instead. */
+  readonly heldStill: readonly string[]
+}
+
+export const SHIPPED: MachineSet = {
+  pool: poolMachine,
+  supervisor: supervisorMachine,
+  shutdown: shutdownMachine,
+  worker: workerMachine,
+}
+
+export const PLAIN_TASK: TaskPlan = {
+  attempts: 2,
+  idempotent: true,
+  hasTimeout: true,
+  hasQueueTimeout: false,
+  hasDeadline: false,
+  isDelayed: false,
+}
+
+export function workerPolicy(plan: CompositionPlan): WorkerPolicy {
+  return {
+    startTimeoutMs: 1,
+    closeTimeoutMs: 1,
+    terminateTimeoutMs: 1,
+    killTimeoutMs: 1,
+    restart: { type: 'fixed', delayMs: 1, maxDelayMs: 1, jitter: 0 },
+    resetBackoffAfterMs: 1,
+    maxTasks: plan.maxTasksPerWorker,
+    maxAgeMs: 0,
+  }
+}
+
+export function supervisorPolicy(plan: CompositionPlan): SupervisorPolicy {
+  return {
+    intensity: plan.intensity,
+    periodMs: 1,
+    cooldownMs: 1,
+    maxStarting: plan.maxStarting,
+    zombieAfterMs: 1,
+    scaleCooldownMs: 1,
+    memory: {
+      pressureRatio: 0.8,
+      criticalRatio: 0.9,
+      hysteresis: 0.05,
+      dwellMs: 0,
+      maxWorkerBytes: 10,
+    },
+    scaling: { minWorkers: 1, maxWorkers: plan.workers, upAt: 0.8, downAt: 0.2, idleMs: 0 },
+  }
+}
+
+export const SHUTDOWN_POLICY: ShutdownPolicy = {
+  drainTimeoutMs: 1,
+  stopTimeoutMs: 1,
+  terminateTimeoutMs: 1,
+  killTimeoutMs: 1,
+  sweepTimeoutMs: 1,
+}

@@ -1,0 +1,236 @@
+/**
+ * The composed system: the shipped machines, the ledger, and the processes around them, in one row of small numbers. A step
+ * is one thing that happens outside; everything said in answer is said at once and depth first, as in production.
+ */
+import type { AnyMachineSnapshot } from 'xstate'
+import type { PoolContext } from '../../machines/pool-facts.ts'
+import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
+import type { WorkerContext } from '../../machines/worker-facts.ts'
+import { hostLogic, type HostState, keeperLogic, type KeeperState } from './host-actor.ts'
+import { ledgerLogic } from './ledger-actor.ts'
+import { type LedgerState, seatName } from './ledger-state.ts'
+import { MachineActor } from './machine-actor.ts'
+import { type ActorKind, memoized, type Output, type Result, Words } from './memo.ts'
+import { PlainActor } from './plain-actor.ts'
+import { type CompositionPlan, SHUTDOWN_POLICY, supervisorPolicy, workerPolicy } from './plan.ts'
+import { routesOf, slotName } from './routes.ts'
+import { StartRules } from './start-rules.ts'
+
+/** Where what stands in a row. Each slot has two more: its machine and its processes. */
+export const AT = { pool: 0, supervisor: 1, shutdown: 2, ledger: 3, keeper: 4, faults: 5 } as const
+const FIRST_SLOT = 6
+export const workerAt = (slot: number) => FIRST_SLOT + 2 * slot
+export const hostAt = (slot: number) => FIRST_SLOT + 2 * slot + 1
+
+export type Row = number[]
+/** More words than this in answer to one are a quarrel without end. */
+const MAX_WORDS_A_STEP = 1_000
+
+/** What is said while a step goes on, for whoever watches. */
+export type Listener = (output: Output, from: ActorKind, fromSlot: number) => void
+
+export class System {
+  readonly plan: CompositionPlan
+  readonly words = new Words()
+  readonly pool: MachineActor
+  readonly supervisor: MachineActor
+  readonly shutdown: MachineActor
+  readonly worker: MachineActor
+  readonly ledger: PlainActor<LedgerState>
+  readonly host = new PlainActor<HostState>(hostLogic, this.words)
+  readonly keeper = new PlainActor<KeeperState>(keeperLogic, this.words)
+  readonly width: number
+  readonly isCanonical: boolean
+  listener: Listener | null = null
+  readonly #rules: StartRules
+  readonly #busy: boolean[]
+  readonly #mail: number[][]
+  #row: Row = []
+  #flaw: string | null = null
+  #said = 0
+
+  constructor(plan: CompositionPlan, isCanonical = true) {
+    this.plan = plan
+    this.isCanonical = isCanonical
+    this.width = FIRST_SLOT + 2 * plan.workers
+    const routes = routesOf(this.words)
+    const { machines } = plan
+    const make = (kind: keyof typeof routes, input: unknown) =>
+      new MachineActor(machines[kind], input, this.words, routes[kind])
+    this.pool = make('pool', { workers: plan.workers, startTimeoutMs: 1 })
+    this.supervisor = make('supervisor', { policy: supervisorPolicy(plan) })
+    this.shutdown = make('shutdown', { policy: SHUTDOWN_POLICY })
+    this.worker = make('worker', { slot: 'worker-1', policy: workerPolicy(plan) })
+    this.ledger = new PlainActor(ledgerLogic({ ...plan, isCanonical }), this.words)
+    this.#rules = new StartRules(this)
+    this.#busy = Array.from({ length: this.width }, () => false)
+    this.#mail = Array.from({ length: this.width }, () => [])
+  }
+
+  initial(): Row {
+    const { pool, supervisor, shutdown, ledger, keeper, plan } = this
+    const row = [pool, supervisor, shutdown, ledger, keeper].map(({ initial }) => initial)
+    row.push(plan.faults)
+    for (let slot = 0; slot < plan.workers; slot++) {
+      row.push(this.worker.initial, this.host.initial)
+    }
+    return row
+  }
+
+  /** Takes one step. The row given back is canonical; null means that nothing of it may be used: see `flaw`. */
+  step(row: ArrayLike<number>, to: ActorKind, slot: number, event: number, cost: number): Row {
+    this.#row = Array.from(row)
+    this.#flaw = null
+    this.#said = 0
+    this.#row[AT.faults] = (row[AT.faults] as number) - cost
+    this.#deliver({ to, slot, event })
+    return this.isCanonical ? this.#canonical(this.#row) : this.#row
+  }
+
+  get flaw(): string | null {
+    return this.#flaw
+  }
+
+  place(kind: ActorKind, slot: number): number {
+    if (kind === 'worker') return workerAt(slot)
+    return kind === 'host' ? hostAt(slot) : AT[kind]
+  }
+
+  /** Synchronous and depth first; who is in the middle of something hears it afterwards. */
+  #deliver({ to, slot, event }: Output): void {
+    const at = this.place(to, slot)
+    const mail = this.#mail[at] as number[]
+    mail.push(event)
+    if (this.#busy[at]) return
+    this.#busy[at] = true
+    for (let next = mail.shift(); next !== undefined; next = mail.shift()) {
+      this.#said++
+      if (this.#said > MAX_WORDS_A_STEP) this.#flaw ??= 'the actors answer each other without end'
+      if (this.#said <= MAX_WORDS_A_STEP) this.#process(to, slot, at, next)
+    }
+    this.#busy[at] = false
+  }
+
+  #process(kind: ActorKind, slot: number, at: number, event: number): void {
+    const row = this.#row
+    if (kind === 'host') this.#flaw ??= this.#rules.judge(row, slot, event)
+    const result = this.#take(kind, row[at] as number, event, slot)
+    result.uses++
+    this.#flaw ??= result.flaw
+    row[at] = result.next
+    for (const output of result.out) {
+      if (this.listener) this.listener(output, kind, slot)
+      this.#deliver(output)
+    }
+  }
+
+  #take(kind: ActorKind, state: number, event: number, slot: number): Result {
+    switch (kind) {
+      case 'worker':
+        return this.worker.take(state, event, slot)
+      case 'host':
+        return this.host.take(state, event, slot)
+      default:
+        return this[kind].take(state, event, 0)
+    }
+  }
+
+  #canonical(row: Row): Row {
+    for (let slot = 0; slot < this.plan.workers; slot++) this.#rebase(row, slot)
+    if (!this.plan.isSymmetric || this.plan.workers !== 2) return row
+    const [w1, h1, w2, h2] = row.slice(FIRST_SLOT) as [number, number, number, number]
+    if (w1 < w2 || (w1 === w2 && h1 <= h2)) {
+      if (w1 !== w2 || h1 !== h2) return row
+    }
+    const swapped = [
+      this.#swapPool(row[AT.pool] as number, 0),
+      this.#swapSupervisor(row[AT.supervisor] as number, 0),
+      row[AT.shutdown] as number,
+      this.#swapLedger(row[AT.ledger] as number, 0),
+      row[AT.keeper] as number,
+      row[AT.faults] as number,
+      ...[w2, h2, w1, h1],
+    ]
+    if (w1 !== w2 || h1 !== h2) return swapped
+    for (const at of [AT.pool, AT.supervisor, AT.ledger]) {
+      const difference = (row[at] as number) - (swapped[at] as number)
+      if (difference !== 0) return difference < 0 ? row : swapped
+    }
+    return row
+  }
+
+  /** Incarnations count from the oldest that lives: how many there were before changes nothing. */
+  #rebase(row: Row, slot: number): void {
+    const { processes } = this.host.at(row[hostAt(slot)] as number)
+    const worker = row[workerAt(slot)] as number
+    const { incarnation } = this.worker.at(worker).context as WorkerContext
+    const oldest = processes[0]?.incarnation ?? incarnation + 1
+    const by = oldest - 1
+    if (by === 0) return
+    row[workerAt(slot)] = this.#rebaseWorker(worker, by)
+    row[hostAt(slot)] = this.#rebaseHost(row[hostAt(slot)] as number, by)
+    row[AT.ledger] = this.#rebaseLedger(row[AT.ledger] as number, by * this.plan.workers + slot)
+  }
+
+  readonly #rebaseWorker = memoized((state, by) => {
+    const { incarnation, current, retiree } = this.worker.at(state).context as WorkerContext
+    return this.worker.changed(state, {
+      incarnation: incarnation - by,
+      current: current && { ...current, incarnation: current.incarnation - by },
+      retiree: retiree && { ...retiree, incarnation: retiree.incarnation - by },
+    })
+  })
+  readonly #rebaseHost = memoized((state, by) =>
+    this.host.changed(state, ({ processes }) => {
+      for (const process of processes) process.incarnation -= by
+    }),
+  )
+  readonly #rebaseLedger = memoized((state, code) => {
+    const by = Math.floor(code / this.plan.workers)
+    const name = slotName(code % this.plan.workers)
+    return this.#renamed(state, (slot, incarnation) => ({
+      slot,
+      incarnation: slot === name ? incarnation - by : incarnation,
+    }))
+  })
+  readonly #swapLedger = memoized((state) =>
+    this.#renamed(state, (slot, incarnation) => ({ slot: other(slot), incarnation })),
+  )
+  readonly #swapPool = memoized((state) => {
+    const { alive, ready, failed } = this.pool.at(state).context as PoolContext
+    return this.pool.changed(state, {
+      alive: alive.map(other),
+      ready: ready.map(other),
+      failed: failed.map(other),
+    })
+  })
+  readonly #swapSupervisor = memoized((state) => {
+    const { waiting, starting } = this.supervisor.at(state).context as SupervisorContext
+    return this.supervisor.changed(state, {
+      waiting: waiting.map(other),
+      starting: starting.map(other),
+    })
+  })
+
+  #renamed(
+    state: number,
+    rename: (slot: string, incarnation: number) => { slot: string; incarnation: number },
+  ): number {
+    return this.ledger.changed(state, (ledger) => {
+      const names = new Map<string, string>()
+      for (const seat of ledger.seats) {
+        const before = seatName(seat)
+        Object.assign(seat, rename(seat.slot, seat.incarnation))
+        names.set(before, seatName(seat))
+      }
+      ledger.open = ledger.open.map((name) => names.get(name) ?? name)
+    })
+  }
+
+  poolValue(row: ArrayLike<number>): string {
+    const { value } = this.pool.at(row[AT.pool] as number) as AnyMachineSnapshot
+    return typeof value === 'string' ? value : (Object.keys(value)[0] as string)
+  }
+}
+
+const other = <T extends string>(slot: T) => (slot === 'worker-1' ? 'worker-2' : 'worker-1') as T
