@@ -181,7 +181,7 @@ export const taskMachine = setup({
         'attempt.lost': [...stopped],
         'grace.passed': { actions: 'worker.kill' },
         'task.cancel': { actions: 'noteReason' },
-        'deadline.passed': { actions: 'noteDeadline' },
+        'deadline.passed': [{ guard: 'wasTimedOut', actions: 'noteDeadline' }, {}],
         ...ignore('task.accepted', 'dependency.met', 'dependency.failed', 'delay.passed'),
         ...ignore('attempt.assigned', 'attempt.started', 'backoff.passed', 'timeout.passed'),
         ...ignore('queueTimeout.passed', 'pool.failed'),

@@ -140,6 +140,8 @@ export class PoolClient {
       })
     }
     const record = new TaskRecord(id, name, payload, options, runtime.clock.nowMs())
+    // Counted in at once: a listener may submit while the ledger is in the middle of an event.
+    ledger.admit(record)
     runtime.tellLedger({ type: 'task.submitted', record })
     if (options.signal !== undefined) this.#follow(options.signal, record)
     return record

@@ -35,6 +35,8 @@ export interface DrivenTab {
   answers?(): Promise<void>
   /** Back to about:blank with no listeners, dialogs or interceptions left by the last task. */
   reset(): Promise<void>
+  /** Isolation `context`: tabs opened from now on begin with the cookies that this one has. */
+  share?(): Promise<void>
   /** Stops the JavaScript that hangs the page. */
   interrupt(): Promise<void>
   close(): Promise<void>

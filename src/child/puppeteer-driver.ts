@@ -4,7 +4,14 @@
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Browser, BrowserContext, CDPSession, ConnectOptions, Page } from 'puppeteer-core'
+import type {
+  Browser,
+  BrowserContext,
+  CDPSession,
+  ConnectOptions,
+  Page,
+  Protocol,
+} from 'puppeteer-core'
 import type { LaunchSpec } from '../worker/protocol.ts'
 import type { BrowserDriver, DrivenBrowser, DrivenTab } from './browser-driver.ts'
 import { BrowserProcess } from './browser-process.ts'
@@ -81,6 +88,8 @@ class PuppeteerBrowser implements DrivenBrowser {
   private readonly parts: BrowserParts
   private readonly own = new Set<string>()
   private opening = 0
+  /** Cookies that every new context begins with. */
+  private seed: Protocol.Network.CookieParam[] = []
 
   constructor(parts: BrowserParts) {
     this.parts = parts
@@ -100,7 +109,7 @@ class PuppeteerBrowser implements DrivenBrowser {
         return await this.tabIn(browser.defaultBrowserContext(), null)
       }
       const context = await browser.createBrowserContext()
-      await downloads.admit(context.id)
+      await Promise.all([downloads.admit(context.id), this.plant(context)])
       return await this.tabIn(context, context)
     } finally {
       this.opening -= 1
@@ -153,13 +162,31 @@ class PuppeteerBrowser implements DrivenBrowser {
       if (owned !== null) await owned.close()
       else if (!page.isClosed()) await page.close()
     }
-    return new PuppeteerTab({ page, watchdog, downloads: this.parts.downloads, close })
+    const share = async (): Promise<void> => {
+      if (owned !== null) this.seed = await this.harvest(owned)
+    }
+    return new PuppeteerTab({ page, watchdog, downloads: this.parts.downloads, share, close })
+  }
+
+  private async harvest({ id }: BrowserContext): Promise<Protocol.Network.CookieParam[]> {
+    const { session } = this.parts
+    const { cookies } = await session.send('Storage.getCookies', scopeOf(id))
+    return cookies
+  }
+
+  private async plant({ id }: BrowserContext): Promise<void> {
+    if (this.seed.length === 0) return
+    await this.parts.session.send('Storage.setCookies', { cookies: this.seed, ...scopeOf(id) })
   }
 }
 
 async function closeTarget(session: CDPSession, targetId: string): Promise<void> {
   // It may have closed by itself.
   await session.send('Target.closeTarget', { targetId }).catch(() => undefined)
+}
+
+function scopeOf(browserContextId: string | undefined): { browserContextId?: string } {
+  return browserContextId === undefined ? {} : { browserContextId }
 }
 
 function targetIdOf(page: Page): string {

@@ -84,6 +84,8 @@ export interface TabParts {
   readonly page: Page
   readonly watchdog: CDPSession
   readonly downloads: DownloadDesk
+  /** Hands the cookies on to later tabs. */
+  share(): Promise<void>
   /** Closes the page and what was made for it. */
   close(): Promise<void>
 }
@@ -147,6 +149,10 @@ export class PuppeteerTab implements DrivenTab {
     ])
     this.undo.clear()
     this.guard.arm()
+  }
+
+  async share(): Promise<void> {
+    await this.parts.share()
   }
 
   async interrupt(): Promise<void> {

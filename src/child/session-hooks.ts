@@ -46,7 +46,10 @@ export class SessionHooks {
 
   /** Rejects when the hook does, or when no tab is to be had. The machine keeps the limit. */
   async login(): Promise<void> {
-    await this.onTab(async (context) => this.definition?.login?.(context))
+    await this.onTab(async (context, seat) => {
+      await this.definition?.login?.(context)
+      await seat.tab.share?.()
+    })
     this.ports.memory.logins += 1
     this.noteChecked()
   }
@@ -76,7 +79,7 @@ export class SessionHooks {
     this.isFresh = true
   }
 
-  private async onTab<T>(run: (context: SessionContext) => Promise<T>): Promise<T> {
+  private async onTab<T>(run: (context: SessionContext, seat: Seat) => Promise<T>): Promise<T> {
     const seat = await this.ports.borrow()
     const controller = new AbortController()
     this.controller = controller
@@ -90,7 +93,7 @@ export class SessionHooks {
       log: (message, fields) => this.ports.log(message, fields),
     }
     try {
-      return await Promise.race([run(context), lost])
+      return await Promise.race([run(context, seat), lost])
     } finally {
       if (this.controller === controller) this.controller = null
       this.ports.giveBack(seat)

@@ -195,6 +195,7 @@ export class SessionHost implements LadderPorts {
       return
     }
     if (stamp !== this.keeper.stamp) return
+    this.keeper.tabs?.refresh()
     this.options.listener.onLogin()
     this.tell({ type: 'login.succeeded' })
   }

@@ -17,11 +17,14 @@ export class Seat {
   readonly tab: DrivenTab
   /** Crashed or closed: it is not reset but replaced. */
   dead = false
+  /** How many logins there had been when it was opened. */
+  readonly epoch: number
   /** Called once when the tab or its browser is gone while the seat is taken. */
   onLost: (() => void) | null = null
 
-  constructor(tab: DrivenTab) {
+  constructor(tab: DrivenTab, epoch: number) {
     this.tab = tab
+    this.epoch = epoch
   }
 
   lose(): void {
@@ -48,6 +51,7 @@ export class TabSet {
   private warm: Seat[] = []
   private renewing = 0
   private stuck = 0
+  private epoch = 0
   private dropped = false
 
   /** `size`: tabs to hold. `isFresh`: a tab is never used twice. */
@@ -104,6 +108,13 @@ export class TabSet {
     void this.bring(() => this.renew(seat))
   }
 
+  /** After a login: tabs that are never used twice, and were opened before it, do not know of it. */
+  refresh(): void {
+    this.epoch += 1
+    if (!this.isFresh) return
+    for (const seat of this.warm.splice(0)) void this.bring(() => this.renew(seat))
+  }
+
   /** Forgets all; whoever holds a seat is told that it is lost. */
   drop(): void {
     if (this.dropped) return
@@ -118,6 +129,9 @@ export class TabSet {
     let seat: Seat
     try {
       seat = await make()
+      // A login has ended while it was opened.
+      while (this.isFresh && seat.epoch !== this.epoch && !this.dropped)
+        seat = await this.renew(seat)
     } catch (error) {
       this.renewing -= 1
       if (!this.dropped) this.listener.onHung(error)
@@ -141,8 +155,9 @@ export class TabSet {
   }
 
   private async open(): Promise<Seat> {
+    const { epoch } = this
     const tab = await within(OPEN_LIMIT_MS, 'Opening a tab', this.browser.openTab())
-    const seat = new Seat(tab)
+    const seat = new Seat(tab, epoch)
     tab.onCrashed(() => this.crashed(seat))
     return seat
   }

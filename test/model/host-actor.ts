@@ -99,7 +99,7 @@ function report(
 
 export interface KeeperState {
   /** What is under way or waits for it, in order (`src/pool-run-keeper.ts`). */
-  work: ('open' | 'close' | 'sweep')[]
+  work: ('open' | 'givenUp' | 'close' | 'sweep')[]
   /** Readings are taken. */
   isWatching: boolean
 }
@@ -109,12 +109,14 @@ export const keeperLogic: PlainLogic<KeeperState> = {
   canonical: (state) => state,
   step(state, { type }, voice) {
     if (type === 'run.open') state.work.push('open')
-    if (type === 'run.close') state.work.push('close')
-    if (type === 'run.sweep') state.work.push('sweep')
+    if (type === 'run.close' || type === 'run.sweep') {
+      // An opening that is closed before it is done is told to nobody.
+      state.work = state.work.map((work) => (work === 'open' ? 'givenUp' : work))
+      state.work.push(type === 'run.close' ? 'close' : 'sweep')
+    }
     if (type === 'watch.begin') state.isWatching = true
     if (type === 'watch.end') state.isWatching = false
-    if (type === 'does.open') {
-      state.work.shift()
+    if (type === 'does.open' && state.work.shift() === 'open') {
       voice.say('pool', 0, { type: 'run.opened' })
     }
     if (type === 'does.fail') {

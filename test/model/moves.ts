@@ -170,9 +170,9 @@ export class Moves {
   #keeper(): void {
     const [work] = this.system.keeper.at(this.#row[AT.keeper] as number).work
     if (work === undefined) return
-    if (work === 'open') {
+    if (work === 'open' || work === 'givenUp') {
       this.#add('keeper', 0, { type: 'does.open' }, 'progress')
-      this.#fault('failedRun', 'keeper', 0, { type: 'does.fail' })
+      if (work === 'open') this.#fault('failedRun', 'keeper', 0, { type: 'does.fail' })
       return
     }
     const { workers } = this.system.plan

@@ -48,8 +48,21 @@ afterAll(() => {
 })
 afterEach(() => harness.dispose())
 
-async function open(isolation: 'session' | 'context' = 'session', concurrency = 1) {
-  harness = new Harness(TASKS, { concurrency })
+/** An address where nobody listens. */
+async function closedPort(): Promise<string> {
+  const listener = createServer()
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const { port } = listener.address() as AddressInfo
+  await new Promise((resolve) => listener.close(resolve))
+  return `http://127.0.0.1:${port}/`
+}
+
+async function open(
+  isolation: 'session' | 'context' = 'session',
+  concurrency = 1,
+  tasks: URL = TASKS,
+) {
+  harness = new Harness(tasks, { concurrency })
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
   const { browserPid } = await harness.open(harness.spec({ executablePath, args, isolation }))
   return browserPid ?? 0
@@ -183,11 +196,11 @@ describe.each(['session', 'context'] as const)('what a task leaves (isolation %s
 
   it.each([
     ['/empty', 'net::ERR_ABORTED', 'about:undefined'],
-    ['unreachable', 'net::ERR_CONNECTION_REFUSED', 'chrome-error:undefined'],
+    ['a closed port', 'net::ERR_CONNECTION_REFUSED', 'chrome-error:undefined'],
   ])('is not there after a navigation to %s', async (path, message, seen) => {
     await open(isolation)
     await result('t1', 'litter', `${base}/one`)
-    const url = path === 'unreachable' ? 'http://127.0.0.1:9/' : base + path
+    const url = path.startsWith('/') ? base + path : await closedPort()
     const [error, after] = (await result('t2', 'afterNothing', url)) as string[]
     expect(error).toContain(message)
     expect(after).toBe(seen)
@@ -258,6 +271,19 @@ describe.each(['session', 'context'] as const)('download (isolation %s)', (isola
     const ends = await Promise.all([harness.ended('t1'), harness.ended('t2')])
     expect(ends.map(({ value }) => (value as Artifact).name)).toEqual(['a.csv', 'b.csv'])
   })
+})
+
+it.each(['session', 'context'] as const)('a login lasts (isolation %s)', async (isolation) => {
+  const tasks = new URL('./child-tasks/portal.ts', import.meta.url)
+  tasks.searchParams.set('base', base)
+  await open(isolation, 1, tasks)
+  expect(await result('t1', 'cookie', `${base}/json`)).toBe('login=1')
+  expect(await result('t2', 'cookie', `${base}/json`)).toBe('login=1')
+  harness.run('t3', 'expire')
+  expect((await harness.ended('t3')).verdict).toBe('released')
+  expect(await result('t4', 'cookie', `${base}/json`)).toBe('login=2')
+  expect(await result('t5', 'cookie', `${base}/json`)).toBe('login=2')
+  expect(harness.all('login')).toHaveLength(2)
 })
 
 it('prints a page', async () => {

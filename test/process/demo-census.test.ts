@@ -10,8 +10,8 @@ import { nothingLeft, takeCensus } from '../support/census.ts'
 const SLEEPER = 'echo $$; exec sleep 60'
 
 async function firstLine(child: ReturnType<typeof spawn>): Promise<number> {
-  const [line] = await once(child.stdout ?? child, 'data')
-  return Number(String(line).trim())
+  const [chunk] = await once(child.stdout ?? child, 'data')
+  return Number.parseInt(String(chunk), 10)
 }
 
 function start(script: string, environment: NodeJS.ProcessEnv = process.env) {

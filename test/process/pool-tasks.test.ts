@@ -200,6 +200,21 @@ describe('a task', () => {
     expect(await pool.run('echo', 2, { id: 'order-1' })).toBe(2)
   })
 
+  test('submitted twice under one id by a listener is refused the second time', async () => {
+    const { promise: told, resolve } = Promise.withResolvers<unknown>()
+    pool.on('task.succeeded', ({ name }) => {
+      if (name !== 'echo') return
+      const first = pool.submit('whoami', null, { id: 'same' })
+      try {
+        pool.submit('whoami', null, { id: 'same' })
+      } catch (error) {
+        resolve(first.outcome().then(({ status }) => [status, (error as { code: string }).code]))
+      }
+    })
+    await pool.run('echo', 1)
+    expect(await told).toEqual(['succeeded', 'CONFIG_INVALID'])
+  })
+
   test('that a hundred others share a worker with needs no new process', async () => {
     const pids = new Set<number>()
     for (let index = 0; index < 50; index++) pids.add((await pool.run('whoami', null)).pid)

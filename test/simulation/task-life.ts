@@ -108,8 +108,11 @@ export class TaskLife {
   stop(reason: CancelReason): void {
     if (this.hasEnded) return
     if (this.process === null) return this.end(END_OF[reason])
+    const isCancelling = this.state === 'cancelling'
+    // A deadline says more than a timeout, and less than somebody's word.
+    if (isCancelling && reason === 'expired' && this.#reason !== 'timedOut') return
     this.#reason = reason
-    if (this.state === 'cancelling') return
+    if (isCancelling) return
     this.state = 'cancelling'
     const { must, plan } = this.#world
     const { name } = this.process

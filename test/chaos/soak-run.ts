@@ -1,0 +1,169 @@
+/**
+ * Steady work on a pool that recycles its workers all the time, and a look at the operating system every second: what only
+ * ever grows is a leak.
+ */
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createPoolActor } from '../../src/index.ts'
+import { readTreePss } from '../../src/monitor/tree.ts'
+import { SITE_VARIABLE, startSite } from './chaos-site.ts'
+import type { ChaosPool, ChaosTasks } from './client-books.ts'
+import { runsIn, treeOf } from './graves.ts'
+import { type Sample, slopeOf } from './slope.ts'
+
+const SAMPLE_EVERY_MS = 1_000
+/** Caches fill and code is compiled first; the least, and the share of the run. */
+const WARM_UP_MS = 15_000
+const WARM_UP_SHARE = 0.2
+const MB = 1024 * 1024
+
+/** More than this per minute is a leak. Processes and profiles come and go with every recycling. */
+export const SLOPE_LIMITS = {
+  pss: 4 * MB,
+  fds: 1,
+  processes: 1,
+  timers: 1,
+  profiles: 0.5,
+} as const
+type Kind = keyof typeof SLOPE_LIMITS
+const KINDS = Object.keys(SLOPE_LIMITS) as Kind[]
+
+export interface SoakOptions {
+  readonly minutes: number
+  readonly workers: number
+  readonly maxTasksPerWorker: number
+  readonly onSample: (seen: Readonly<Record<Kind, number>>, tasks: number) => void
+}
+
+interface JudgedSlope {
+  readonly perMinute: number
+  readonly limit: number
+  /** Standard error of `perMinute`. */
+  readonly error: number
+  /** Above its limit by more than chance explains. */
+  readonly isOver: boolean
+}
+
+export interface SoakReport {
+  readonly minutes: number
+  readonly workers: number
+  readonly tasks: number
+  readonly failed: number
+  readonly lost: number
+  readonly processesStarted: number
+  readonly slopes: Readonly<Record<Kind, JudgedSlope>>
+}
+
+export async function runSoak(options: SoakOptions): Promise<SoakReport> {
+  const root = mkdtempSync(join(tmpdir(), 'soak-'))
+  using site = await startSite()
+  process.env[SITE_VARIABLE] = site.url
+  const pool = createPoolActor<ChaosTasks>({
+    tasks: new URL('./chaos-tasks.ts', import.meta.url),
+    workers: options.workers,
+    runFolder: root,
+    logger: 'silent',
+    maxTasksPerWorker: options.maxTasksPerWorker,
+  })
+  try {
+    pool.start()
+    const load = startVisits(pool, 2 * options.workers)
+    const samples = await sampleFor(root, options, () => load.counts.ended)
+    await load.stop()
+    const { processesStarted } = pool.status()
+    await pool.shutdown()
+    const { submitted, ended, failed } = load.counts
+    const { minutes, workers } = options
+    const lost = submitted - ended
+    return {
+      minutes,
+      workers,
+      tasks: ended,
+      failed,
+      lost,
+      processesStarted,
+      slopes: judge(samples),
+    }
+  } finally {
+    await pool.shutdown({ force: true })
+    rmSync(root, { recursive: true, force: true })
+  }
+}
+
+/** Counts and no more: books would grow with every task, and be the leak that is found. */
+function startVisits(pool: ChaosPool, concurrency: number) {
+  const stopping = new AbortController()
+  const counts = { submitted: 0, ended: 0, failed: 0 }
+  const lane = async () => {
+    while (!stopping.signal.aborted) {
+      const handle = pool.submit('visit', ++counts.submitted)
+      const { status } = await handle.outcome()
+      counts.ended++
+      if (status !== 'succeeded') counts.failed++
+    }
+  }
+  const lanes = Array.from({ length: concurrency }, lane)
+  return {
+    counts,
+    stop: async () => {
+      stopping.abort()
+      await Promise.all(lanes)
+    },
+  }
+}
+
+async function sampleFor(
+  root: string,
+  { minutes, onSample }: SoakOptions,
+  tasks: () => number,
+): Promise<Record<Kind, Sample[]>> {
+  const samples: Record<Kind, Sample[]> = {
+    pss: [],
+    fds: [],
+    processes: [],
+    timers: [],
+    profiles: [],
+  }
+  const startedMs = performance.now()
+  const endMs = startedMs + minutes * 60_000
+  const warmMs = startedMs + Math.max(WARM_UP_MS, (endMs - startedMs) * WARM_UP_SHARE)
+  while (performance.now() < endMs) {
+    await delay(SAMPLE_EVERY_MS)
+    const seen = await look(root)
+    onSample(seen, tasks())
+    const atMs = performance.now()
+    if (atMs < warmMs) continue
+    for (const kind of KINDS) samples[kind].push({ atMs, value: seen[kind] })
+  }
+  return samples
+}
+
+async function look(root: string): Promise<Record<Kind, number>> {
+  const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  return {
+    pss: await readTreePss(process.pid, { exact: true }),
+    fds: readdirSync('/proc/self/fd').length,
+    processes: treeOf(process.pid).length,
+    timers,
+    profiles: runsIn(root)
+      .map((run) => join(root, run, 'profiles'))
+      .filter(existsSync)
+      .reduce((sum, folder) => sum + readdirSync(folder).length, 0),
+  }
+}
+
+function judge(samples: Record<Kind, Sample[]>): Record<Kind, JudgedSlope> {
+  const slopes = KINDS.map((kind): [Kind, JudgedSlope] => {
+    const { perMinute, error } = slopeOf(samples[kind])
+    const limit = SLOPE_LIMITS[kind]
+    const isOver = perMinute - 2 * error > limit
+    return [kind, { perMinute: rounded(perMinute), limit, error: rounded(error), isOver }]
+  })
+  return Object.fromEntries(slopes) as Record<Kind, JudgedSlope>
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1_000) / 1_000
+}

@@ -1,0 +1,97 @@
+/**
+ * Words that come too late or twice: of a process that is gone, of one that has said them before, of an attempt that is over.
+ * In every row each of them is tried, and nothing may come of it.
+ */
+import type { EventObject } from 'xstate'
+import type { WorkerContext } from '../../machines/worker-facts.ts'
+import { LOST } from './host-actor.ts'
+import { slotName } from './routes.ts'
+import { AT, hostAt, type System, workerAt } from './system.ts'
+
+const GONE = { code: null, signal: 'SIGKILL' }
+const TOLD: readonly [type: string, facts: object][] = [
+  ['process.loaded', {}],
+  ['session.ready', {}],
+  ['session.failed', { error: LOST, permanent: true }],
+  ['process.exited', { exit: GONE, error: null, random: 0.5, atMs: 0 }],
+  ['tasks.ended', { count: 1 }],
+  ['retire.requested', {}],
+]
+/** Older than any that lives. */
+const OLD = 0
+
+const known = new WeakMap<System, Set<string>>()
+
+/** The first stale word that changes something, or null. What one machine does with a word is asked once. */
+export function staleFlaw(system: System, row: ArrayLike<number>): string | null {
+  const asked = known.get(system) ?? new Set()
+  known.set(system, asked)
+  const ledger = row[AT.ledger] as number
+  const ledgerKey = `ledger ${ledger}`
+  if (!asked.has(ledgerKey)) {
+    asked.add(ledgerKey)
+    const flaw = staleReport(system, ledger)
+    if (flaw !== null) return flaw
+  }
+  for (let slot = 0; slot < system.plan.workers; slot++) {
+    const worker = row[workerAt(slot)] as number
+    const key = `${worker} ${row[hostAt(slot)]}`
+    if (asked.has(key)) continue
+    asked.add(key)
+    const flaw = staleWord(system, worker, row[hostAt(slot)] as number)
+    if (flaw !== null) return flaw
+  }
+  return null
+}
+
+function staleWord(system: System, worker: number, host: number): string | null {
+  const { processes } = system.host.at(host)
+  const { incarnation } = system.worker.at(worker).context as WorkerContext
+  const old = new Set([OLD, OLD - 1])
+  if (!processes.some((process) => process.incarnation === incarnation)) old.add(incarnation)
+  for (const stamp of old) {
+    for (const [type, facts] of TOLD) {
+      const flaw = changeBy(system, worker, { type, incarnation: stamp, ...facts } as EventObject)
+      if (flaw !== null) return flaw
+    }
+  }
+  // A living process may say twice what it has said before.
+  for (const process of processes) {
+    const said = process.phase === 'loading' ? [] : ['process.loaded']
+    if (process.phase === 'ready') said.push('session.ready')
+    for (const type of said) {
+      const event = { type, incarnation: process.incarnation } as EventObject
+      const flaw = changeBy(system, worker, event)
+      if (flaw !== null && !(type === 'process.loaded' && process.phase === 'loaded')) return flaw
+    }
+  }
+  return null
+}
+
+function changeBy(system: System, worker: number, event: EventObject): string | null {
+  const { next, out, flaw } = system.worker.take(worker, system.words.id(event), 0)
+  if (flaw !== null) return flaw
+  if (next === worker && out.length === 0) return null
+  const place = JSON.stringify(system.worker.at(worker).value)
+  return `a stale ${event.type} changes a worker in ${place}`
+}
+
+/** Reports of attempts that are over, or of a process that does not have the task. */
+function staleReport(system: System, ledger: number): string | null {
+  const { tasks, seats } = system.ledger.at(ledger)
+  for (const [task, { attempt, isSubmitted }] of tasks.entries()) {
+    if (!isSubmitted) continue
+    const places = [...seats, { slot: slotName(0), incarnation: OLD, tasks: [] }]
+    for (const { slot, incarnation, tasks: seated } of places) {
+      const attempts = seated.includes(task) ? [attempt - 1] : [attempt - 1, attempt]
+      for (const stamp of attempts) {
+        for (const verdict of ['started', 'ok', 'retryable']) {
+          const event = { type: 'attempt.reported', slot, incarnation, task, attempt: stamp, verdict }
+          const { next, out } = system.ledger.take(ledger, system.words.id(event as EventObject), 0)
+          if (next !== ledger || out.length > 0) return `a stale report (${verdict}) changes the ledger`
+        }
+      }
+    }
+  }
+  return null
+}
