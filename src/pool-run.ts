@@ -8,6 +8,7 @@ import type { Logger } from './logger.ts'
 import { openProfileStore, type ProfileStore } from './profile/store.ts'
 import { type FoundBrowser, findBrowser } from './worker/browser-finder.ts'
 import { type Guardian, startGuardian } from './worker/guardian.ts'
+import { openCompileCache } from './worker/compile-cache.ts'
 import type { LaunchSpec } from './worker/protocol.ts'
 import { openRunFolder, type RunFolder, sweepRunFolders } from './worker/run-folder.ts'
 
@@ -15,11 +16,18 @@ export class PoolRun {
   readonly folder: RunFolder
   readonly guardian: Guardian
   readonly profiles: ProfileStore
+  readonly compileCache: string
   readonly #config: PoolConfig
   #browser: Promise<FoundBrowser> | null = null
 
-  private constructor(config: PoolConfig, folder: RunFolder, guardian: Guardian) {
+  private constructor(
+    config: PoolConfig,
+    folder: RunFolder,
+    guardian: Guardian,
+    compileCache: string,
+  ) {
     this.#config = config
+    this.compileCache = compileCache
     this.folder = folder
     this.guardian = guardian
     this.profiles = openProfileStore({
@@ -39,7 +47,8 @@ export class PoolRun {
     const guardian = startGuardian(folder.path, {
       onLost: (error) => logger.warn('the guardian ended; another starts', { error }),
     })
-    return new PoolRun(config, folder, guardian)
+    const compileCache = (await openCompileCache()) ?? join(folder.path, 'compiled')
+    return new PoolRun(config, folder, guardian, compileCache)
   }
 
   get artifacts(): string {

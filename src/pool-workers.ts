@@ -77,6 +77,7 @@ export class PoolWorkers {
         incarnation: id.incarnation,
         tasks: this.#config.tasks,
         runFolder: run.folder.path,
+        compileCache: run.compileCache,
         artifactFolder: run.artifacts,
         heartbeatMs: this.#config.heartbeatInterval,
         concurrency: this.#config.concurrentTasksPerWorker,

@@ -3,7 +3,6 @@
  * file has said what it needs, and it never outlives its pool.
  */
 import module from 'node:module'
-import { join } from 'node:path'
 import { BIRTH_VARIABLE, type ChildBirth } from '../worker/protocol.ts'
 
 /** sysexits' EX_USAGE: started by hand, without a pool. */
@@ -20,8 +19,7 @@ const birth = JSON.parse(text) as ChildBirth
 // What tasks and browsers start is no worker of the pool.
 delete process.env[BIRTH_VARIABLE]
 process.title = `troupe ${birth.slot}`
-// In the run's own folder: a shared one could be filled by a stranger with code of his.
-module.enableCompileCache(join(birth.runFolder, 'compile-cache'))
+module.enableCompileCache(birth.compileCache)
 
 const { Child } = await import('./child.ts')
 new Child(birth).start()

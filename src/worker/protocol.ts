@@ -23,6 +23,8 @@ export interface ChildBirth {
   readonly tasks: string
   /** The run folder of the pool: artifacts, downloads and TMPDIR live in it. */
   readonly runFolder: string
+  /** This user's own folder for what Node compiles. */
+  readonly compileCache: string
   /** Where this slot's artifacts go (outlives the run when the user named a folder). */
   readonly artifactFolder: string
   readonly heartbeatMs: number

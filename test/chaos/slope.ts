@@ -12,11 +12,12 @@ export interface Slope {
 }
 
 const MS_PER_MINUTE = 60_000
-/** What is recycled goes up and down: each part of the row counts by its median. */
+/** What is recycled goes up and down, and a leak lifts its troughs too: each part of the row counts by its lower quartile. */
 const PARTS = 16
+const QUARTILE = 0.25
 
 export function slopeOf(samples: readonly Sample[]): Slope {
-  const points = mediansOf(samples)
+  const points = troughsOf(samples)
   const count = points.length
   if (count < 3) return { perMinute: 0, error: Number.POSITIVE_INFINITY }
   const meanAt = sum(points.map(({ atMs }) => atMs)) / count
@@ -28,7 +29,7 @@ export function slopeOf(samples: readonly Sample[]): Slope {
   return { perMinute: slope * MS_PER_MINUTE, error: error * MS_PER_MINUTE }
 }
 
-function mediansOf(samples: readonly Sample[]): Sample[] {
+function troughsOf(samples: readonly Sample[]): Sample[] {
   const size = Math.max(1, Math.ceil(samples.length / PARTS))
   const parts = Array.from({ length: Math.ceil(samples.length / size) }, (_, index) =>
     samples.slice(index * size, (index + 1) * size),
@@ -36,7 +37,7 @@ function mediansOf(samples: readonly Sample[]): Sample[] {
   return parts.map((part) => {
     const values = part.map(({ value }) => value).sort((a, b) => a - b)
     const atMs = sum(part.map((sample) => sample.atMs)) / part.length
-    return { atMs, value: values[Math.floor(values.length / 2)] ?? 0 }
+    return { atMs, value: values[Math.floor(values.length * QUARTILE)] ?? 0 }
   })
 }
 

@@ -2,12 +2,12 @@
  * Steady work on a pool that recycles its workers all the time, and a look at the operating system every second: what only
  * ever grows is a leak.
  */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createPoolActor } from '../../src/index.ts'
-import { readTreePss } from '../../src/monitor/tree.ts'
+import { parseRollup, readTreePss } from '../../src/monitor/tree.ts'
 import { SITE_VARIABLE, startSite } from './chaos-site.ts'
 import type { ChaosPool, ChaosTasks } from './client-books.ts'
 import { runsIn, treeOf } from './graves.ts'
@@ -21,13 +21,17 @@ const MB = 1024 * 1024
 
 /** More than this per minute is a leak. Processes and profiles come and go with every recycling. */
 export const SLOPE_LIMITS = {
-  pss: 4 * MB,
+  /** Of the whole tree, browsers included. */
+  pss: 8 * MB,
+  /** Of the pool's own process, which is never recycled. */
+  poolPss: 2 * MB,
   fds: 1,
   processes: 1,
   timers: 1,
   profiles: 0.5,
 } as const
 type Kind = keyof typeof SLOPE_LIMITS
+type Samples = Record<Kind, Sample[]>
 const KINDS = Object.keys(SLOPE_LIMITS) as Kind[]
 
 export interface SoakOptions {
@@ -118,14 +122,8 @@ async function sampleFor(
   root: string,
   { minutes, onSample }: SoakOptions,
   tasks: () => number,
-): Promise<Record<Kind, Sample[]>> {
-  const samples: Record<Kind, Sample[]> = {
-    pss: [],
-    fds: [],
-    processes: [],
-    timers: [],
-    profiles: [],
-  }
+): Promise<Samples> {
+  const samples = Object.fromEntries(KINDS.map((kind) => [kind, []])) as unknown as Samples
   const startedMs = performance.now()
   const endMs = startedMs + minutes * 60_000
   const warmMs = startedMs + Math.max(WARM_UP_MS, (endMs - startedMs) * WARM_UP_SHARE)
@@ -144,6 +142,7 @@ async function look(root: string): Promise<Record<Kind, number>> {
   const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   return {
     pss: await readTreePss(process.pid, { exact: true }),
+    poolPss: parseRollup(readFileSync('/proc/self/smaps_rollup', 'latin1')),
     fds: readdirSync('/proc/self/fd').length,
     processes: treeOf(process.pid).length,
     timers,
@@ -154,7 +153,7 @@ async function look(root: string): Promise<Record<Kind, number>> {
   }
 }
 
-function judge(samples: Record<Kind, Sample[]>): Record<Kind, JudgedSlope> {
+function judge(samples: Samples): Record<Kind, JudgedSlope> {
   const slopes = KINDS.map((kind): [Kind, JudgedSlope] => {
     const { perMinute, error } = slopeOf(samples[kind])
     const limit = SLOPE_LIMITS[kind]

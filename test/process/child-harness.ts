@@ -34,6 +34,7 @@ export class Harness {
       incarnation: INCARNATION,
       tasks: tasks.href,
       runFolder: this.folder,
+      compileCache: join(this.folder, 'compiled'),
       artifactFolder: join(this.folder, 'artifacts'),
       heartbeatMs: 60_000,
       concurrency: 1,
