@@ -26,12 +26,13 @@ export class RunKeeper {
   }
 
   async open(): Promise<void> {
-    await this.#closing
-    this.#opening ??= PoolRun.open(this.#config, this.#logger)
+    // Known at once: a close that comes in the same turn must find it, or nobody ever closes it.
+    this.#opening ??= this.#openAfter(this.#closing)
+    const opening = this.#opening
     try {
-      this.#run = await this.#opening
+      this.#run = await opening
     } catch (error) {
-      this.#opening = null
+      if (this.#opening === opening) this.#opening = null
       throw error
     }
   }
@@ -53,6 +54,11 @@ export class RunKeeper {
       }
     })()
     return this.#closing
+  }
+
+  async #openAfter(closing: Promise<void> | null): Promise<PoolRun> {
+    await closing
+    return PoolRun.open(this.#config, this.#logger)
   }
 
   /** For the exit of the host: at once, or never. */

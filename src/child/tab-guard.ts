@@ -5,30 +5,15 @@
  * event of the old document reaches a listener. It never changes what a task sees of its own document.
  */
 import type { CDPSession, Frame, Page } from 'puppeteer-core'
+import { ALWAYS, HARMLESS, NAVIGATION_EVENTS, replacesDocument } from './document-rules.ts'
 
 /** A tab nobody uses is blanked after this. */
 export const IDLE_BLANK_MS = 100
 export const BLANK_LIMIT_MS = 5_000
+/** From the browser's answer to a navigation until the new document is reported. */
+export const COMMIT_LIMIT_MS = 2_000
 const BLANK = 'about:blank'
 
-/** Commands that neither show nor change the document. */
-const HARMLESS = new RegExp(
-  [
-    '^(Emulation|Network|Fetch|Target|Log|Performance)\\.',
-    '^Runtime\\.(releaseObject|releaseObjectGroup|addBinding|enable|runIfWaitingForDebugger)$',
-    '^Page\\.(enable|createIsolatedWorld|setLifecycleEventsEnabled|handleJavaScriptDialog)$',
-    '^Page\\.(addScriptToEvaluateOnNewDocument|removeScriptToEvaluateOnNewDocument)$',
-    '^Page\\.(setInterceptFileChooserDialog|setBypassCSP)$',
-  ].join('|'),
-)
-const NAVIGATION_EVENTS: ReadonlySet<unknown> = new Set([
-  'request',
-  'response',
-  'requestfinished',
-  'requestfailed',
-  'requestservedfromcache',
-])
-const ALWAYS: ReadonlySet<unknown> = new Set(['dialog', 'error', 'close'])
 /** Where puppeteer settles on a document before it sends a command: too late to wait there. */
 const FRAME_ENTRIES = ['$', '$$', '$eval', '$$eval', 'setContent', 'waitForNavigation'] as const
 const REALM_ENTRIES = ['evaluate', 'evaluateHandle', 'adoptBackendNode'] as const
@@ -53,6 +38,7 @@ export class TabGuard {
   isBroken = false
   private phase: Phase = 'clear'
   private blanking: Promise<void> | null = null
+  private isCommitting = false
   private leaving = Promise.withResolvers<void>()
   private idle: NodeJS.Timeout | null = null
   private readonly page: Page
@@ -138,7 +124,7 @@ export class TabGuard {
     try {
       return await goto(...args)
     } catch (error) {
-      if (this.isIn('leaving')) this.arm()
+      if (this.isIn('leaving') && !this.isCommitting) this.arm()
       throw error
     }
   }
@@ -157,11 +143,25 @@ export class TabGuard {
     this.stopIdle()
     this.phase = 'leaving'
     this.leaving = Promise.withResolvers()
-    const answer = await this.send(...args)
+    this.isCommitting = false
+    const answer = await this.send(...args).catch((error: unknown) => {
+      if (this.isIn('leaving')) this.arm()
+      throw error
+    })
     // A download or a 204 has not replaced the document: it is still the last task's.
     const isAborted = Reflect.get(Object(answer), 'errorText') === 'net::ERR_ABORTED'
-    if (isAborted && this.isIn('leaving')) this.arm()
+    if (!this.isIn('leaving')) return answer
+    if (isAborted) this.arm()
+    else this.awaitCommit()
     return answer
+  }
+
+  /** The browser has answered: the new document, or an error page, is about to be reported. */
+  private awaitCommit(): void {
+    this.isCommitting = true
+    this.idle = setTimeout(() => {
+      if (this.isIn('leaving')) this.arm()
+    }, COMMIT_LIMIT_MS).unref()
   }
 
   /** While leaving, only what belongs to the new navigation passes. */
@@ -169,6 +169,7 @@ export class TabGuard {
     if (ALWAYS.has(type)) return true
     if (this.phase !== 'leaving') return false
     if (type === 'framenavigated' && event === this.frame) {
+      this.stopIdle()
       this.phase = 'clear'
       this.leaving.resolve()
       return true
@@ -227,11 +228,6 @@ export class TabGuard {
   private isIn(phase: Phase): boolean {
     return this.phase === phase
   }
-}
-
-/** A change of the fragment alone keeps the document, and `javascript:` runs in it. */
-function replacesDocument(url: unknown): boolean {
-  return typeof url === 'string' && /^(https?|file|data):/i.test(url) && !url.includes('#')
 }
 
 function urlOf(params: unknown): unknown {

@@ -27,9 +27,9 @@ const report = await runSoak({
   maxTasksPerWorker: recycle ?? 40,
   onSample: (seen, tasks) => {
     if (values.json || samples++ % 10 !== 0) return
-    const { pss, poolPss, ...counts } = seen
-    const [all, own] = [pss, poolPss].map((bytes) => Math.round(bytes / 1024 / 1024))
-    process.stderr.write(`${tasks} tasks, ${all} MB, pool ${own} MB, ${JSON.stringify(counts)}\n`)
+    const { pss, heap, ...counts } = seen
+    const [all, own] = [pss, heap].map((bytes) => (bytes / 1024 / 1024).toFixed(1))
+    process.stderr.write(`${tasks} tasks, ${all} MB, heap ${own} MB, ${JSON.stringify(counts)}\n`)
   },
 })
 const grown = Object.entries(report.slopes).filter(([, { isOver }]) => isOver)

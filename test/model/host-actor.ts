@@ -27,6 +27,7 @@ type Stamped = EventObject & { incarnation: number; permanent?: boolean }
 
 export const hostLogic: PlainLogic<HostState> = {
   initial: { processes: [] },
+  clone: ({ processes }) => ({ processes: processes.map((process) => ({ ...process })) }),
   canonical: (state) => state,
   step(state, event, voice, slot) {
     const stamped = event as Stamped
@@ -106,6 +107,7 @@ export interface KeeperState {
 
 export const keeperLogic: PlainLogic<KeeperState> = {
   initial: { work: [], isWatching: false },
+  clone: ({ work, isWatching }) => ({ work: [...work], isWatching }),
   canonical: (state) => state,
   step(state, { type }, voice) {
     if (type === 'run.open') state.work.push('open')

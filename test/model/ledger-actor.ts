@@ -10,6 +10,7 @@ import { LOST } from './host-actor.ts'
 import {
   ACTIVE,
   canonicalLedger,
+  cloneLedger,
   ENDED,
   type LedgerState,
   type ModelSeat,
@@ -66,6 +67,7 @@ export function ledgerLogic(plan: LedgerPlan): PlainLogic<LedgerState> {
       hasFailed: false,
       awaited: [],
     },
+    clone: cloneLedger,
     canonical: (state) => (plan.isCanonical === false ? state : canonicalLedger(state, plan.task)),
     step: (state, event, voice) => new Round(state, voice, plan).receive(event),
   }
@@ -78,6 +80,7 @@ class Round {
   readonly #plan: LedgerPlan
   readonly #step: Step
   #from = ''
+  #settled = 0
 
   constructor(state: LedgerState, voice: Voice, plan: LedgerPlan) {
     this.#state = state
@@ -161,6 +164,7 @@ class Round {
     const from = task.state
     const wasEnded = ENDED.has(from)
     this.#from = from
+    this.#settled = 0
     const released = task.released
     const result = this.#step(task, event, (_, command) => this.#do(at, command))
     if (result === 'unexpected') this.#voice.blame(`task does not expect ${event.type} in ${from}`)
@@ -219,7 +223,8 @@ class Round {
 
   #settle(at: number): void {
     const task = this.#task(at)
-    if (ENDED.has(this.#from)) this.#voice.blame('a task has ended twice')
+    this.#settled++
+    if (ENDED.has(this.#from) || this.#settled > 1) this.#voice.blame('a task has ended twice')
     if (task.kills >= 2) this.#voice.mark('task: quarantine')
     this.#voice.mark(`task: ${task.state}`)
     task.hasDeadline = false
@@ -294,6 +299,7 @@ class Round {
     const task = this.#task(at)
     const type = task.timer
     task.timer = null
+    if (type === 'timeout.passed') this.#voice.mark('task: timed out')
     if (type !== null) this.#move(at, { type } as TaskEvent)
   }
 

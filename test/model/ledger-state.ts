@@ -85,6 +85,18 @@ export function plannedTask(plan: TaskPlan): ModelTask {
   }
 }
 
+export function cloneLedger(state: LedgerState): LedgerState {
+  return {
+    ...state,
+    tasks: state.tasks.map((task) => ({ ...task })),
+    queue: [...state.queue],
+    seats: state.seats.map((seat) => ({ ...seat, tasks: [...seat.tasks] })),
+    open: [...state.open],
+    holders: [...state.holders],
+    awaited: [...state.awaited],
+  }
+}
+
 /** All ends are one, errors are forgotten, releases do not add up, and tasks stand in an order of their own. */
 export function canonicalLedger(state: LedgerState, plan: TaskPlan): LedgerState {
   const tasks = state.tasks.map((task) => plain(task, plan))

@@ -26,7 +26,8 @@ export class MachineActor {
   readonly #states = new Interner<AnyMachineSnapshot>()
   readonly #memo = new Memo()
   readonly #timers: (readonly string[])[] = []
-  readonly #edges = new Set<string>()
+  /** Configuration, event type, configuration: what did more than ignore. */
+  readonly edges = new Set<string>()
   readonly #quiet: ReadonlySet<string>
   readonly initial: number
   /** Transitions the machine has, ignores included. */
@@ -50,8 +51,9 @@ export class MachineActor {
     return this.#states.states.length
   }
 
-  get edges(): number {
-    return this.#edges.size
+  /** States as text, the same in every composition. */
+  keys(): IterableIterator<string> {
+    return this.#states.keys()
   }
 
   results(): Generator<Result> {
@@ -104,7 +106,9 @@ export class MachineActor {
     const isUnexpected = commands.some(({ type }) => type === 'event.unexpected')
     const next = this.intern(snapshot as AnyMachineSnapshot)
     if (!isUnexpected) for (const mark of marks) this.taken.add(mark)
-    if (marks.some((mark) => !this.#quiet.has(mark))) this.#edges.add(`${state} ${event.type} ${next}`)
+    if (marks.some((mark) => !this.#quiet.has(mark))) {
+      this.edges.add(JSON.stringify([this.at(state).value, event.type, value]))
+    }
     return {
       next,
       out: commands.flatMap((command) => this.#route(command, slot)),

@@ -65,6 +65,10 @@ export class Interner<State> {
     return id
   }
 
+  keys(): IterableIterator<string> {
+    return this.#ids.keys()
+  }
+
   at(id: number): State {
     return this.states[id] as State
   }

@@ -25,6 +25,9 @@ export interface Move {
 }
 
 const PACE = ['restartBackoff', 'resetBackoffAfter', 'breakerCooldown', 'scaleCooldown']
+/** A slot's processes have far fewer states than this, and so has the keeper. */
+const MAX_HOSTS = 1_024
+const MAX_KEEPERS = 64
 const NEVER = ['maxAge']
 const isNamed = (type: string, names: readonly string[]) =>
   names.some((name) => type.startsWith(`xstate.after.${name}.`))
@@ -33,6 +36,9 @@ export class Moves {
   readonly system: System
   readonly #faults: ReadonlySet<FaultWord>
   readonly #users: ReadonlySet<UserWord>
+  readonly #ofProcesses = new Map<number, readonly Move[]>()
+  readonly #ofTasks = new Map<number, readonly Move[]>()
+  readonly #ids = new Map<string, number>()
   #moves: Move[] = []
   #row: ArrayLike<number> = []
 
@@ -47,8 +53,17 @@ export class Moves {
     this.#moves = []
     this.#row = row
     const { plan } = this.system
-    for (let slot = 0; slot < plan.workers; slot++) this.#processes(slot)
-    this.#tasks()
+    const isLucky = (row[AT.faults] as number) === 0 ? 1 : 0
+    const keeper = row[AT.keeper] as number
+    let hosts = 0
+    for (let slot = 0; slot < plan.workers; slot++) {
+      const host = row[hostAt(slot)] as number
+      hosts = hosts * MAX_HOSTS + host
+      const key = ((host * MAX_KEEPERS + keeper) * 2 + isLucky) * plan.workers + slot
+      this.#remembered(this.#ofProcesses, key, () => this.#processes(slot))
+    }
+    const key = ((row[AT.ledger] as number) * MAX_HOSTS ** plan.workers + hosts) * 2 + isLucky
+    this.#remembered(this.#ofTasks, key, () => this.#tasks())
     this.#keeper()
     const isBusy = this.#moves.some(({ kind }) => kind === 'progress')
     this.#poolTimers(isBusy)
@@ -58,14 +73,39 @@ export class Moves {
     return this.#moves
   }
 
+  /** What depends on little is worked out once. */
+  #remembered(known: Map<number, readonly Move[]>, key: number, make: () => void): void {
+    let moves = known.get(key)
+    if (moves === undefined) {
+      const all = this.#moves
+      this.#moves = []
+      make()
+      moves = this.#moves
+      this.#moves = all
+      known.set(key, moves)
+    }
+    for (const move of moves) this.#moves.push(move)
+  }
+
+  #word(event: EventObject): number {
+    const { type } = event
+    const isPlain = Object.keys(event).length === 1
+    let id = isPlain ? this.#ids.get(type) : undefined
+    if (id === undefined) {
+      id = this.system.words.id(event)
+      if (isPlain) this.#ids.set(type, id)
+    }
+    return id
+  }
+
   #add(to: ActorKind, slot: number, event: EventObject, kind: MoveKind): void {
-    const id = this.system.words.id(event)
+    const id = this.#word(event)
     this.#moves.push({ to, slot, event: id, kind, cost: 0 })
   }
 
   #fault(word: FaultWord, to: ActorKind, slot: number, event: EventObject): void {
     if ((this.#row[AT.faults] as number) === 0 || !this.#faults.has(word)) return
-    const id = this.system.words.id(event)
+    const id = this.#word(event)
     this.#moves.push({ to, slot, event: id, kind: 'fault', cost: 1 })
   }
 

@@ -17,6 +17,7 @@ export interface PlainLogic<State> {
   readonly initial: State
   /** Changes the state in place. */
   step(state: State, event: EventObject, voice: Voice, slot: number): void
+  clone(state: State): State
   /** The state that stands for this one. */
   canonical(state: State): State
 }
@@ -53,7 +54,7 @@ export class PlainActor<State> {
 
   /** The same state with something changed in a copy. */
   changed(state: number, change: (copy: State) => void): number {
-    const copy = structuredClone(this.at(state))
+    const copy = this.#logic.clone(this.at(state))
     change(copy)
     return this.intern(copy)
   }
@@ -63,7 +64,7 @@ export class PlainActor<State> {
       const out: Output[] = []
       const marks: string[] = []
       let flaw: string | null = null
-      const copy = structuredClone(this.at(state))
+      const copy = this.#logic.clone(this.at(state))
       this.#logic.step(
         copy,
         this.#words.event(event),

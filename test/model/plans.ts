@@ -1,5 +1,12 @@
-/** The compositions that are checked, by name. */
+/** The compositions that are checked. What one holds still, another looks at. */
 import { type CompositionPlan, PLAIN_TASK, SHIPPED } from './plan.ts'
+
+const READINGS = "supervisor's memory, scaling and health (compositions memory, load)"
+const RECYCLING = 'recycling by count (composition recycling)'
+const SCALE = 'pool.scale (composition scaling)'
+const LEAVE = 'fewer starts at once than workers (composition leave)'
+const CLOCKS = 'delay, queueTimeout, deadline of tasks (composition clocks)'
+const STARTED = '`started` reports (every other composition)'
 
 const base: CompositionPlan = {
   name: '',
@@ -34,3 +41,75 @@ export const planOf = (change: Partial<CompositionPlan> & { name: string }): Com
   ...base,
   ...change,
 })
+
+/** Each ends in seconds. Together they take every way but those that need more of everything. */
+export const SHORT_PLANS: readonly CompositionPlan[] = [
+  planOf({ name: 'one', workers: 1, tasks: 2, heldStill: [READINGS, RECYCLING, SCALE, CLOCKS] }),
+  planOf({ name: 'quarantine', workers: 1, tasks: 1, faults: 2, intensity: 1, users: [] }),
+  planOf({ name: 'leave', tasks: 1, maxStarting: 1, users: ['stop', 'force'], heldStill: [READINGS] }),
+  planOf({
+    name: 'recycling',
+    workers: 1,
+    tasks: 3,
+    seatsPerWorker: 2,
+    maxTasksPerWorker: 2,
+    users: ['stop', 'pause'],
+    heldStill: [READINGS, SCALE, CLOCKS],
+  }),
+  planOf({
+    name: 'clocks',
+    workers: 1,
+    tasks: 2,
+    users: ['pause', 'stop', 'cancel'],
+    task: { ...PLAIN_TASK, idempotent: false, hasDeadline: true, hasQueueTimeout: true, isDelayed: true },
+    heldStill: [READINGS, RECYCLING, SCALE],
+  }),
+  planOf({
+    name: 'memory',
+    workers: 1,
+    tasks: 1,
+    faults: 0,
+    users: ['stop'],
+    readings: ['memory'],
+    heldStill: [RECYCLING, CLOCKS],
+  }),
+  planOf({
+    name: 'load',
+    tasks: 1,
+    faults: 0,
+    users: [],
+    readings: ['load', 'health'],
+    isSymmetric: false,
+    heldStill: [RECYCLING, CLOCKS],
+  }),
+  planOf({
+    name: 'scaling',
+    tasks: 1,
+    users: ['stop', 'scale'],
+    faultKinds: ['crash', 'hang', 'failedStart', 'earlyTimer'],
+    isSymmetric: false,
+    heldStill: [READINGS, RECYCLING, CLOCKS],
+  }),
+]
+
+/** The composition the issue asks for. */
+export const WHOLE_PLAN: CompositionPlan = planOf({
+  name: 'whole',
+  heldStill: [READINGS, RECYCLING, SCALE, LEAVE, CLOCKS],
+})
+
+/** For a night. */
+export const DEEP_PLAN: CompositionPlan = planOf({
+  name: 'deep',
+  faults: 2,
+  saysStarted: false,
+  heldStill: [READINGS, RECYCLING, SCALE, LEAVE, CLOCKS, STARTED],
+})
+
+/** Findings that are known and not mended yet: rule broken, and its name in the list of findings. */
+export const OPEN_FINDINGS: Readonly<Record<string, string>> = {
+  'a process was started while the pool is error': 'M2',
+  'a process was started while the shutdown is stopping': 'M2',
+  'a process was started while the shutdown is killing': 'M2',
+  'a healthy process is killed for another of its slot': 'M3',
+}

@@ -10,7 +10,7 @@ export const slotNumber = (name: string) => Number(name.slice(7)) - 1
 
 /** What the machine of the first slot says, said by another slot. */
 const saidBy = (slot: number, event: EventObject): EventObject =>
-  'slot' in event ? { ...event, slot: slotName(slot) } : event
+  event !== undefined && 'slot' in event ? { ...event, slot: slotName(slot) } : event
 
 export function routesOf(words: Words): Record<'pool' | 'supervisor' | 'shutdown' | 'worker', Route> {
   const to = (kind: ActorKind, slot: number, event: EventObject): Output => ({

@@ -3,6 +3,7 @@
  * wrong with it, or null.
  */
 import type { PoolContext } from '../../machines/pool-facts.ts'
+import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
 import type { WorkerContext } from '../../machines/worker-facts.ts'
 import { ENDED, WAITING } from './ledger-state.ts'
 import { slotName } from './routes.ts'
@@ -11,6 +12,11 @@ import { AT, hostAt, type System, workerAt } from './system.ts'
 /** What the ledger believes to run in a process, and what its worker counts, is the same. */
 export function flawOf(system: System, row: ArrayLike<number>): string | null {
   const ledger = system.ledger.at(row[AT.ledger] as number)
+  const supervisor = system.supervisor.at(row[AT.supervisor] as number)
+  const { crashesMs } = supervisor.context as SupervisorContext
+  if (supervisor.matches({ restarts: 'closed' }) && crashesMs.length > system.plan.intensity) {
+    return 'more crashes than the intensity allows, and the breaker is closed'
+  }
   let seats = 0
   for (let slot = 0; slot < system.plan.workers; slot++) {
     const { processes } = system.host.at(row[hostAt(slot)] as number)
@@ -47,6 +53,8 @@ export function flawOf(system: System, row: ArrayLike<number>): string | null {
 export function unrest(system: System, row: ArrayLike<number>): string | null {
   const ledger = system.ledger.at(row[AT.ledger] as number)
   const pool = system.poolValue(row)
+  const context = system.pool.at(row[AT.pool] as number).context as PoolContext
+  const { size, ready, failed, alive } = context
   const living = ledger.tasks.filter(({ isSubmitted, state }) => isSubmitted && !ENDED.has(state))
   let processes = 0
   let leaving = 0
@@ -58,11 +66,17 @@ export function unrest(system: System, row: ArrayLike<number>): string | null {
   if (ledger.isDispatchDue) return 'dispatch is due'
   if (system.keeper.at(row[AT.keeper] as number).work.length > 0) return 'the run folder is at work'
   if (pool === 'starting' || pool === 'stopping') return `the pool is still ${pool}`
+  const leave = system.supervisor.at(row[AT.supervisor] as number).context as SupervisorContext
+  if (leave.starting.length > 0) return 'leave to start is held by nobody who starts'
+  if (leave.waiting.length > 0) return 'a slot waits for leave to start'
   if (pool === 'idle' || pool === 'error') {
     if (living.length > 0) return `the pool is ${pool} and a task has not ended`
-    return processes > 0 ? `the pool is ${pool} and a process lives` : null
+    if (processes > 0) return `the pool is ${pool} and a process lives`
+    if (alive.length > 0) return `the pool is ${pool} and counts workers`
+    return system.isAnyWorker(row, ({ life }) => life !== 'stopped')
+      ? `the pool is ${pool} and a worker has not stopped`
+      : null
   }
-  const { size, ready, failed } = system.pool.at(row[AT.pool] as number).context as PoolContext
   const served = new Set([...ready, ...failed]).size
   if (served < size) return 'a wanted worker is neither ready nor failed'
   if (leaving > 0 || processes !== ready.length) return 'a process is on its way'

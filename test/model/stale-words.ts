@@ -83,9 +83,9 @@ function staleReport(system: System, ledger: number): string | null {
     if (!isSubmitted) continue
     const places = [...seats, { slot: slotName(0), incarnation: OLD, tasks: [] }]
     for (const { slot, incarnation, tasks: seated } of places) {
-      const attempts = seated.includes(task) ? [attempt - 1] : [attempt - 1, attempt]
+      const attempts = seated.includes(task) ? [attempt - 1] : [attempt]
       for (const stamp of attempts) {
-        for (const verdict of ['started', 'ok', 'retryable']) {
+        for (const verdict of ['started', 'ok']) {
           const event = { type: 'attempt.reported', slot, incarnation, task, attempt: stamp, verdict }
           const { next, out } = system.ledger.take(ledger, system.words.id(event as EventObject), 0)
           if (next !== ledger || out.length > 0) return `a stale report (${verdict}) changes the ledger`

@@ -40,7 +40,8 @@ export class System {
   readonly host = new PlainActor<HostState>(hostLogic, this.words)
   readonly keeper = new PlainActor<KeeperState>(keeperLogic, this.words)
   readonly width: number
-  readonly isCanonical: boolean
+  /** False to keep slots and incarnations as they are, for a way that people will read. */
+  isCanonical = true
   listener: Listener | null = null
   readonly #rules: StartRules
   readonly #busy: boolean[]
@@ -49,9 +50,8 @@ export class System {
   #flaw: string | null = null
   #said = 0
 
-  constructor(plan: CompositionPlan, isCanonical = true) {
+  constructor(plan: CompositionPlan) {
     this.plan = plan
-    this.isCanonical = isCanonical
     this.width = FIRST_SLOT + 2 * plan.workers
     const routes = routesOf(this.words)
     const { machines } = plan
@@ -61,7 +61,7 @@ export class System {
     this.supervisor = make('supervisor', { policy: supervisorPolicy(plan) })
     this.shutdown = make('shutdown', { policy: SHUTDOWN_POLICY })
     this.worker = make('worker', { slot: 'worker-1', policy: workerPolicy(plan) })
-    this.ledger = new PlainActor(ledgerLogic({ ...plan, isCanonical }), this.words)
+    this.ledger = new PlainActor(ledgerLogic(plan), this.words)
     this.#rules = new StartRules(this)
     this.#busy = Array.from({ length: this.width }, () => false)
     this.#mail = Array.from({ length: this.width }, () => [])
@@ -77,14 +77,14 @@ export class System {
     return row
   }
 
-  /** Takes one step. The row given back is canonical; null means that nothing of it may be used: see `flaw`. */
+  /** Takes one step. Where `flaw` is set afterwards, the row is of no use. */
   step(row: ArrayLike<number>, to: ActorKind, slot: number, event: number, cost: number): Row {
     this.#row = Array.from(row)
     this.#flaw = null
     this.#said = 0
     this.#row[AT.faults] = (row[AT.faults] as number) - cost
     this.#deliver({ to, slot, event })
-    return this.isCanonical ? this.#canonical(this.#row) : this.#row
+    return this.isCanonical ? this.canonical(this.#row) : this.#row
   }
 
   get flaw(): string | null {
@@ -114,6 +114,7 @@ export class System {
   #process(kind: ActorKind, slot: number, at: number, event: number): void {
     const row = this.#row
     if (kind === 'host') this.#flaw ??= this.#rules.judge(row, slot, event)
+    if (kind === 'pool') this.#flaw ??= this.#rules.judgeEnd(row, event)
     const result = this.#take(kind, row[at] as number, event, slot)
     result.uses++
     this.#flaw ??= result.flaw
@@ -135,7 +136,8 @@ export class System {
     }
   }
 
-  #canonical(row: Row): Row {
+  /** The row that stands for this one. It may be changed in place. */
+  canonical(row: Row): Row {
     for (let slot = 0; slot < this.plan.workers; slot++) this.#rebase(row, slot)
     if (!this.plan.isSymmetric || this.plan.workers !== 2) return row
     const [w1, h1, w2, h2] = row.slice(FIRST_SLOT) as [number, number, number, number]
@@ -225,6 +227,14 @@ export class System {
       }
       ledger.open = ledger.open.map((name) => names.get(name) ?? name)
     })
+  }
+
+  isAnyWorker(row: ArrayLike<number>, judge: (value: { life: unknown }) => boolean): boolean {
+    for (let slot = 0; slot < this.plan.workers; slot++) {
+      const { value } = this.worker.at(row[workerAt(slot)] as number) as AnyMachineSnapshot
+      if (judge(value as { life: unknown })) return true
+    }
+    return false
   }
 
   poolValue(row: ArrayLike<number>): string {

@@ -3,6 +3,7 @@
  * taken on trust: the census of the operating system must find nothing left.
  */
 import { createPoolActor, type PoolActor, type PoolOptions } from '../../src/index.ts'
+import { Conformance } from './conformance.ts'
 import { type Census, nothingLeft, takeCensus } from './census.ts'
 
 export const PLAIN_TASKS = new URL('../fixtures/plain-tasks.ts', import.meta.url)
@@ -20,19 +21,26 @@ export interface PoolUnderTest<M> extends AsyncDisposable {
 
 export function poolUnderTest<M>(options: PoolOptions): PoolUnderTest<M> {
   const census = takeCensus()
-  const pool = createPoolActor<M>({
-    runFolder: census.root,
-    logger: 'silent',
-    signals: false,
-    cancelGrace: 300,
-    ...options,
-    task: { backoff: { delay: 20 }, ...options.task },
-  })
+  const conformance = new Conformance()
+  const pool = createPoolActor<M>(
+    {
+      runFolder: census.root,
+      logger: 'silent',
+      signals: false,
+      cancelGrace: 300,
+      ...options,
+      task: { backoff: { delay: 20 }, ...options.task },
+    },
+    { inspect: conformance.inspect },
+  )
   return {
     pool,
     census,
     [Symbol.asyncDispose]: async () => {
       await pool.shutdown({ force: true })
+      if (conformance.differences.length > 0) {
+        throw new Error(`not as the machines say:\n${conformance.differences.join('\n')}`)
+      }
       try {
         await nothingLeft(census, { withinMs: NOTHING_LEFT_WITHIN_MS })
       } finally {
