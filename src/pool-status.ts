@@ -71,7 +71,7 @@ function workerStatus(runtime: PoolRuntime, slot: SlotId): WorkerStatus {
     tasksExecuted: facts.tasksExecuted,
     memoryBytes: runtime.watch.memoryBytes.get(slot) ?? facts.rssBytes,
     uptimeMs: process === null ? 0 : Date.now() - process.startedAt,
-    lastActivityMs: process === null ? 0 : Date.now() - process.lastFrameAt,
+    lastActivityMs: process === null ? 0 : Math.max(0, Date.now() - process.lastFrameAt),
     restarts: Math.max(0, facts.processesStarted - 1),
     lastError: facts.lastError,
   }

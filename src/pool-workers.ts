@@ -41,7 +41,7 @@ export class PoolWorkers {
   logins = 0
   processesStarted = 0
   readonly #processes = new Map<string, WorkerProcess>()
-  #onGone: () => void = () => {}
+  #gone: Array<() => void> = []
   readonly #config: PoolConfig
   readonly #ports: WorkersPorts
 
@@ -129,11 +129,8 @@ export class PoolWorkers {
 
   /** Resolves when no process is left. */
   async allGone(): Promise<void> {
-    while (this.#processes.size > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onGone = resolve
-      })
-    }
+    if (this.#processes.size === 0) return
+    await new Promise<void>((resolve) => this.#gone.push(resolve))
   }
 
   killAll(): void {
@@ -208,7 +205,7 @@ export class PoolWorkers {
     if (process.pid !== null) guardian.release(process.pid)
     if (process.browserPid !== null) guardian.release(process.browserPid)
     this.#processes.delete(keyOf(id))
-    this.#onGone()
+    if (this.#processes.size === 0) for (const tell of this.#gone.splice(0)) tell()
     if (error !== null) this.factsOf(id.slot).lastError = error.message
     void this.#releaseProfile(id)
     const atMs = this.#ports.clock.nowMs()

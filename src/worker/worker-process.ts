@@ -7,11 +7,14 @@ import type { Socket } from 'node:net'
 import type { ErrorFacts, ExitStatus } from '../../machines/vocabulary.ts'
 import { toErrorFacts } from '../errors.ts'
 import { parseFrame } from './frame.ts'
-import { browsersOn, killGroup } from './process-group.ts'
+import { browsersOn, isAlive, killGroup } from './process-group.ts'
 import { BIRTH_VARIABLE, type ChildBirth, type Order, type Report } from './protocol.ts'
 
 /** After `exit`, how long the channel may still deliver what the child had sent. */
 const LAST_WORDS_MS = 250
+/** A killed browser is dead long before this; it is not waited for any longer. */
+const BROWSER_DEATH_LIMIT_MS = 500
+const BROWSER_DEATH_POLL_MS = 5
 /** Of what a child printed on stderr, as much as explains a crash. */
 const MAX_STDERR_TAIL = 4_096
 
@@ -32,7 +35,8 @@ export class WorkerProcess {
   readonly birth: ChildBirth
   readonly startedAt = Date.now()
   browserPid: number | null = null
-  lastFrameAt = Date.now()
+  /** Before its first word it cannot fall silent: how long a start may take has a limit of its own. */
+  lastFrameAt = Number.POSITIVE_INFINITY
   /** Where its browser keeps its profile: what still names it after the exit is killed. */
   profileFolder: string | null = null
   readonly #events: WorkerProcessEvents
@@ -84,6 +88,8 @@ export class WorkerProcess {
         execArgv: [
           ...process.execArgv.filter((flag) => !NOT_INHERITED.test(flag)),
           '--conditions=troupe-child',
+          // A worker waits for its browser most of the time: one V8 helper thread saves 5 MB.
+          '--v8-pool-size=1',
           '--disable-warning=ExperimentalWarning',
         ],
         env: { ...process.env, [BIRTH_VARIABLE]: JSON.stringify(this.birth) },
@@ -157,10 +163,19 @@ export class WorkerProcess {
     if (this.#isConfirmed || this.#exit === null) return
     this.#isConfirmed = true
     this.kill()
-    if (this.profileFolder !== null) {
-      for (const pid of browsersOn(this.profileFolder)) killGroup(pid, 'SIGKILL')
+    const left = new Set(this.profileFolder === null ? [] : browsersOn(this.profileFolder))
+    for (const pid of left) killGroup(pid, 'SIGKILL')
+    if (this.browserPid !== null) left.add(this.browserPid)
+    this.#tellOnceGone(this.#exit, [...left], Date.now() + BROWSER_DEATH_LIMIT_MS)
+  }
+
+  /** A killed browser takes a moment to die, and till then it writes to the profile. */
+  #tellOnceGone(exit: ExitStatus, left: readonly number[], limitAt: number): void {
+    if (left.some(isAlive) && Date.now() < limitAt) {
+      setTimeout(() => this.#tellOnceGone(exit, left, limitAt), BROWSER_DEATH_POLL_MS)
+      return
     }
-    this.#events.exited(this.#exit, this.#spawnError ?? this.#lastWords())
+    this.#events.exited(exit, this.#spawnError ?? this.#lastWords())
   }
 
   #lastWords(): ErrorFacts | null {

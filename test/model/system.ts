@@ -26,6 +26,9 @@ export type Row = number[]
 /** More words than this in answer to one are a quarrel without end. */
 const MAX_WORDS_A_STEP = 1_000
 
+/** More incarnations of a slot than this are never in one way. */
+const MAX_INCARNATIONS = 64
+
 /** What is said while a step goes on, for whoever watches. */
 export type Listener = (output: Output, from: ActorKind, fromSlot: number) => void
 
@@ -161,38 +164,43 @@ export class System {
     return row
   }
 
-  /** Incarnations count from the oldest that lives: how many there were before changes nothing. */
+  /** Incarnations count from the oldest that lives, without gaps: how many there were before changes nothing. */
   #rebase(row: Row, slot: number): void {
     const { processes } = this.host.at(row[hostAt(slot)] as number)
     const worker = row[workerAt(slot)] as number
     const { incarnation } = this.worker.at(worker).context as WorkerContext
-    const oldest = processes[0]?.incarnation ?? incarnation + 1
-    const by = oldest - 1
-    if (by === 0) return
-    row[workerAt(slot)] = this.#rebaseWorker(worker, by)
-    row[hostAt(slot)] = this.#rebaseHost(row[hostAt(slot)] as number, by)
-    row[AT.ledger] = this.#rebaseLedger(row[AT.ledger] as number, by * this.plan.workers + slot)
+    const first = processes[0]?.incarnation ?? 0
+    const second = processes[1]?.incarnation ?? 0
+    const code = (first * MAX_INCARNATIONS + second) * MAX_INCARNATIONS + incarnation
+    if (ranked(code, first) === first && ranked(code, second) === second) {
+      if (ranked(code, incarnation) === incarnation) return
+    }
+    row[workerAt(slot)] = this.#rankWorker(worker, code)
+    row[hostAt(slot)] = this.#rankHost(row[hostAt(slot)] as number, code)
+    row[AT.ledger] = this.#rankLedger(row[AT.ledger] as number, code * this.plan.workers + slot)
   }
 
-  readonly #rebaseWorker = memoized((state, by) => {
+  readonly #rankWorker = memoized((state, code) => {
     const { incarnation, current, retiree } = this.worker.at(state).context as WorkerContext
+    const rank = <T extends { incarnation: number }>(crew: T | null) =>
+      crew && { ...crew, incarnation: ranked(code, crew.incarnation) }
     return this.worker.changed(state, {
-      incarnation: incarnation - by,
-      current: current && { ...current, incarnation: current.incarnation - by },
-      retiree: retiree && { ...retiree, incarnation: retiree.incarnation - by },
+      incarnation: ranked(code, incarnation),
+      current: rank(current),
+      retiree: rank(retiree),
     })
   })
-  readonly #rebaseHost = memoized((state, by) =>
+  readonly #rankHost = memoized((state, code) =>
     this.host.changed(state, ({ processes }) => {
-      for (const process of processes) process.incarnation -= by
+      for (const process of processes) process.incarnation = ranked(code, process.incarnation)
     }),
   )
-  readonly #rebaseLedger = memoized((state, code) => {
-    const by = Math.floor(code / this.plan.workers)
-    const name = slotName(code % this.plan.workers)
+  readonly #rankLedger = memoized((state, codeAndSlot) => {
+    const code = Math.floor(codeAndSlot / this.plan.workers)
+    const name = slotName(codeAndSlot % this.plan.workers)
     return this.#renamed(state, (slot, incarnation) => ({
       slot,
-      incarnation: slot === name ? incarnation - by : incarnation,
+      incarnation: slot === name ? ranked(code, incarnation) : incarnation,
     }))
   })
   readonly #swapLedger = memoized((state) =>
@@ -244,3 +252,13 @@ export class System {
 }
 
 const other = <T extends string>(slot: T) => (slot === 'worker-1' ? 'worker-2' : 'worker-1') as T
+
+/** An incarnation's rank among those that live; the newest of all keeps one of its own after it has gone. */
+function ranked(code: number, incarnation: number): number {
+  const second = Math.floor(code / MAX_INCARNATIONS) % MAX_INCARNATIONS
+  const first = Math.floor(code / MAX_INCARNATIONS ** 2)
+  if (incarnation === 0 || first === 0) return 0
+  if (incarnation === first) return 1
+  if (incarnation === second) return 2
+  return second === 0 ? 2 : 3
+}

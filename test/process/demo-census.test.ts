@@ -86,7 +86,7 @@ test('an orphan without environment is found by its group, or by the root in its
 })
 
 test('a folder is found; what was there before, and strangers, are not', async () => {
-  const earlier = await pidOf(start(SLEEPER))
+  await pidOf(start(SLEEPER))
   using census = takeCensus()
   mkdirSync(join(census.root, 'profile'))
   expect(census.leftBehind()).toEqual({ processes: [], folders: [join(census.root, 'profile')] })
