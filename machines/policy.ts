@@ -70,26 +70,25 @@ export function largestWorker(
   workers: readonly WorkerReading[],
   evenBusy: boolean,
 ): WorkerReading | null {
-  const idle = workers.filter((worker) => !worker.busy)
-  const among = idle.length > 0 || !evenBusy ? idle : workers
+  const serving = workers.filter((worker) => worker.serving)
+  const idle = serving.filter((worker) => !worker.busy)
+  const among = idle.length > 0 || !evenBusy ? idle : serving
   return among.reduce<WorkerReading | null>(
     (best, worker) => (best === null || worker.memoryBytes > best.memoryBytes ? worker : best),
     null,
   )
 }
 
-/** The slots that have said nothing for too long. */
-export function silentSlots(reading: Reading, zombieAfterMs: number): SlotId[] {
-  return reading.workers
-    .filter((worker) => worker.silentMs > zombieAfterMs)
-    .map((worker) => worker.slot)
+/** The processes that have said nothing for too long: not slots, for a slot may have two. */
+export function silentWorkers(reading: Reading, zombieAfterMs: number): WorkerReading[] {
+  return reading.workers.filter((worker) => worker.silentMs > zombieAfterMs)
 }
 
 /** The slots above the per-worker limit. */
 export function oversizedSlots(reading: Reading, maxWorkerBytes: number): SlotId[] {
   if (maxWorkerBytes === 0) return []
   return reading.workers
-    .filter((worker) => worker.memoryBytes > maxWorkerBytes)
+    .filter((worker) => worker.serving && worker.memoryBytes > maxWorkerBytes)
     .map((worker) => worker.slot)
 }
 

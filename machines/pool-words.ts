@@ -56,6 +56,8 @@ export const resupervise = toSupervisor(({ context }) => ({
   type: 'pool.resized',
   workers: context.size,
 }))
+/** Before the workers are told to stop: who waits for leave to start will not get it. */
+export const standDown = toSupervisor(() => ({ type: 'pool.resized', workers: 0 }))
 export const unsupervise = toSupervisor(() => ({ type: 'pool.closed' }))
 const toShutdown = (make: (args: Args) => ShutdownEvent) =>
   ({ type: 'shutdown.tell', params: make }) as const

@@ -21,6 +21,7 @@ import {
   killAll,
   openIntake,
   resupervise,
+  standDown,
   startWanted,
   stopAll,
   stopUnwanted,
@@ -34,7 +35,7 @@ import type { ShutdownEvent } from './shutdown.ts'
 import type { WorkersTold } from './supervisor-words.ts'
 import { ignore } from './vocabulary.ts'
 
-const rescale = ['resize', 'noteAlive', startWanted, stopUnwanted, resupervise] as const
+const rescale = ['resize', 'noteAlive', resupervise, startWanted, stopUnwanted] as const
 const scale = { 'pool.scale': { actions: rescale } } as const
 const stop = { 'pool.stop': { target: '#pool.stopping', actions: beginShutdown } } as const
 const newsOfWorkers = {
@@ -197,9 +198,9 @@ export const poolMachine = setup({
         'shutdown.finished': { target: 'idle' },
         'workers.end': [
           { guard: 'isNobodyAlive', actions: workersGone },
-          { guard: 'isStop', actions: stopAll },
-          { guard: 'isTerminate', actions: [stopAll, terminateAll] },
-          { actions: [stopAll, killAll] },
+          { guard: 'isStop', actions: [standDown, stopAll] },
+          { guard: 'isTerminate', actions: [standDown, stopAll, terminateAll] },
+          { actions: [standDown, stopAll, killAll] },
         ],
         'worker.stopped': [
           { guard: 'isLastToStop', actions: ['noteStopped', workersGone] },
@@ -217,7 +218,7 @@ export const poolMachine = setup({
     },
     error: {
       description: 'No worker can start. What waited has failed; an operator looks at why.',
-      entry: [failTasks, stopAll, killAll],
+      entry: [failTasks, standDown, stopAll, killAll],
       on: {
         'pool.recover': { target: 'idle', actions: [unsupervise, 'run.close'] },
         ...newsOfWorkers,

@@ -11,7 +11,7 @@ import {
   type MemoryPolicy,
   oversizedSlots,
   type ScalingPolicy,
-  silentSlots,
+  silentWorkers,
   wantsLess,
   wantsMore,
 } from './policy.ts'
@@ -71,7 +71,7 @@ const lowFor = (args: Args) =>
   args.context.lowSinceMs === null ? 0 : readingOf(args).atMs - args.context.lowSinceMs
 const isLow = (args: Args) =>
   wantsLess(args.context.policy.scaling, readingOf(args), args.context.size)
-const silent = (args: Args) => silentSlots(readingOf(args), args.context.policy.zombieAfterMs)
+const silent = (args: Args) => silentWorkers(readingOf(args), args.context.policy.zombieAfterMs)
 const oversized = (args: Args) =>
   oversizedSlots(readingOf(args), args.context.policy.memory.maxWorkerBytes)
 
@@ -79,11 +79,14 @@ const oversized = (args: Args) =>
 export const suspects = {
   silent,
   oversized,
-  largestIdle: (args: Args) => slotsOf(largestWorker(readingOf(args).workers, false)),
-  largest: (args: Args) => slotsOf(largestWorker(readingOf(args).workers, true)),
-}
-function slotsOf(worker: { slot: SlotId } | null): SlotId[] {
-  return worker === null ? [] : [worker.slot]
+  largestIdle: (args: Args) => {
+    const worker = largestWorker(readingOf(args).workers, false)
+    return worker === null ? [] : [worker.slot]
+  },
+  largest: (args: Args) => {
+    const worker = largestWorker(readingOf(args).workers, true)
+    return worker === null ? [] : [worker]
+  },
 }
 
 const wantsOneMore = (args: Args) =>
@@ -148,6 +151,12 @@ export const supervisorUpdates = {
   noteLow: change((args) => ({ lowSinceMs: readingOf(args).atMs })),
   forgetLow: change(() => ({ lowSinceMs: null })),
   noteSize: change(({ event }) => ({ size: (event as Of<'pool.opened'>).workers })),
+  /** Nobody starts any more that will be told to stop in the same breath. */
+  forgetUnwanted: change(({ context, event }) => ({
+    waiting: context.waiting.filter(
+      (slot) => Number(slot.slice(7)) <= (event as Of<'pool.resized'>).workers,
+    ),
+  })),
   forgetStarts: change(() => ({ waiting: [], starting: [], crashesMs: [] })),
 }
 

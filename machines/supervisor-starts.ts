@@ -5,7 +5,10 @@
 import { dispatch, grantAsker, grantNext } from './supervisor-words.ts'
 import { ignore } from './vocabulary.ts'
 
-const poolIgnored = ignore('pool.opened', 'pool.resized')
+const poolSized = {
+  'pool.resized': { actions: 'forgetUnwanted' },
+  ...ignore('pool.opened'),
+} as const
 /** A start has ended, one way or the other: the next in line may start. */
 const passOn = [
   {
@@ -34,7 +37,7 @@ export const restarts = {
         ],
         'pool.closed': { actions: 'forgetStarts' },
         ...ignore('reading.taken'),
-        ...poolIgnored,
+        ...poolSized,
       },
     },
     open: {
@@ -51,7 +54,7 @@ export const restarts = {
           actions: ['forgetStarts', dispatch('dispatch.free', 'breaker')],
         },
         ...ignore('reading.taken'),
-        ...poolIgnored,
+        ...poolSized,
       },
     },
     halfOpen: {
@@ -69,7 +72,7 @@ export const restarts = {
           actions: ['forgetStarts', dispatch('dispatch.free', 'breaker')],
         },
         ...ignore('reading.taken'),
-        ...poolIgnored,
+        ...poolSized,
       },
       states: {
         looking: {

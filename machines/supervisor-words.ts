@@ -2,10 +2,16 @@
 import { readingOf, type SupervisorContext, type SupervisorEvent } from './supervisor-facts.ts'
 import type { DispatchHolder, ExitCause, SlotId } from './vocabulary.ts'
 import type { WorkerEvent } from './worker-facts.ts'
+import type { ProcessId } from './worker-words.ts'
 
 export interface WorkersTold {
   readonly slots: readonly SlotId[]
   readonly event: WorkerEvent
+}
+/** One process each, whatever else its slot holds. */
+export interface ProcessesKilled {
+  readonly processes: readonly ProcessId[]
+  readonly cause: ExitCause
 }
 export type SupervisorToLedger =
   | { type: 'dispatch.hold'; holder: DispatchHolder }
@@ -30,12 +36,12 @@ export const grantNext = {
   type: 'workers.tell',
   params: ({ context }: Args) => granted(context.starting.slice(-1)),
 } as const
-export const kill = (whom: (args: Args) => SlotId[], cause: ExitCause) =>
+export const kill = (whom: (args: Args) => readonly ProcessId[], cause: ExitCause) =>
   ({
-    type: 'workers.tell',
-    params: (args: Args): WorkersTold => ({
-      slots: whom(args),
-      event: { type: 'worker.kill', incarnation: null, cause },
+    type: 'processes.kill',
+    params: (args: Args): ProcessesKilled => ({
+      processes: whom(args).map(({ slot, incarnation }) => ({ slot, incarnation })),
+      cause,
     }),
   }) as const
 export const recycle = (whom: (args: Args) => SlotId[], replace: boolean) =>

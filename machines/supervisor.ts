@@ -15,7 +15,12 @@ import {
 } from './supervisor-facts.ts'
 import { health, memory, scaling, vigil } from './supervisor-readings.ts'
 import { restarts } from './supervisor-starts.ts'
-import type { SupervisorToLedger, SupervisorToPool, WorkersTold } from './supervisor-words.ts'
+import type {
+  ProcessesKilled,
+  SupervisorToLedger,
+  SupervisorToPool,
+  WorkersTold,
+} from './supervisor-words.ts'
 
 export const supervisorMachine = setup({
   types: {
@@ -28,6 +33,7 @@ export const supervisorMachine = setup({
   actions: {
     ...supervisorUpdates,
     'workers.tell': port<WorkersTold>('workers.tell'),
+    'processes.kill': port<ProcessesKilled>('processes.kill'),
     'ledger.tell': port<SupervisorToLedger>('ledger.tell'),
     'pool.tell': port<SupervisorToPool>('pool.tell'),
     'event.unexpected': port('event.unexpected'),

@@ -71,6 +71,9 @@ export interface AttemptEnd {
 /** What the monitor saw of one worker. */
 export interface WorkerReading {
   readonly slot: SlotId
+  readonly incarnation: number
+  /** It takes tasks: it is neither starting nor on its way out. */
+  readonly serving: boolean
   /** Bytes of the worker's whole process tree, as PSS. */
   readonly memoryBytes: number
   /** Milliseconds since the last frame from its process. */

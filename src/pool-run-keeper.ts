@@ -25,14 +25,19 @@ export class RunKeeper {
     return this.#run
   }
 
-  async open(): Promise<void> {
+  /** False when the run was given up again while it was opening: it is nobody's any more. */
+  async open(): Promise<boolean> {
     // Known at once: a close that comes in the same turn must find it, or nobody ever closes it.
     this.#opening ??= this.#openAfter(this.#closing)
     const opening = this.#opening
     try {
-      this.#run = await opening
+      const run = await opening
+      if (this.#opening !== opening) return false
+      this.#run = run
+      return true
     } catch (error) {
-      if (this.#opening === opening) this.#opening = null
+      if (this.#opening !== opening) return false
+      this.#opening = null
       throw error
     }
   }

@@ -203,6 +203,11 @@ export class PoolRuntime {
         'workers.tell': (_, { slots, event }) => {
           for (const slot of slots) this.#tellWorker(slot, event)
         },
+        'processes.kill': (_, { processes, cause }) => {
+          for (const { slot, incarnation } of processes) {
+            this.#tellWorker(slot, { type: 'worker.kill', incarnation, cause })
+          }
+        },
         'ledger.tell': (_, event) => this.tellLedger(event),
         'pool.tell': (_, event) => {
           this.tellPool(event)
@@ -264,8 +269,7 @@ export class PoolRuntime {
   async #open(): Promise<void> {
     this.startedAtMs = this.clock.nowMs()
     try {
-      await this.#keeper.open()
-      this.tellPool({ type: 'run.opened' })
+      if (await this.#keeper.open()) this.tellPool({ type: 'run.opened' })
     } catch (error) {
       this.tellPool({ type: 'run.failed', error: toErrorFacts(error, 'WORKER_START_FAILED') })
     }

@@ -40,17 +40,26 @@ export class PoolWatch {
     this.#monitor ??= createMonitor<SlotId>({
       intervalMs: this.#intervalMs,
       exactEveryMs: EXACT_EVERY_MS,
-      pids: () =>
-        new Map(
-          this.#ports
-            .living()
-            .flatMap((process): [SlotId, number][] =>
-              process.pid === null ? [] : [[process.birth.slot as SlotId, process.pid]],
-            ),
-        ),
+      pids: () => this.#pids(),
       onReading: (reading) => this.#tell(reading),
       onProblem: (error) => this.#ports.problem(error),
     })
+  }
+
+  /** Of a slot with two processes, the one that serves. */
+  #pids(): Map<SlotId, number> {
+    const pids = new Map<SlotId, number>()
+    for (const process of this.#ports.living()) {
+      const slot = process.birth.slot as SlotId
+      if (process.pid === null) continue
+      if (!pids.has(slot) || this.#serves(process)) pids.set(slot, process.pid)
+    }
+    return pids
+  }
+
+  #serves(process: WorkerProcess): boolean {
+    const { slot, incarnation } = process.birth
+    return this.#ports.ledger().seats.find(slot as SlotId, incarnation)?.isOpen === true
   }
 
   end(): void {
@@ -89,6 +98,8 @@ export class PoolWatch {
         const slot = process.birth.slot as SlotId
         return {
           slot,
+          incarnation: process.birth.incarnation,
+          serving: this.#serves(process),
           memoryBytes: this.memoryBytes.get(slot) ?? 0,
           // When we were held up ourselves, a silence is partly our own.
           silentMs: Math.max(0, nowMs - process.lastFrameAt - seen.lateMs),

@@ -6,7 +6,7 @@ import type { AttemptReport } from '../ledger/events.ts'
 import type { Frame, Report } from './protocol.ts'
 
 /** More reports than this in one frame is garbage, not haste. */
-const MAX_ITEMS = 1_000_000
+export const MAX_ITEMS = 1_000_000
 const VERDICTS: ReadonlySet<unknown> = new Set([
   'ok',
   'retryable',

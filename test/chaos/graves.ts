@@ -110,7 +110,8 @@ function processAt(pid: number): OsProcess | null {
   return { pid, parent: Number(parent), startedAt: rest[17] ?? '', command }
 }
 
-function readProc(pid: number, file: string): string {
+/** Empty when the process is gone. */
+export function readProc(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'latin1')
   } catch {

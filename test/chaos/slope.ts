@@ -13,7 +13,7 @@ export interface Slope {
 
 const MS_PER_MINUTE = 60_000
 /** What is recycled goes up and down, and a leak lifts its troughs too: each part of the row counts by its lower quartile. */
-const PARTS = 16
+const PARTS = 10
 const QUARTILE = 0.25
 
 export function slopeOf(samples: readonly Sample[]): Slope {

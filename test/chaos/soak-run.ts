@@ -9,23 +9,24 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createPoolActor } from '../../src/index.ts'
-import { readTreePss } from '../../src/monitor/tree.ts'
 import { SITE_VARIABLE, startSite } from './chaos-site.ts'
 import type { ChaosPool, ChaosTasks } from './client-books.ts'
-import { runsIn, treeOf } from './graves.ts'
+import { readProc, runsIn, treeOf } from './graves.ts'
 import { type Sample, slopeOf } from './slope.ts'
 
 const SAMPLE_EVERY_MS = 1_000
 /** Caches fill and code is compiled first; the least, and the share of the run. */
 const WARM_UP_MS = 15_000
 const WARM_UP_SHARE = 0.2
+/** Standard errors by which a slope must be above its limit: one level row in a hundred is. */
+const CERTAINTY = 2.5
 const MB = 1024 * 1024
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
 /** More than this per minute is a leak. Processes and profiles come and go with every recycling. */
 export const SLOPE_LIMITS = {
-  /** Of the whole tree, browsers included. */
+  /** Of the whole tree, browsers included; its anonymous part, for file pages are shared with whatever else runs. */
   pss: 8 * MB,
   /** What the pool's own process, which is never recycled, holds after a collection. */
   heap: 1 * MB,
@@ -133,7 +134,7 @@ async function sampleFor(
   const warmMs = startedMs + Math.max(WARM_UP_MS, (endMs - startedMs) * WARM_UP_SHARE)
   while (performance.now() < endMs) {
     await delay(SAMPLE_EVERY_MS)
-    const seen = await look(root)
+    const seen = look(root)
     onSample(seen, tasks())
     const atMs = performance.now()
     if (atMs < warmMs) continue
@@ -142,14 +143,15 @@ async function sampleFor(
   return samples
 }
 
-async function look(root: string): Promise<Record<Kind, number>> {
+function look(root: string): Record<Kind, number> {
   collect()
+  const tree = treeOf(process.pid)
   const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   return {
-    pss: await readTreePss(process.pid, { exact: true }),
+    pss: anonymousPss(tree.map(({ pid }) => pid)),
     heap: process.memoryUsage().heapUsed,
     fds: readdirSync('/proc/self/fd').length,
-    processes: treeOf(process.pid).length,
+    processes: tree.length,
     timers,
     profiles: runsIn(root)
       .map((run) => join(root, run, 'profiles'))
@@ -158,11 +160,19 @@ async function look(root: string): Promise<Record<Kind, number>> {
   }
 }
 
+function anonymousPss(pids: readonly number[]): number {
+  const texts = pids.map((pid) => readProc(pid, 'smaps_rollup'))
+  const kilobytes = texts.flatMap((text) =>
+    [...text.matchAll(/^Pss_(?:Anon|Shmem):\s+(\d+) kB$/gm)].map(([, count]) => Number(count)),
+  )
+  return kilobytes.reduce((sum, count) => sum + count, 0) * 1024
+}
+
 function judge(samples: Samples): Record<Kind, JudgedSlope> {
   const slopes = KINDS.map((kind): [Kind, JudgedSlope] => {
     const { perMinute, error } = slopeOf(samples[kind])
     const limit = SLOPE_LIMITS[kind]
-    const isOver = perMinute - 2 * error > limit
+    const isOver = perMinute - CERTAINTY * error > limit
     return [kind, { perMinute: rounded(perMinute), limit, error: rounded(error), isOver }]
   })
   return Object.fromEntries(slopes) as Record<Kind, JudgedSlope>

@@ -8,7 +8,7 @@ import type {
   SupervisorEvent,
   SupervisorPolicy,
 } from '../../machines/supervisor-facts.ts'
-import type { WorkersTold } from '../../machines/supervisor-words.ts'
+import type { ProcessesKilled, WorkersTold } from '../../machines/supervisor-words.ts'
 import type { SlotId, WorkerReading } from '../../machines/vocabulary.ts'
 import type { Command, ExplorePlan, Situation, Step } from '../support/explore.ts'
 
@@ -40,7 +40,14 @@ const slots: readonly SlotId[] = ['worker-1', 'worker-2']
 
 type EventsOf = (nowMs: number) => readonly SupervisorEvent[]
 
-const idle: WorkerReading = { slot: 'worker-1', memoryBytes: 50, silentMs: 0, busy: false }
+const idle: WorkerReading = {
+  slot: 'worker-1',
+  incarnation: 1,
+  serving: true,
+  memoryBytes: 50,
+  silentMs: 0,
+  busy: false,
+}
 const sights: readonly (readonly WorkerReading[])[] = [
   [],
   [idle],
@@ -126,6 +133,11 @@ function after({ from, event, commands }: Step<World>): World {
   if (told?.type === 'start.withdrawn' || told?.type === 'start.ended') {
     world = leave(world, told.slot)
   }
+  /** Slots that are not wanted any more ask no more: they are about to hear it. */
+  if (told?.type === 'pool.resized') {
+    const { workers } = told
+    world = { ...world, asked: world.asked.filter((slot) => Number(slot.slice(7)) <= workers) }
+  }
   /** A closed pool has no worker left that waits or starts. */
   if (told?.type === 'pool.closed') world = { ...world, asked: [], granted: [] }
   if (told?.type === 'reading.taken') world = { ...world, nowMs: told.reading.atMs }
@@ -137,14 +149,16 @@ function after({ from, event, commands }: Step<World>): World {
 /** Who is silent for too long is killed and who is too large is recycled, whatever else goes on. */
 function demandJudgement(told: SupervisorEvent | null, commands: readonly Command[]) {
   if (told?.type !== 'reading.taken') return
-  const wordsTo = (type: string, cause: string) =>
-    commands.flatMap((command) => {
-      if (command.type !== 'workers.tell') return []
-      const { slots: whom, event } = command.params as WorkersTold
-      return event.type === type && 'cause' in event && event.cause === cause ? whom : []
-    })
-  const killed = wordsTo('worker.kill', 'silent')
-  const recycled = wordsTo('worker.recycle', 'memory')
+  const killed = commands.flatMap((command) => {
+    if (command.type !== 'processes.kill') return []
+    const { processes, cause } = command.params as ProcessesKilled
+    return cause === 'silent' ? processes.map(({ slot }) => slot) : []
+  })
+  const recycled = commands.flatMap((command) => {
+    if (command.type !== 'workers.tell') return []
+    const { slots: whom, event } = command.params as WorkersTold
+    return event.type === 'worker.recycle' ? whom : []
+  })
   for (const { slot, silentMs, memoryBytes } of told.reading.workers) {
     const isSilent = silentMs > policy.zombieAfterMs
     const isOversized = memoryBytes > policy.memory.maxWorkerBytes

@@ -123,7 +123,8 @@ class Checker {
   #blame(flaw: string, id: number, last: Move | null): void {
     if (this.#violations.has(flaw)) return
     const rows: Row[] = []
-    for (let at = id; at !== -1; at = this.#parents.at(at)) rows.unshift(Array.from(this.#rows.at(at)))
+    for (let at = id; at !== -1; at = this.#parents.at(at))
+      rows.unshift(Array.from(this.#rows.at(at)))
     this.#violations.set(flaw, { flaw, rows, last })
   }
 
@@ -150,7 +151,8 @@ class Checker {
       if (isReaching[id] === 1) continue
       this.#blame(`never at rest: ${unrest(this.#system, this.#rows.at(id)) ?? ''}`, id, null)
     }
-    return { atRest, inCircles: this.#circles(size) }
+    const inCircles = this.#circles(size)
+    return { atRest, inCircles }
   }
 
   /** Rows that lie on a circle of steps nobody asked for: peeled from the ends, what is left turns for ever. */
@@ -158,7 +160,11 @@ class Checker {
     const left = this.#peel(size, 0)
     const right = this.#peel(size, 1)
     let count = 0
-    for (let id = 0; id < size; id++) if (left[id] === 1 && right[id] === 1) count++
+    for (let id = 0; id < size; id++) {
+      if (left[id] === 0 || right[id] === 0) continue
+      count++
+      this.#blame('it runs in circles by itself', id, null)
+    }
     return count
   }
 

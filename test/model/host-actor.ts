@@ -76,7 +76,7 @@ function report(
 ): void {
   const { incarnation } = process
   const say = (type: string, facts: object = {}) =>
-    voice.say('worker', slot, { type, incarnation, ...facts })
+    voice.say('worker', slot, { type, incarnation, ...facts } as EventObject)
   switch (event.type) {
     case 'does.load':
       process.phase = 'loaded'

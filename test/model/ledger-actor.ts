@@ -118,7 +118,12 @@ class Round {
         this.#task(event.task).hasDeadline = false
         return this.#move(event.task, { type: 'deadline.passed' })
       case 'worker.opened':
-        state.seats.push({ slot: event.slot, incarnation: event.incarnation, isOpen: true, tasks: [] })
+        state.seats.push({
+          slot: event.slot,
+          incarnation: event.incarnation,
+          isOpen: true,
+          tasks: [],
+        })
         state.open.push(seatName(event))
         return this.#wantDispatch()
       case 'worker.closed':
@@ -130,7 +135,14 @@ class Round {
     }
   }
 
-  #steer(event: Extract<LedgerWord, { type: `dispatch.${'hold' | 'free'}` | `intake.${string}` | 'tasks.cancelAll' | 'pool.failed' }>): void {
+  #steer(
+    event: Extract<
+      LedgerWord,
+      {
+        type: `dispatch.${'hold' | 'free'}` | `intake.${string}` | 'tasks.cancelAll' | 'pool.failed'
+      }
+    >,
+  ): void {
     const state = this.#state
     switch (event.type) {
       case 'dispatch.hold':
@@ -251,7 +263,11 @@ class Round {
       sent.set(seat, (sent.get(seat) ?? 0) + 1)
     }
     for (const [seat, count] of sent) {
-      const tasks = Array.from({ length: count }, () => ({ taskId: 'task', attempt: 1, order: null }))
+      const tasks = Array.from({ length: count }, () => ({
+        taskId: 'task',
+        attempt: 1,
+        order: null,
+      }))
       this.#tellWorker(seat, { type: 'tasks.assigned', tasks })
     }
   }
@@ -313,9 +329,11 @@ class Round {
   #tellAwaited(): void {
     const state = this.#state
     const isCalm = !state.tasks.some(({ state: of }) => ACTIVE.has(of))
-    if (isCalm && state.awaited.includes('calmed')) this.#tell('shutdown', 'ledger.calmed', 'calmed')
+    if (isCalm && state.awaited.includes('calmed'))
+      this.#tell('shutdown', 'ledger.calmed', 'calmed')
     const isEmpty = this.#living().length === 0
-    if (isEmpty && state.awaited.includes('emptied')) this.#tell('pool', 'ledger.emptied', 'emptied')
+    if (isEmpty && state.awaited.includes('emptied'))
+      this.#tell('pool', 'ledger.emptied', 'emptied')
   }
 
   #tell(to: 'shutdown' | 'pool', type: string, awaited: string): void {
@@ -323,8 +341,11 @@ class Round {
     this.#voice.say(to, 0, { type })
   }
 
-  #tellWorker(seat: ModelSeat, event: EventObject & object): void {
-    this.#voice.say('worker', slotIndex(seat.slot), { ...event, incarnation: seat.incarnation } as EventObject)
+  #tellWorker(seat: ModelSeat, event: EventObject & Readonly<Record<string, unknown>>): void {
+    this.#voice.say('worker', slotIndex(seat.slot), {
+      ...event,
+      incarnation: seat.incarnation,
+    } as EventObject)
   }
 
   #task(at: number): ModelTask {
@@ -332,7 +353,9 @@ class Round {
   }
 
   #find({ slot, incarnation }: { slot: string; incarnation: number }): ModelSeat | null {
-    return this.#state.seats.find((one) => one.slot === slot && one.incarnation === incarnation) ?? null
+    return (
+      this.#state.seats.find((one) => one.slot === slot && one.incarnation === incarnation) ?? null
+    )
   }
 
   #seatOf(at: number): ModelSeat | null {

@@ -102,11 +102,17 @@ export function canonicalLedger(state: LedgerState, plan: TaskPlan): LedgerState
   const tasks = state.tasks.map((task) => plain(task, plan))
   const places = tasks.map((task, at) => {
     const seat = state.seats.find((one) => one.tasks.includes(at))
-    return JSON.stringify([task, seat ? [seatName(seat), seat.tasks.indexOf(at)] : null, state.queue.indexOf(at)])
+    return JSON.stringify([
+      task,
+      seat ? [seatName(seat), seat.tasks.indexOf(at)] : null,
+      state.queue.indexOf(at),
+    ])
   })
   const order = tasks
     .map((_, at) => at)
-    .sort((a, b) => ((places[a] as string) < (places[b] as string) ? -1 : places[a] === places[b] ? a - b : 1))
+    .sort((a, b) =>
+      (places[a] as string) < (places[b] as string) ? -1 : places[a] === places[b] ? a - b : 1,
+    )
   const isSame = order.every((from, to) => from === to)
   const moved = (at: number) => (isSame ? at : order.indexOf(at))
   return {

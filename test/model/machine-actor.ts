@@ -30,8 +30,8 @@ export class MachineActor {
   readonly edges = new Set<string>()
   readonly #quiet: ReadonlySet<string>
   readonly initial: number
-  /** Transitions the machine has, ignores included. */
-  readonly sites: number
+  /** Transitions that do something. */
+  readonly sites: readonly string[]
   readonly taken = new Set<string>()
 
   constructor(machine: AnyStateMachine, input: unknown, words: Words, route: Route) {
@@ -40,8 +40,10 @@ export class MachineActor {
     this.#route = route
     this.#words = words
     const sites = sitesOf(machine)
-    // The last resort of every machine is there to never be taken.
-    this.sites = sites.length - 1
+    const lastResort = `${machine.id} · * · 0`
+    this.sites = sites
+      .filter((site) => !isIgnore(site) && site.id !== lastResort)
+      .map(({ id }) => id)
     this.#quiet = new Set(sites.filter(isIgnore).map(({ id }) => id))
     const [snapshot] = initialTransition(this.#probe, input as never)
     this.initial = this.intern(snapshot as AnyMachineSnapshot)
@@ -86,7 +88,8 @@ export class MachineActor {
   }
 
   intern(snapshot: AnyMachineSnapshot): number {
-    const { policy: _, ...context } = snapshot.context
+    // A policy is the same in every state.
+    const context = { ...snapshot.context, policy: null }
     const history = Object.values(snapshot.historyValue).map((nodes) =>
       (nodes as readonly { id: string }[]).map(({ id }) => id),
     )
@@ -130,7 +133,8 @@ function flawed(state: number, flaw: string): Result {
 export function nameOf(event: EventObject): string {
   const { type, ...rest } = event
   const facts = Object.entries(rest).filter(
-    ([key, value]) => !['exit', 'error', 'random', 'atMs', 'tasks', 'reading'].includes(key) && value !== null,
+    ([key, value]) =>
+      !['exit', 'error', 'random', 'atMs', 'tasks', 'reading'].includes(key) && value !== null,
   )
   const said = facts.map(([key, value]) => `${key} ${String(value)}`).join(', ')
   return said === '' ? type : `${type} (${said})`

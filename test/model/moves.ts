@@ -69,7 +69,9 @@ export class Moves {
     this.#poolTimers(isBusy)
     for (let slot = 0; slot < plan.workers; slot++) this.#workerTimers(slot)
     this.#user()
-    for (const event of readingMoves(this.system, row)) this.#add('supervisor', 0, event, 'user')
+    for (const { event, kind } of readingMoves(this.system, row)) {
+      this.#add('supervisor', 0, event, kind)
+    }
     return this.#moves
   }
 
@@ -126,13 +128,13 @@ export class Moves {
   #processes(slot: number): void {
     const processes = this.#hosted(slot)
     for (const process of processes) this.#process(slot, process)
-    if (processes.length === 0) return
     const { isWatching } = this.system.keeper.at(this.#row[AT.keeper] as number)
     if (!isWatching) return
-    const silence = silenceOf(slot)
-    if (processes.some(({ isHung, isKilled }) => isHung && !isKilled)) {
-      this.#add('supervisor', 0, silence, 'progress')
-    } else this.#fault('falseSilence', 'supervisor', 0, silence)
+    for (const process of processes) {
+      const silence = silenceOf(slot, process)
+      if (process.isHung && !process.isKilled) this.#add('supervisor', 0, silence, 'progress')
+      else this.#fault('falseSilence', 'supervisor', 0, silence)
+    }
   }
 
   #process(slot: number, process: ModelProcess): void {
@@ -159,7 +161,8 @@ export class Moves {
   #tasks(): void {
     const ledger = this.#ledger
     if (ledger.isDispatchDue) this.#add('ledger', 0, { type: 'dispatch.due' }, 'progress')
-    for (const seat of ledger.seats) for (const task of seat.tasks) this.#attempt(ledger, seat, task)
+    for (const seat of ledger.seats)
+      for (const task of seat.tasks) this.#attempt(ledger, seat, task)
     ledger.tasks.forEach(({ state, timer, hasDeadline, isSubmitted }, task) => {
       if (ENDED.has(state) || !isSubmitted) return
       const isOfAttempt = timer === 'timeout.passed' || timer === 'grace.passed'
@@ -168,7 +171,8 @@ export class Moves {
       if (timer !== null && isOfAttempt) {
         this.#deadline('ledger', 0, passed, this.#isAttemptVain(ledger, task))
       }
-      if (hasDeadline) this.#fault('earlyTimer', 'ledger', 0, { type: 'deadline.passed', task } as EventObject)
+      if (hasDeadline)
+        this.#fault('earlyTimer', 'ledger', 0, { type: 'deadline.passed', task } as EventObject)
     })
   }
 
@@ -236,7 +240,8 @@ export class Moves {
 
   #isNobodyStarting(): boolean {
     const { supervisor } = this.system
-    const { starting } = supervisor.at(this.#row[AT.supervisor] as number).context as SupervisorContext
+    const { starting } = supervisor.at(this.#row[AT.supervisor] as number)
+      .context as SupervisorContext
     return starting.length === 0
   }
 
@@ -306,9 +311,11 @@ export class Moves {
   }
 }
 
-/** A reading in which one slot has said nothing for too long, and all else is well. */
-function silenceOf(slot: number): EventObject {
-  const worker = { slot: slotName(slot), memoryBytes: 0, silentMs: 2, busy: true }
-  const reading = { atMs: 0, memoryRatio: 0, utilization: 0.5, queued: 0, ready: 99, workers: [worker] }
+/** A reading in which one process has said nothing for too long, and all else is well. */
+function silenceOf(slot: number, { incarnation, phase }: ModelProcess): EventObject {
+  const serving = phase === 'ready'
+  const facts = { memoryBytes: 0, silentMs: 2, busy: true }
+  const workers = [{ slot: slotName(slot), incarnation, serving, ...facts }]
+  const reading = { atMs: 0, memoryRatio: 0, utilization: 0.5, queued: 0, ready: 99, workers }
   return { type: 'reading.taken', reading } as EventObject
 }

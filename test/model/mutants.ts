@@ -1,7 +1,14 @@
 /** Bugs planted in copies of the machines, or of the task table's step. The checker must find each with a short way to it. */
 import { type AnyStateMachine, createMachine } from 'xstate'
 import { FINAL_STATES, step } from '../../src/ledger/compile.ts'
-import { listOf, type NodeConfig, rewritten, sitesOf, unguarded, without } from '../support/instrument.ts'
+import {
+  listOf,
+  type NodeConfig,
+  rewritten,
+  sitesOf,
+  unguarded,
+  without,
+} from '../support/instrument.ts'
 import type { Step } from './ledger-actor.ts'
 import { type CompositionPlan, SHIPPED } from './plan.ts'
 import { planOf } from './plans.ts'
@@ -40,7 +47,7 @@ function hushed(
 /** A copy whose state does nothing when it is entered. */
 function unentered(machine: AnyStateMachine, state: string): AnyStateMachine {
   const config = machine.config as NodeConfig
-  const { entry: _, ...node } = config.states?.[state] as NodeConfig
+  const node: NodeConfig = { ...config.states?.[state], entry: [] }
   const changed = { ...config, states: { ...config.states, [state]: node } }
   return createMachine(changed as never, machine.implementations as never) as AnyStateMachine
 }
@@ -54,7 +61,9 @@ const settlesTwice: Step = (task, event, run) =>
 const forgetsTimeouts: Step = (task, event, run) =>
   event.type === 'grace.passed' ? 'ignored' : step(task, event, run)
 const losesLost: Step = (task, event, run) =>
-  event.type === 'attempt.lost' && !FINAL_STATES.has(task.state) ? 'ignored' : step(task, event, run)
+  event.type === 'attempt.lost' && !FINAL_STATES.has(task.state)
+    ? 'ignored'
+    : step(task, event, run)
 
 export const MUTANTS: readonly Mutant[] = [
   planted(
@@ -96,7 +105,11 @@ export const MUTANTS: readonly Mutant[] = [
     'leave to start is never given back',
     /^never at rest/,
     worker((machine) =>
-      hushed(machine, 'worker.life.starting.forking · process.exited · 0', isTold('supervisor.tell')),
+      hushed(
+        machine,
+        'worker.life.starting.forking · process.exited · 0',
+        isTold('supervisor.tell'),
+      ),
     ),
   ),
   planted(
@@ -105,7 +118,9 @@ export const MUTANTS: readonly Mutant[] = [
     supervisor((machine) => without(machine, 'supervisor.restarts.closed · worker.crashed · 0')),
   ),
   planted('every start is granted at once', /^more processes start at once than may$/, {
-    ...supervisor((machine) => unguarded(machine, 'supervisor.restarts.closed · start.requested · 0')),
+    ...supervisor((machine) =>
+      unguarded(machine, 'supervisor.restarts.closed · start.requested · 0'),
+    ),
     workers: 2,
     maxStarting: 1,
   }),

@@ -1,6 +1,11 @@
 /** What a composition is made of, and the policies its machines run with. Times are never compared: any timer may fire. */
 import type { AnyStateMachine } from 'xstate'
-import { poolMachine, shutdownMachine, supervisorMachine, workerMachine } from '../../machines/index.ts'
+import {
+  poolMachine,
+  shutdownMachine,
+  supervisorMachine,
+  workerMachine,
+} from '../../machines/index.ts'
 import type { ShutdownPolicy } from '../../machines/shutdown.ts'
 import type { SupervisorPolicy } from '../../machines/supervisor-facts.ts'
 import type { WorkerPolicy } from '../../machines/worker-facts.ts'

@@ -1,13 +1,20 @@
 /** Readings beyond silence: memory, load and health, for the compositions that look at those regions. */
 import type { EventObject } from 'xstate'
 import type { PoolContext } from '../../machines/pool-facts.ts'
+import type { ModelSeat } from './ledger-state.ts'
 import { slotName } from './routes.ts'
 import { AT, hostAt, type System } from './system.ts'
 
 const MEMORY = { normal: 0, pressure: 0.85, critical: 0.95 } as const
 const LOADS = { even: [0.5, 0], high: [1, 1], low: [0, 0] } as const
 
-export function readingMoves(system: System, row: ArrayLike<number>): readonly EventObject[] {
+/** A reading, and whether it comes by itself in time: memory that was short is there again some day. */
+export interface ReadingMove {
+  readonly event: EventObject
+  readonly kind: 'user' | 'pace'
+}
+
+export function readingMoves(system: System, row: ArrayLike<number>): readonly ReadingMove[] {
   const { readings, workers } = system.plan
   if (readings.length === 0 || !system.keeper.at(row[AT.keeper] as number).isWatching) return []
   const ledger = system.ledger.at(row[AT.ledger] as number)
@@ -15,21 +22,30 @@ export function readingMoves(system: System, row: ArrayLike<number>): readonly E
   const seen = Array.from({ length: workers }, (_, slot) => slot).flatMap((slot) => {
     const { processes } = system.host.at(row[hostAt(slot)] as number)
     const name = slotName(slot)
-    return processes.map(() => ({ slot: name, memoryBytes: 0, silentMs: 0, busy: busy.has(name) }))
+    return processes.map(({ incarnation }) => {
+      const isOfIt = (seat: ModelSeat) => seat.slot === name && seat.incarnation === incarnation
+      const serving = ledger.seats.find(isOfIt)?.isOpen === true
+      const facts = { memoryBytes: 0, silentMs: 0, busy: busy.has(name) }
+      return { slot: name, incarnation, serving, ...facts }
+    })
   })
   const { ready } = system.pool.at(row[AT.pool] as number).context as PoolContext
   const calm = { atMs: 0, memoryRatio: 0, utilization: 0.5, queued: 0, ready: 99, workers: seen }
   const say = (facts: object): EventObject =>
     ({ type: 'reading.taken', reading: { ...calm, ...facts } }) as EventObject
-  const words: EventObject[] = []
+  const words: ReadingMove[] = []
+  const add = (facts: object, kind: ReadingMove['kind'] = 'user') =>
+    words.push({ event: say(facts), kind })
   if (readings.includes('memory')) {
-    for (const memoryRatio of Object.values(MEMORY)) words.push(say({ memoryRatio }))
+    for (const [band, memoryRatio] of Object.entries(MEMORY)) {
+      add({ memoryRatio }, band === 'normal' ? 'pace' : 'user')
+    }
     const heavy = seen.map((one, at) => (at === 0 ? { ...one, memoryBytes: 20 } : one))
-    if (heavy.length > 0) words.push(say({ workers: heavy }))
+    if (heavy.length > 0) add({ workers: heavy })
   }
   if (readings.includes('load')) {
-    for (const [utilization, queued] of Object.values(LOADS)) words.push(say({ utilization, queued }))
+    for (const [utilization, queued] of Object.values(LOADS)) add({ utilization, queued })
   }
-  if (readings.includes('health')) words.push(say({ ready: ready.length }))
+  if (readings.includes('health')) add({ ready: ready.length })
   return words
 }

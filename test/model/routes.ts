@@ -1,6 +1,6 @@
 /** Who hears which command, exactly as `src/pool-runtime.ts` carries it. */
 import type { EventObject } from 'xstate'
-import type { WorkersTold } from '../../machines/supervisor-words.ts'
+import type { ProcessesKilled, WorkersTold } from '../../machines/supervisor-words.ts'
 import type { Command } from '../support/explore.ts'
 import type { Route } from './machine-actor.ts'
 import type { ActorKind, Output, Words } from './memo.ts'
@@ -10,9 +10,13 @@ export const slotNumber = (name: string) => Number(name.slice(7)) - 1
 
 /** What the machine of the first slot says, said by another slot. */
 const saidBy = (slot: number, event: EventObject): EventObject =>
-  event !== undefined && 'slot' in event ? { ...event, slot: slotName(slot) } : event
+  event !== undefined && 'slot' in event
+    ? ({ ...event, slot: slotName(slot) } as EventObject)
+    : event
 
-export function routesOf(words: Words): Record<'pool' | 'supervisor' | 'shutdown' | 'worker', Route> {
+export function routesOf(
+  words: Words,
+): Record<'pool' | 'supervisor' | 'shutdown' | 'worker', Route> {
   const to = (kind: ActorKind, slot: number, event: EventObject): Output => ({
     to: kind,
     slot,
@@ -20,6 +24,11 @@ export function routesOf(words: Words): Record<'pool' | 'supervisor' | 'shutdown
   })
   const toWorkers = ({ slots, event }: WorkersTold) =>
     slots.map((slot) => to('worker', slotNumber(slot), event))
+  const toProcesses = ({ processes, cause }: ProcessesKilled) =>
+    processes.map(({ slot, incarnation }) => {
+      const event = { type: 'worker.kill', incarnation, cause } as EventObject
+      return to('worker', slotNumber(slot), event)
+    })
   const toSupervisor = (event: EventObject): Output[] => {
     const watch = { 'pool.opened': 'watch.begin', 'pool.closed': 'watch.end' }[event.type]
     const first = watch === undefined ? [] : [to('keeper', 0, { type: watch })]
@@ -38,6 +47,8 @@ export function routesOf(words: Words): Record<'pool' | 'supervisor' | 'shutdown
         return toSupervisor(event)
       case 'workers.tell':
         return toWorkers(params as WorkersTold)
+      case 'processes.kill':
+        return toProcesses(params as ProcessesKilled)
       case 'run.open':
       case 'run.close':
       case 'run.sweep':

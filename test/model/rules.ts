@@ -20,7 +20,8 @@ export function flawOf(system: System, row: ArrayLike<number>): string | null {
   let seats = 0
   for (let slot = 0; slot < system.plan.workers; slot++) {
     const { processes } = system.host.at(row[hostAt(slot)] as number)
-    const { current, retiree } = system.worker.at(row[workerAt(slot)] as number).context as WorkerContext
+    const { current, retiree } = system.worker.at(row[workerAt(slot)] as number)
+      .context as WorkerContext
     for (const crew of [current, retiree]) {
       if (crew === null) continue
       if (!processes.some(({ incarnation }) => incarnation === crew.incarnation)) {
@@ -35,10 +36,11 @@ export function flawOf(system: System, row: ArrayLike<number>): string | null {
       }
     }
   }
-  if (seats !== ledger.seats.length) return 'the ledger keeps a seat of a process that no worker has'
-  const seated = ledger.seats.flatMap(({ tasks }) => tasks)
+  if (seats !== ledger.seats.length)
+    return 'the ledger keeps a seat of a process that no worker has'
+  const seated = new Set(ledger.seats.flatMap(({ tasks }) => tasks))
   for (const [at, { state, isSubmitted }] of ledger.tasks.entries()) {
-    const isSeated = seated.includes(at)
+    const isSeated = seated.has(at)
     if (ENDED.has(state) && isSeated) return 'a task has ended and still has a seat'
     if (isSubmitted && !ENDED.has(state) && isSeated === WAITING.has(state)) {
       return `a task is ${state} and has ${isSeated ? 'a' : 'no'} seat`
@@ -61,7 +63,10 @@ export function unrest(system: System, row: ArrayLike<number>): string | null {
   for (let slot = 0; slot < system.plan.workers; slot++) {
     const hosted = system.host.at(row[hostAt(slot)] as number).processes
     processes += hosted.length
-    leaving += hosted.filter(({ phase, isLeaving, isKilled, isHung }) => phase !== 'ready' || isLeaving || isKilled || isHung).length
+    leaving += hosted.filter(
+      ({ phase, isLeaving, isKilled, isHung }) =>
+        phase !== 'ready' || isLeaving || isKilled || isHung,
+    ).length
   }
   if (ledger.isDispatchDue) return 'dispatch is due'
   if (system.keeper.at(row[AT.keeper] as number).work.length > 0) return 'the run folder is at work'
@@ -81,9 +86,13 @@ export function unrest(system: System, row: ArrayLike<number>): string | null {
   if (served < size) return 'a wanted worker is neither ready nor failed'
   if (leaving > 0 || processes !== ready.length) return 'a process is on its way'
   if (pool === 'paused') {
-    return living.some(({ state }) => state !== 'queued') ? 'a task is under way in a paused pool' : null
+    return living.some(({ state }) => state !== 'queued')
+      ? 'a task is under way in a paused pool'
+      : null
   }
   if (living.length > 0) return 'a task has not ended'
-  const isDraining = JSON.stringify(system.pool.at(row[AT.pool] as number).value).includes('draining')
+  const isDraining = JSON.stringify(system.pool.at(row[AT.pool] as number).value).includes(
+    'draining',
+  )
   return isDraining ? 'the pool drains and nothing is left' : null
 }

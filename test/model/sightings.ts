@@ -9,14 +9,21 @@ export const SIGHTINGS: Readonly<Record<string, readonly RegExp[]>> = {
   quarantine: [/^task: quarantine$/],
   killPastGrace: [/^task: kill past its grace$/],
   escalationToTerminate: [/^worker: stopping · after closeTimeout/],
-  escalationToKill: [/^worker: terminating · after terminateTimeout/, /^worker: .*closing · after closeTimeout/],
+  escalationToKill: [
+    /^worker: terminating · after terminateTimeout/,
+    /^worker: .*closing · after closeTimeout/,
+  ],
   breakerOpen: [/^supervisor: .*closed · worker\.crashed · 0$/],
   breakerProbe: [/^supervisor: .*probing · start\.ended · 0$/],
   zombie: [/^supervisor: .*watching · reading\.taken · [01]$/],
   secondSignal: [/^shutdown: .* · shutdown\.force · 0$/],
   replacement: [/^worker: .*recycling\.launching · session\.ready · 0$/],
   failedForGood: [/^worker: killing · process\.exited · 1$/],
-  poolError: [/^pool: .* · worker\.failed · 0$/, /^pool: .*startDeadline · 1$/, /^pool: .*run\.failed · 0$/],
+  poolError: [
+    /^pool: .* · worker\.failed · 0$/,
+    /^pool: .*startDeadline · 1$/,
+    /^pool: .*run\.failed · 0$/,
+  ],
   recovery: [/^pool: .* · pool\.recover · 0$/],
   pause: [/^pool: .* · pool\.pause · 0$/],
   drained: [/^pool: .* · ledger\.emptied · 0$/],
@@ -30,7 +37,8 @@ export function sightingsOf(explorations: readonly Exploration[]): Record<string
   for (const { system } of explorations) {
     for (const [mark, uses] of marksOf(system)) {
       for (const [name, patterns] of Object.entries(SIGHTINGS)) {
-        if (patterns.some((pattern) => pattern.test(mark))) counts[name] = (counts[name] ?? 0) + uses
+        if (patterns.some((pattern) => pattern.test(mark)))
+          counts[name] = (counts[name] ?? 0) + uses
       }
     }
   }
@@ -39,7 +47,14 @@ export function sightingsOf(explorations: readonly Exploration[]): Record<string
 
 function marksOf(system: System): Map<string, number> {
   const marks = new Map<string, number>()
-  const actors = [system.pool, system.supervisor, system.shutdown, system.worker, system.ledger, system.host]
+  const actors = [
+    system.pool,
+    system.supervisor,
+    system.shutdown,
+    system.worker,
+    system.ledger,
+    system.host,
+  ]
   for (const actor of actors) {
     for (const { marks: seen, uses } of actor.results()) {
       for (const mark of seen) marks.set(mark, (marks.get(mark) ?? 0) + uses)

@@ -47,7 +47,7 @@ export function staleFlaw(system: System, row: ArrayLike<number>): string | null
 function staleWord(system: System, worker: number, host: number): string | null {
   const { processes } = system.host.at(host)
   const { incarnation } = system.worker.at(worker).context as WorkerContext
-  const old = new Set([OLD, OLD - 1])
+  const old = new Set<number>([OLD, OLD - 1])
   if (!processes.some((process) => process.incarnation === incarnation)) old.add(incarnation)
   for (const stamp of old) {
     for (const [type, facts] of TOLD) {
@@ -81,14 +81,23 @@ function staleReport(system: System, ledger: number): string | null {
   const { tasks, seats } = system.ledger.at(ledger)
   for (const [task, { attempt, isSubmitted }] of tasks.entries()) {
     if (!isSubmitted) continue
-    const places = [...seats, { slot: slotName(0), incarnation: OLD, tasks: [] }]
+    const none: readonly number[] = []
+    const places = [...seats, { slot: slotName(0), incarnation: OLD, tasks: none }]
     for (const { slot, incarnation, tasks: seated } of places) {
       const attempts = seated.includes(task) ? [attempt - 1] : [attempt]
       for (const stamp of attempts) {
         for (const verdict of ['started', 'ok']) {
-          const event = { type: 'attempt.reported', slot, incarnation, task, attempt: stamp, verdict }
-          const { next, out } = system.ledger.take(ledger, system.words.id(event as EventObject), 0)
-          if (next !== ledger || out.length > 0) return `a stale report (${verdict}) changes the ledger`
+          const event = {
+            type: 'attempt.reported',
+            slot,
+            incarnation,
+            task,
+            attempt: stamp,
+            verdict,
+          } as EventObject
+          const { next, out } = system.ledger.take(ledger, system.words.id(event), 0)
+          if (next !== ledger || out.length > 0)
+            return `a stale report (${verdict}) changes the ledger`
         }
       }
     }

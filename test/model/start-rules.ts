@@ -69,16 +69,21 @@ export class StartRules {
   #judgeFork(row: ArrayLike<number>, slot: number): string | null {
     const { plan, supervisor, shutdown } = this.#system
     const pool = this.#system.poolValue(row)
-    if (pool === 'idle' || pool === 'error') return `a process was started while the pool is ${pool}`
+    if (pool === 'idle' || pool === 'error')
+      return `a process was started while the pool is ${pool}`
     const end = shutdown.at(row[AT.shutdown] as number).value
-    if (pool === 'stopping' && end !== 'draining') return `a process was started while the shutdown is ${String(end)}`
+    if (pool === 'stopping' && end !== 'draining')
+      return `a process was started while the shutdown is ${String(end)}`
     const { value, context } = supervisor.at(row[AT.supervisor] as number) as AnyMachineSnapshot
     const restarts = (value as { restarts: unknown }).restarts
     if (restarts === 'open') return 'a process was started while the breaker is open'
     const { starting } = context as SupervisorContext
     if (starting.length > plan.maxStarting) return 'more processes start at once than may'
     if (!starting.includes(slotName(slot))) return 'a process was started without leave'
-    if (typeof restarts === 'object' && starting.length > 1) return 'a half-open breaker has two probes'
-    return this.#living(row) >= 2 * plan.workers ? 'more processes live than two for each slot' : null
+    if (typeof restarts === 'object' && starting.length > 1)
+      return 'a half-open breaker has two probes'
+    return this.#living(row) >= 2 * plan.workers
+      ? 'more processes live than two for each slot'
+      : null
   }
 }

@@ -154,7 +154,10 @@ export class System {
       this.#swapLedger(row[AT.ledger] as number, 0),
       row[AT.keeper] as number,
       row[AT.faults] as number,
-      ...[w2, h2, w1, h1],
+      w2,
+      h2,
+      w1,
+      h1,
     ]
     if (w1 !== w2 || h1 !== h2) return swapped
     for (const at of [AT.pool, AT.supervisor, AT.ledger]) {

@@ -141,5 +141,11 @@ export function chartOf({ flaw, steps }: Trace): string {
     ...said.map(({ from, to, word }) => `  ${from}->>${to}: ${safe(word)}`),
     `  Note over ${names[0]},${names.at(-1)}: ${safe(stood)}`,
   ])
-  return ['sequenceDiagram', ...names.map((name) => `  participant ${name}`), ...lines, `  Note over ${names[0]},${names.at(-1)}: ${safe(flaw)}`, ''].join('\n')
+  return [
+    'sequenceDiagram',
+    ...names.map((name) => `  participant ${name}`),
+    ...lines,
+    `  Note over ${names[0]},${names.at(-1)}: ${safe(flaw)}`,
+    '',
+  ].join('\n')
 }

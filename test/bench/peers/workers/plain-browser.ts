@@ -1,4 +1,6 @@
-/** A worker as one writes it by hand: import puppeteer, launch, open a tab, say so. A URL is opened when one is sent. */
+/**
+ * A worker as one writes it by hand: import puppeteer, launch, open a tab, say so. Then it opens the URL it is sent.
+ */
 import puppeteer from 'puppeteer-core'
 import { launchOptions } from '../../browser.ts'
 

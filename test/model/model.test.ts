@@ -1,0 +1,76 @@
+/**
+ * Layer 2: the composed machines, explored whole. G1, G4, G5, G8. The composition of 2 workers, 3 tasks and 1 fault is
+ * `npm run model`; here are those that end in seconds, and planted bugs that must be found.
+ */
+import { describe, expect, it } from 'vitest'
+import { check, type Exploration } from './checker.ts'
+import { MUTANTS } from './mutants.ts'
+import { OPEN_FINDINGS, SHORT_PLANS } from './plans.ts'
+import { sightingsOf } from './sightings.ts'
+import { chartOf, textOf, traceOf } from './trace.ts'
+
+const LIMITS = { maxStates: 400_000, maxSeconds: 60 }
+const TEST_TIMEOUT_MS = 90_000
+/** No way to a planted bug is longer than this. */
+const MAX_STEPS = 12
+
+/** Pinned: a change of behaviour shows here first. */
+const PINNED: Readonly<Record<string, readonly [states: number, edges: number]>> = {
+  one: [33_068, 197_843],
+  quarantine: [4_549, 13_117],
+  leave: [21_339, 99_665],
+  recycling: [67_497, 333_879],
+  clocks: [15_273, 80_943],
+  memory: [7_515, 57_917],
+  load: [2_249, 17_484],
+  scaling: [124_180, 685_598],
+}
+
+const explorations = new Map<string, Exploration>()
+
+describe('the composed machines', () => {
+  it.each(SHORT_PLANS)('break no rule: $name', { timeout: TEST_TIMEOUT_MS }, (plan) => {
+    const exploration = check(plan, LIMITS)
+    explorations.set(plan.name, exploration)
+    const { states, edges, isComplete, inCircles, violations } = exploration
+    const fresh = violations.filter(({ flaw }) => OPEN_FINDINGS[flaw] === undefined)
+    expect(fresh.map((violation) => textOf(traceOf(exploration, violation)))).toEqual([])
+    expect({ isComplete, inCircles }).toEqual({ isComplete: true, inCircles: 0 })
+    expect([states, edges]).toEqual(PINNED[plan.name])
+  })
+  it('show everything that is worth guarding against', () => {
+    const unseen = Object.entries(sightingsOf([...explorations.values()]))
+      .filter(([, count]) => count === 0)
+      .map(([name]) => name)
+    expect(unseen).toEqual([])
+  })
+  it('still break the rules of findings that are said to be open', () => {
+    const all = [...explorations.values()].flatMap(({ violations }) => violations)
+    const flaws = new Set(all.map(({ flaw }) => flaw))
+    expect(Object.keys(OPEN_FINDINGS).filter((flaw) => !flaws.has(flaw))).toEqual([])
+  })
+})
+
+describe('a planted bug is found by a short way', () => {
+  it.each(MUTANTS)('$bug', { timeout: TEST_TIMEOUT_MS }, ({ plan, foundAs }) => {
+    const exploration = check(plan, { ...LIMITS, isUntilFlaw: true })
+    const [violation] = exploration.violations
+    expect(violation?.flaw).toMatch(foundAs)
+    const trace = traceOf(exploration, violation as NonNullable<typeof violation>)
+    expect(trace.steps.length).toBeGreaterThan(0)
+    expect(trace.steps.length).toBeLessThanOrEqual(MAX_STEPS)
+    expect(chartOf(trace)).toContain('sequenceDiagram')
+  })
+})
+
+describe('symmetry', () => {
+  it('hides nothing: slots told apart break no more rules', { timeout: TEST_TIMEOUT_MS }, () => {
+    const plan = SHORT_PLANS.find(({ name }) => name === 'leave')
+    if (plan === undefined) throw new Error('no composition leave')
+    const folded = explorations.get('leave') ?? check(plan, LIMITS)
+    const apart = check({ ...plan, isSymmetric: false }, LIMITS)
+    const flawsOf = ({ violations }: Exploration) => violations.map(({ flaw }) => flaw).toSorted()
+    expect(flawsOf(apart)).toEqual(flawsOf(folded))
+    expect(apart.states).toBeGreaterThan(folded.states)
+  })
+})

@@ -1,0 +1,36 @@
+/**
+ * Lets the operating system refuse a fork of a worker: the answer of libuv's own `spawn` is exchanged, and all that
+ * Node makes of it is real. Root is exempt from the limits that would bring it about.
+ */
+import { ChildProcess } from 'node:child_process'
+import { constants } from 'node:os'
+
+export type ForkRefusal = 'ENOENT' | 'EAGAIN' | 'EMFILE' | 'E2BIG'
+
+interface SpawnHandle {
+  spawn(options: { readonly args?: readonly string[] }): number
+}
+
+/** Where all processes of this one are born. */
+function spawner(): SpawnHandle {
+  const handle: unknown = Reflect.get(new ChildProcess(), '_handle')
+  return Object.getPrototypeOf(handle) as SpawnHandle
+}
+
+/** Until disposed of, the `number`th fork of a worker from now, from 1, is refused; no other process is. */
+export function refuseFork(number: number, code: ForkRefusal): Disposable & { count(): number } {
+  const prototype = spawner()
+  const spawn = prototype.spawn
+  let forks = 0
+  prototype.spawn = function (this: SpawnHandle, options) {
+    const isWorker = options.args?.some((arg) => arg.endsWith('/child/entry.ts')) ?? false
+    if (isWorker && ++forks === number) return -constants.errno[code]
+    return spawn.call(this, options)
+  }
+  return {
+    count: () => forks,
+    [Symbol.dispose]: () => {
+      prototype.spawn = spawn
+    },
+  }
+}
