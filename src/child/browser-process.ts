@@ -12,12 +12,13 @@ const MAX_STDERR_CHARS = 4_096
 
 /**
  * Every flag here either keeps a browser quiet and steady under automation, or saves memory and start time:
- * no startup window and the network service in the browser process save about 50 MB a worker.
+ * no startup window and the network service in the browser process save about 50 MB a worker. The
+ * window is as large as puppeteer's own default.
  */
 const FLAGS: readonly string[] = [
   '--remote-debugging-pipe',
   '--no-startup-window',
-  '--window-size=1280,720',
+  '--window-size=800,600',
   '--hide-scrollbars',
   '--mute-audio',
   '--no-first-run',

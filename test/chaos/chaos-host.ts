@@ -1,4 +1,7 @@
-/** A process with a pool of one browser in it, to be killed: `node chaos-host.ts <runFolder>`. Says how far it is. */
+/**
+ * A process with a pool of one browser in it, to be killed: `node chaos-host.ts <runFolder>`. Says
+ * how far it is.
+ */
 import { createPoolActor } from '../../src/index.ts'
 import type { ChaosTasks } from './client-books.ts'
 

@@ -1,6 +1,6 @@
 /**
- * One chaos run: a pool with a real Chromium in each worker, honest tasks flowing, faults falling on it, and at the end the
- * count: by the client's own books, and by the operating system.
+ * One chaos run: a pool with a real Chromium in each worker, honest tasks flowing, faults falling
+ * on it, and at the end the count: by the client's own books, and by the operating system.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,6 +17,7 @@ import { startLoad } from './steady-load.ts'
 
 /** A fault whose event has not come by then has left something wedged. */
 const FAULT_LIMIT_MS = 30_000
+const INTERRUPTED = 130
 const DISK_MEGABYTES = 384
 /** Of a worker's JavaScript heap, so that it is soon full. */
 const HEAP_MEGABYTES = 96
@@ -64,6 +65,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   using site = await startSite()
   process.env[SITE_VARIABLE] = site.url
   process.env['NODE_OPTIONS'] = `--max-old-space-size=${HEAP_MEGABYTES}`
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ground.abandon())
   const { disk, root } = ground
   const skipped: [FaultName, string][] = disk.problem === null ? [] : [['fullDisk', disk.problem]]
   using census = takeCensus({ root })
@@ -124,7 +126,10 @@ export function isClean(report: ChaosReport): boolean {
   return nothing + complaints === 0 && report.capacityBack && submitted === settledOnce
 }
 
-/** The folders of a run: a small disk for the pool, roots for the pools of other processes, a base profile. */
+/**
+ * The folders of a run: a small disk for the pool, roots for the pools of other processes, a base
+ * profile.
+ */
 function takeGround() {
   const base = mkdtempSync(join(tmpdir(), 'chaos-'))
   const disk = mountDisk(join(base, 'disk'), DISK_MEGABYTES)
@@ -134,14 +139,20 @@ function takeGround() {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
   }
   writeFileSync(join(base, 'profile', 'Default', 'Preferences'), '{"profile":{"name":"Ada"}}')
+  const remove = () => {
+    disk.unmount()
+    rmSync(base, { recursive: true, force: true })
+  }
   return {
     base,
     disk,
     root,
     hosts,
-    [Symbol.dispose]: () => {
-      disk.unmount()
-      rmSync(base, { recursive: true, force: true })
+    [Symbol.dispose]: remove,
+    /** The run was interrupted. The pool's own exit handler kills what is left of it. */
+    abandon: () => {
+      process.once('exit', remove)
+      process.exit(INTERRUPTED)
     },
   }
 }
@@ -163,7 +174,8 @@ function chaosPool(workers: number, root: string, base: string, unexpected: stri
     heartbeatInterval: 250,
     zombieAfter: 2_000,
     startTimeout: 15_000,
-    // A slot is struck every few seconds: it must not pay for faults that are over, and the breaker is not what is tested.
+    // A slot is struck every few seconds: it must not pay for faults that are over, and the breaker
+    // is not what is tested.
     restart: { resetBackoffAfter: 100, intensity: 10_000 },
     browser: { baseProfile: join(base, 'profile'), launchTimeout: 8_000 },
   })

@@ -1,6 +1,6 @@
 /**
- * The site that the tasks of a chaos run visit: order pages behind a login, on loopback. It can forget every login at once,
- * as a real one does at midnight.
+ * The site that the tasks of a chaos run visit: order pages behind a login, on loopback. It can
+ * forget every login at once, as a real one does at midnight.
  */
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'

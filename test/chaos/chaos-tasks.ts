@@ -1,4 +1,6 @@
-/** What the workers of a chaos run do: honest work, and tasks that do harm when they are told to. */
+/**
+ * What the workers of a chaos run do: honest work, and tasks that do harm when they are told to.
+ */
 import { readFileSync } from 'node:fs'
 import { defineTasks, type PlainTaskContext, type TaskContext, task } from '../../src/tasks.ts'
 import { SITE_VARIABLE } from './chaos-site.ts'

@@ -1,6 +1,6 @@
 /**
- * A short run of what `npm run chaos` does for as long as one likes: every kind of fault at least once, on real browsers under
- * load. It holds G1, G3, G4 and G5 under fire.
+ * A short run of what `npm run chaos` does for as long as one likes: every kind of fault at least
+ * once, on real browsers under load. It holds G1, G3, G4 and G5 under fire.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,8 +1,8 @@
 /**
- * `npm run chaos -- --kills N --seed S [--workers 4] [--lanes 2] [--only kind,kind] [--json]`: random faults on a pool of real
- * browsers under load.
- * What happens goes to stderr; the last line on stdout is one JSON object. Exit code 1 when anything was lost, doubled or
- * left behind, with the command that does the same again.
+ * `npm run chaos -- --kills N --seed S [--workers 4] [--lanes 2] [--only kind,kind] [--json]`:
+ * random faults on a pool of real browsers under load. What happens goes to stderr; the last line
+ * on stdout is one JSON object. Exit code 1 when anything was lost, doubled or left behind, with
+ * the command that does the same again.
  */
 import { parseArgs } from 'node:util'
 import { FAULT_NAMES, type FaultName } from './fault-plan.ts'

@@ -1,6 +1,6 @@
 /**
- * What a client knows of its own tasks: what it has handed in and what it was told of each. This is the oracle for
- * "exactly once" (G1); it asks the pool for nothing but the outcomes.
+ * What a client knows of its own tasks: what it has handed in and what it was told of each. This is
+ * the oracle for "exactly once" (G1); it asks the pool for nothing but the outcomes.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { PoolActor, TaskHandle, TaskOptions, TaskOutcome } from '../../src/index.ts'

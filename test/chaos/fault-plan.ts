@@ -1,4 +1,6 @@
-/** Which faults a run does, in which order: drawn from its seed, every kind before any kind again. */
+/**
+ * Which faults a run does, in which order: drawn from its seed, every kind before any kind again.
+ */
 import { doubleInterrupt, poolKill } from './host-faults.ts'
 import { damagedBase, expiredLogin, fullDisk } from './machine-faults.ts'
 import * as processes from './process-faults.ts'

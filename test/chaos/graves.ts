@@ -1,6 +1,6 @@
 /**
- * The operating system's own word on what was killed: whether it is gone, and how long that took. It reads /proc and
- * folders, asks no pool, and ends nothing.
+ * The operating system's own word on what was killed: whether it is gone, and how long that took.
+ * It reads /proc and folders, asks no pool, and ends nothing.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -41,7 +41,10 @@ export class Graves {
     this.#watches.push(untilNothing(find).then(({ left }) => void this.folders.push(...left)))
   }
 
-  /** Of a root that may stay: no run folder may be in it. One half made, under its dot name, has a minute's grace. */
+  /**
+   * Of a root that may stay: no run folder may be in it. One half made, under its dot name, has a
+   * minute's grace.
+   */
   watchRuns(root: string): void {
     const gone = untilNothing(() => runsIn(root).map((name) => `${root}/${name}`))
     this.#watches.push(gone.then(({ left }) => void this.folders.push(...left)))

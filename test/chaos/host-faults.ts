@@ -1,4 +1,7 @@
-/** Faults of the process that a pool lives in. Each is done to a process of its own, with a pool and a browser in it. */
+/**
+ * Faults of the process that a pool lives in. Each is done to a process of its own, with a pool and
+ * a browser in it.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
@@ -51,7 +54,10 @@ export async function doubleInterrupt(stage: Stage): Promise<void> {
   leavesNothing(stage, host.root)
 }
 
-/** SIGKILL to the pool's own process, as it starts or as it works; then a new start over the same folder. */
+/**
+ * SIGKILL to the pool's own process, as it starts or as it works; then a new start over the same
+ * folder.
+ */
 export async function poolKill(stage: Stage, random: Random): Promise<void> {
   const root = freshRoot(stage)
   const host = new Host(root)

@@ -1,4 +1,7 @@
-/** Faults of what is around the workers: the disk, the base profile, the site's memory of who is logged in. */
+/**
+ * Faults of what is around the workers: the disk, the base profile, the site's memory of who is
+ * logged in.
+ */
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Random } from './random.ts'

@@ -1,4 +1,7 @@
-/** The judges of a chaos run, judged: each must see the fault it is there for, and a seed must give the same run again. */
+/**
+ * The judges of a chaos run, judged: each must see the fault it is there for, and a seed must give
+ * the same run again.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'

@@ -7,12 +7,18 @@ export interface Sample {
 
 export interface Slope {
   readonly perMinute: number
-  /** The slope's standard error: what chance alone would make of a level row this long and this restless. */
+  /**
+   * The slope's standard error: what chance alone would make of a level row this long and this
+   * restless.
+   */
   readonly error: number
 }
 
 const MS_PER_MINUTE = 60_000
-/** What is recycled goes up and down, and a leak lifts its troughs too: each part of the row counts by its lower quartile. */
+/**
+ * What is recycled goes up and down, and a leak lifts its troughs too: each part of the row counts
+ * by its lower quartile.
+ */
 const PARTS = 10
 const QUARTILE = 0.25
 

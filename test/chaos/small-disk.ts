@@ -1,6 +1,6 @@
 /**
- * A small disk of memory that can be filled and emptied, for the run folder of a chaos run. Where mounting is not allowed
- * there is none, and it says why.
+ * A small disk of memory that can be filled and emptied, for the run folder of a chaos run. Where
+ * mounting is not allowed there is none, and it says why.
  */
 import { spawnSync } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * Steady work on a pool that recycles its workers all the time, and a look at the operating system every second: what only
- * ever grows is a leak.
+ * Steady work on a pool that recycles its workers all the time, and a look at the operating system
+ * every second: what only ever grows is a leak.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,7 +26,10 @@ const collect = runInNewContext('gc') as () => void
 
 /** More than this per minute is a leak. Processes and profiles come and go with every recycling. */
 export const SLOPE_LIMITS = {
-  /** Of the whole tree, browsers included; its anonymous part, for file pages are shared with whatever else runs. */
+  /**
+   * Of the whole tree, browsers included; its anonymous part, for file pages are shared with
+   * whatever else runs.
+   */
   pss: 8 * MB,
   /** What the pool's own process, which is never recycled, holds after a collection. */
   heap: 1 * MB,

@@ -1,7 +1,8 @@
 /**
- * `npm run soak -- --minutes M [--workers 2] [--recycle 40] [--json]`: does anything grow that must not? The last line on
- * stdout is one JSON object; exit code 1 when a task was lost, or a slope is above its limit by more than chance explains
- * (2.5 standard errors). The longer it runs, the smaller a leak it finds.
+ * `npm run soak -- --minutes M [--workers 2] [--recycle 40] [--json]`: does anything grow that must
+ * not? The last line on stdout is one JSON object; exit code 1 when a task was lost, or a slope is
+ * above its limit by more than chance explains (2.5 standard errors). The longer it runs, the
+ * smaller a leak it finds.
  */
 import { parseArgs } from 'node:util'
 import { runSoak } from './soak-run.ts'

@@ -1,6 +1,6 @@
 /**
- * What a fault is given to work with: the pool under load, a worker to strike that no other fault strikes now, and the events
- * to wait for. It never waits for time to pass.
+ * What a fault is given to work with: the pool under load, a worker to strike that no other fault
+ * strikes now, and the events to wait for. It never waits for time to pass.
  */
 import type { PoolEvents } from '../../src/index.ts'
 import type { SlotId } from '../../machines/vocabulary.ts'
@@ -65,7 +65,10 @@ export class Stage implements StageParts {
     this.hostRoots = parts.hostRoots
   }
 
-  /** Picks a worker that serves, waits for its moment, and keeps other faults off it until `strike` is over. */
+  /**
+   * Picks a worker that serves, waits for its moment, and keeps other faults off it until `strike`
+   * is over.
+   */
   async onVictim(random: Random, strike: (victim: Victim) => Promise<void>): Promise<void> {
     const slot = await this.#claim(random)
     try {

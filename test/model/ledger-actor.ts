@@ -34,6 +34,8 @@ export type LedgerWord =
       task: number
       attempt: number
       verdict: Verdict | 'started'
+      /** Others that have ended well, told in the same frame. */
+      also?: readonly number[]
     }
   | { type: 'dispatch.due' }
   | { type: 'worker.opened' | 'worker.closed'; slot: SlotId; incarnation: number }
@@ -288,15 +290,26 @@ class Round {
 
   #report(event: Extract<LedgerWord, { type: 'attempt.reported' }>): void {
     const seat = this.#find(event)
-    const task = this.#task(event.task)
-    if (seat === null || task.attempt !== event.attempt || !seat.tasks.includes(event.task)) return
-    if (event.verdict === 'started') return this.#move(event.task, { type: 'attempt.started' })
-    seat.tasks = seat.tasks.filter((other) => other !== event.task)
-    task.isStuck = false
-    const error = event.verdict === 'ok' ? null : LOST
-    this.#move(event.task, { type: 'attempt.ended', verdict: event.verdict, error })
-    this.#tellWorker(seat, { type: 'tasks.ended', count: 1 })
+    const { task: at, attempt, verdict } = event
+    if (seat === null) return
+    const isOwn = this.#task(at).attempt === attempt && seat.tasks.includes(at)
+    if (isOwn && verdict === 'started') this.#move(at, { type: 'attempt.started' })
+    let count = 0
+    if (isOwn && verdict !== 'started') count += this.#end(seat, at, verdict)
+    for (const other of event.also ?? []) {
+      if (seat.tasks.includes(other)) count += this.#end(seat, other, 'ok')
+    }
+    if (count === 0) return
+    this.#tellWorker(seat, { type: 'tasks.ended', count })
     this.#wantDispatch()
+  }
+
+  #end(seat: ModelSeat, at: number, verdict: Verdict): 1 {
+    seat.tasks = seat.tasks.filter((other) => other !== at)
+    this.#task(at).isStuck = false
+    const error = verdict === 'ok' ? null : LOST
+    this.#move(at, { type: 'attempt.ended', verdict, error })
+    return 1
   }
 
   #lose(event: Extract<LedgerWord, { type: 'worker.exited' }>): void {

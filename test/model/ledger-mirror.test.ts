@@ -20,7 +20,7 @@ import { PLAIN_TASK } from './plan.ts'
 const TASKS = 4
 const SEATS = 2
 const SLOTS: readonly SlotId[] = ['worker-1', 'worker-2']
-const GAMES = 300
+const GAMES = 1_000
 const MOVES = 80
 const EXIT = { code: null, signal: 'SIGKILL' }
 const CAUSES = ['crashed', 'stopped', 'memory', 'silent'] as const
@@ -169,10 +169,19 @@ class Mirror {
       verdict === 'started'
         ? ({ kind: 'started', taskId, attempt } as const)
         : ({ kind: 'ended', taskId, attempt, verdict, ...error } as const)
+    const also = this.#draw(8) === 0 ? this.#others(at) : []
+    const more = also.map(({ id, attempt: current }) => {
+      return { kind: 'ended', taskId: id, attempt: current, verdict: 'ok' } as const
+    })
+    const others = also.map((record) => this.#records.indexOf(record))
     this.#both(
-      { type: 'attempts.reported', ...process, reports: [report] },
-      { type: 'attempt.reported', ...process, task: at, attempt, verdict },
+      { type: 'attempts.reported', ...process, reports: [report, ...more] },
+      { type: 'attempt.reported', ...process, task: at, attempt, verdict, also: others },
     )
+  }
+
+  #others(at: number): TaskRecord[] {
+    return this.#records.filter((_, other) => other !== at && this.#tasks()[other]?.isSubmitted)
   }
 
   #dispatch(): void {

@@ -28,7 +28,8 @@ const PACE = ['restartBackoff', 'resetBackoffAfter', 'breakerCooldown', 'scaleCo
 /** A slot's processes have far fewer states than this, and so has the keeper. */
 const MAX_HOSTS = 1_024
 const MAX_KEEPERS = 64
-const NEVER = ['maxAge']
+/** It may be any age; to grow too old costs like other bad luck, or it would for ever be replaced. */
+const OLD_AGE = ['maxAge']
 const isNamed = (type: string, names: readonly string[]) =>
   names.some((name) => type.startsWith(`xstate.after.${name}.`))
 
@@ -193,6 +194,10 @@ export class Moves {
       this.#add('ledger', 0, report('started'), 'progress')
     }
     this.#add('ledger', 0, report('ok'), 'progress')
+    const also = seat.tasks.filter((other) => other > at && ledger.tasks[other]?.isStuck === false)
+    if (also.length > 0) {
+      this.#add('ledger', 0, { ...report('ok'), also } as EventObject, 'progress')
+    }
     if (task.state === 'cancelling') this.#add('ledger', 0, report('cancelled'), 'progress')
     for (const verdict of ['retryable', 'permanent', 'released']) {
       this.#fault('failedAttempt', 'ledger', 0, report(verdict))
@@ -250,7 +255,10 @@ export class Moves {
     const id = this.#row[workerAt(slot)] as number
     const { incarnation, current, retiree } = worker.at(id).context as WorkerContext
     for (const type of worker.timers(id)) {
-      if (isNamed(type, NEVER)) continue
+      if (isNamed(type, OLD_AGE)) {
+        this.#fault('retire', 'worker', slot, { type })
+        continue
+      }
       if (isNamed(type, PACE)) {
         this.#add('worker', slot, { type }, 'pace')
         continue

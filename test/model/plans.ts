@@ -6,6 +6,7 @@ const RECYCLING = 'recycling by count (composition recycling)'
 const SCALE = 'pool.scale (composition scaling)'
 const LEAVE = 'fewer starts at once than workers (composition leave)'
 const CLOCKS = 'delay, queueTimeout, deadline of tasks (composition clocks)'
+const PAUSE = 'pause and drain (composition whole)'
 const STARTED = '`started` reports (every other composition)'
 
 const base: CompositionPlan = {
@@ -115,7 +116,9 @@ export const DEEP_PLAN: CompositionPlan = planOf({
   name: 'deep',
   faults: 2,
   saysStarted: false,
-  heldStill: [READINGS, RECYCLING, SCALE, LEAVE, CLOCKS, STARTED],
+  intensity: 1,
+  users: ['stop', 'force', 'recover', 'restart', 'cancel'],
+  heldStill: [PAUSE, READINGS, RECYCLING, SCALE, LEAVE, CLOCKS, STARTED],
 })
 
 /** Findings that are known and not mended yet: rule broken, and its name in the list of findings. */

@@ -51,6 +51,8 @@ export class StartRules {
   #judgeKill(row: ArrayLike<number>, slot: number, event: number): string | null {
     const pool = this.#system.poolValue(row)
     if (pool !== 'running' && pool !== 'paused') return null
+    // Short of memory, the largest goes, whoever hangs beside it.
+    if (this.#system.plan.readings.includes('memory')) return null
     const { incarnation } = this.#system.words.event(event) as unknown as { incarnation: number }
     const { processes } = this.#system.host.at(row[hostAt(slot)] as number)
     const own = processes.find((process) => process.incarnation === incarnation)

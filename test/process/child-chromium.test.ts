@@ -84,7 +84,7 @@ const BLANK = {
   litter: null,
   name: '',
   pages: 1,
-  width: 1280,
+  width: 800,
   timeout: 30_000,
 }
 

@@ -1,4 +1,7 @@
-/** A fake browser whose first launches fail, whichever processes try them: `flakyBrowserUrl(countFile, failures)`. */
+/**
+ * A fake browser whose first launches fail, whichever processes try them:
+ * `flakyBrowserUrl(countFile, failures)`.
+ */
 import { appendFileSync, readFileSync } from 'node:fs'
 import { driver as fake } from '../support/fake-browser.ts'
 import type { BrowserDriver } from '../../src/child/browser-driver.ts'

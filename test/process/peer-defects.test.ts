@@ -1,6 +1,7 @@
 /**
- * What other browser pools are known to get wrong, as our own behaviour: each test is named for what must hold. Most were seen
- * by running puppeteer-cluster, or are asked for in its issues and those of its kin. With a scripted browser.
+ * What other browser pools are known to get wrong, as our own behaviour: each test is named for
+ * what must hold. Most were seen by running puppeteer-cluster, or are asked for in its issues and
+ * those of its kin. With a scripted browser.
  */
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

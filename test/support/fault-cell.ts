@@ -144,9 +144,9 @@ export class CellStage implements AsyncDisposable {
   }
 
   #logger() {
-    const ignore = () => undefined
-    const error = (message: string, fields?: object) =>
-      this.#errors.push(`${message} ${JSON.stringify(fields)}`)
+    const ignore = (message: string, fields?: object) => { if (process.env.DBG) console.log(Math.round(performance.now()), message, JSON.stringify(fields)) }
+    const error = (message: string, fields?: object) => { ignore(message, fields);
+      this.#errors.push(`${message} ${JSON.stringify(fields)}`) }
     return { error, warn: ignore, info: ignore, debug: ignore }
   }
 }
