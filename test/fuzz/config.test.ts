@@ -187,6 +187,15 @@ describe('parseTaskOptions', () => {
     })
   })
 
+  it('makes a pool that is not parallel one worker with one task at a time', () => {
+    const options = { tasks: './tasks.ts', workers: 8, concurrentTasksPerWorker: 4 }
+    expect(parseConfig({ ...options, parallel: false })).toMatchObject({
+      minWorkers: 1,
+      maxWorkers: 1,
+      concurrentTasksPerWorker: 1,
+    })
+  })
+
   it('treats undefined as not given, and a longer first delay as a longer cap', () => {
     const parsed = parseTaskOptions(
       { timeout: undefined, backoff: { delay: 60_000 } } as never,

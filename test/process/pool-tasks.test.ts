@@ -200,6 +200,13 @@ describe('a task', () => {
     expect(await pool.run('echo', 2, { id: 'order-1' })).toBe(2)
   })
 
+  test('shows its metadata in its status and its outcome', async () => {
+    const metadata = { customer: 'ACME' }
+    const handle = pool.submit('echo', 1, { metadata })
+    expect(handle.status().metadata).toEqual(metadata)
+    expect((await handle.outcome()).metadata).toEqual(metadata)
+  })
+
   test('submitted twice under one id by a listener is refused the second time', async () => {
     const { promise: told, resolve } = Promise.withResolvers<unknown>()
     pool.on('task.succeeded', ({ name }) => {

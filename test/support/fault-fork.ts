@@ -7,9 +7,12 @@ import { constants } from 'node:os'
 
 export type ForkRefusal = 'ENOENT' | 'EAGAIN' | 'EMFILE' | 'E2BIG'
 
+/** Node's binding. How it takes the command line is Node's own affair and changes. */
 interface SpawnHandle {
-  spawn(options: { readonly args?: readonly string[] }): number
+  spawn(...wanted: readonly unknown[]): number
 }
+
+const WORKER = /\/child\/entry\.ts$/
 
 /** Where all processes of this one are born. */
 function spawner(): SpawnHandle {
@@ -22,10 +25,10 @@ export function refuseFork(number: number, code: ForkRefusal): Disposable & { co
   const prototype = spawner()
   const spawn = prototype.spawn
   let forks = 0
-  prototype.spawn = function (this: SpawnHandle, options) {
-    const isWorker = options.args?.some((arg) => arg.endsWith('/child/entry.ts')) ?? false
+  prototype.spawn = function (this: SpawnHandle, ...wanted) {
+    const isWorker = namesWorker(wanted)
     if (isWorker && ++forks === number) return -constants.errno[code]
-    return spawn.call(this, options)
+    return spawn.apply(this, wanted)
   }
   return {
     count: () => forks,
@@ -33,4 +36,10 @@ export function refuseFork(number: number, code: ForkRefusal): Disposable & { co
       prototype.spawn = spawn
     },
   }
+}
+
+function namesWorker(wanted: unknown): boolean {
+  if (typeof wanted === 'string') return WORKER.test(wanted)
+  if (Array.isArray(wanted)) return wanted.some(namesWorker)
+  return namesWorker(Object.values(Object(wanted)).filter((value) => Array.isArray(value)))
 }
