@@ -178,7 +178,7 @@ export class PoolClient {
 
   /** Waits for what the machine says, and keeps the host alive meanwhile. */
   async #until(isIt: (snapshot: PoolSnapshot) => boolean): Promise<void> {
-    await this.#runtime.whileBusy(waitFor(this.#actor, isIt))
+    await this.#runtime.business.during(waitFor(this.#actor, isIt))
   }
 
   #command(event: Command, name: string): void {

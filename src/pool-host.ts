@@ -81,12 +81,12 @@ export class HostWatch {
    */
   #hold(state: PoolStatus['state']): void {
     this.#keepAlive ??= setInterval(() => {}, KEEP_ALIVE_MS)
-    this.#runtime.onBusyChange = (isBusy) => {
+    this.#runtime.business.onChange = (isBusy) => {
       if (isBusy) this.#keepAlive?.ref()
       else this.#keepAlive?.unref()
     }
     const isOnTheWay = state === 'starting' || state === 'stopping'
-    this.#runtime.onBusyChange(isOnTheWay || this.#runtime.isBusy)
+    this.#runtime.business.onChange(isOnTheWay || this.#runtime.business.isBusy)
   }
 
   #interrupt(signal: NodeJS.Signals): void {

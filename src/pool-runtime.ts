@@ -31,6 +31,7 @@ import type { LedgerEvent } from './ledger/events.ts'
 import { ledgerLogic } from './ledger/ledger-logic.ts'
 import type { Clock, LedgerPorts } from './ledger/ports.ts'
 import { type Logger, loggerOf } from './logger.ts'
+import { PoolBusiness } from './pool-business.ts'
 import { createClock } from './pool-clock.ts'
 import { PoolAnnouncer } from './pool-announcer.ts'
 import type { PoolNews } from './pool-events.ts'
@@ -47,6 +48,7 @@ export class PoolRuntime {
   readonly config: PoolConfig
   readonly logger: Logger
   readonly clock: Clock = createClock()
+  readonly business = new PoolBusiness()
   readonly news: PoolNews
   readonly workers: PoolWorkers
   readonly watch: PoolWatch
@@ -55,9 +57,6 @@ export class PoolRuntime {
   readonly actors = new Map<SlotId, ActorRefFrom<typeof workerMachine>>()
   ledger: Ledger | null = null
   startedAtMs = 0
-  /** Told when the pool gets its first unended task, and when it has none left. */
-  onBusyChange: (isBusy: boolean) => void = () => {}
-  #waits = 0
   #self: ActorRefFrom<typeof poolMachine> | null = null
   #ledgerRef: ActorRefFrom<ReturnType<typeof ledgerLogic>> | null = null
   #supervisor: ActorRefFrom<typeof supervisorMachine> | null = null
@@ -125,23 +124,6 @@ export class PoolRuntime {
         'event.unexpected': ({ self, event }) => this.#unexpected(self, event.type),
       },
     })
-  }
-
-  /** Keeps the host alive until `promise` settles: somebody waits for the pool. */
-  async whileBusy<T>(promise: Promise<T>): Promise<T> {
-    this.#waits++
-    this.onBusyChange(true)
-    try {
-      return await promise
-    } finally {
-      this.#waits--
-      this.onBusyChange(this.isBusy)
-    }
-  }
-
-  get isBusy(): boolean {
-    const { counts } = this.ledger ?? {}
-    return this.#waits > 0 || (counts !== undefined && counts.pending + counts.active > 0)
   }
 
   tellPool(event: PoolEvent): void {
@@ -243,7 +225,7 @@ export class PoolRuntime {
       announce: (news, record) => this.#announcer.tellTask(news, record),
       unexpected: (state, type) =>
         this.logger.error('UNEXPECTED_EVENT', { actor: 'task', state, event: type }),
-      occupied: (isOccupied) => this.onBusyChange(isOccupied || this.isBusy),
+      occupied: (isOccupied) => this.business.occupy(isOccupied),
       halted: () => this.destroy(),
     }
     return ledgerLogic(

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPoolActor } from '../../src/index.ts'
 import { leftAfter, takeCensus } from '../support/census.ts'
-import { type BooksSummary, type ChaosPool, type ChaosTasks, ClientBooks } from './client-books.ts'
+import { type ChaosReport, countByName, largest, median } from './chaos-report.ts'
+import { type ChaosPool, type ChaosTasks, ClientBooks } from './client-books.ts'
 import { SITE_VARIABLE, startSite } from './chaos-site.ts'
 import { type FaultName, type PlannedFault, planFaults } from './fault-plan.ts'
 import { GONE_WITHIN_MS, Graves } from './graves.ts'
@@ -31,32 +32,6 @@ export interface ChaosOptions {
   readonly kinds: readonly FaultName[]
   /** Told of every fault as it is over. */
   readonly onFault: (fault: PlannedFault, tookMs: number, problem: string | null) => void
-}
-
-export interface ChaosReport extends BooksSummary {
-  readonly seed: number
-  readonly workers: number
-  readonly kills: number
-  readonly faultsByKind: Readonly<Record<string, number>>
-  readonly orphanProcesses: number
-  readonly orphanMsMax: number
-  readonly profilesLeft: number
-  readonly recoveryMsP50: number | null
-  readonly recoveryMsMax: number | null
-  readonly browserMsP50: number | null
-  readonly browserMsMax: number | null
-  readonly hungPages: number
-  readonly hungPagesKept: number
-  /** Every slot serves again. */
-  readonly capacityBack: boolean
-  /** Faults that did not heal, and why. */
-  readonly unhealed: readonly string[]
-  readonly unexpectedEvents: readonly string[]
-  /** Kinds of faults that could not be done here, and why. */
-  readonly skipped: readonly string[]
-  /** What is left, when something is. */
-  readonly left: readonly string[]
-  readonly wallMs: number
 }
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -116,14 +91,6 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     left: [...processesLeft.map(({ pid, command }) => `${pid} ${command}`), ...foldersLeft],
     wallMs: Math.round(performance.now() - startedMs),
   }
-}
-
-/** True when nothing is there that must not be. */
-export function isClean(report: ChaosReport): boolean {
-  const { lost, doubled, wrong, orphanProcesses, profilesLeft, submitted, settledOnce } = report
-  const nothing = lost + doubled + wrong + orphanProcesses + profilesLeft
-  const complaints = report.unhealed.length + report.unexpectedEvents.length
-  return nothing + complaints === 0 && report.capacityBack && submitted === settledOnce
 }
 
 /**
@@ -232,20 +199,4 @@ async function within<T>(work: Promise<T>, limitMs: number, problem: string): Pr
 
 function noteIn(problems: string[]) {
   return (error: Error) => void problems.push(error.message)
-}
-
-function countByName(plan: readonly PlannedFault[]): Record<string, number> {
-  const counts: Record<string, number> = {}
-  for (const { name } of plan) counts[name] = (counts[name] ?? 0) + 1
-  return counts
-}
-
-function median(values: readonly number[]): number | null {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted[Math.floor(sorted.length / 2)]
-  return middle === undefined ? null : Math.round(middle)
-}
-
-function largest(values: readonly number[]): number | null {
-  return values.length === 0 ? null : Math.round(Math.max(...values))
 }

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import type { ChaosReport } from './chaos-run.ts'
+import type { ChaosReport } from './chaos-report.ts'
 import { FAULT_NAMES } from './fault-plan.ts'
 import { slopeOf } from './slope.ts'
 

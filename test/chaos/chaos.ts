@@ -6,7 +6,8 @@
  */
 import { parseArgs } from 'node:util'
 import { FAULT_NAMES, type FaultName } from './fault-plan.ts'
-import { type ChaosOptions, type ChaosReport, isClean, runChaos } from './chaos-run.ts'
+import { type ChaosReport, isClean } from './chaos-report.ts'
+import { type ChaosOptions, runChaos } from './chaos-run.ts'
 
 const DEFAULT_KILLS = 100
 const MAX_SEED = 2 ** 32 - 1

@@ -188,8 +188,8 @@ describe('parseTaskOptions', () => {
   })
 
   it('makes a pool that is not parallel one worker with one task at a time', () => {
-    const options = { tasks: './tasks.ts', workers: 8, concurrentTasksPerWorker: 4 }
-    expect(parseConfig({ ...options, parallel: false })).toMatchObject({
+    const wide = { tasks: './tasks.ts', workers: 8, concurrentTasksPerWorker: 4 }
+    expect(parseConfig({ ...wide, parallel: false })).toMatchObject({
       minWorkers: 1,
       maxWorkers: 1,
       concurrentTasksPerWorker: 1,

@@ -1,6 +1,7 @@
 /**
- * Breadth-first over everything the composed system can do. Breadth-first, so that the first way to a fault is a shortest one.
- * Afterwards it looks back from every row at rest: whoever cannot get there by itself is stuck.
+ * Breadth-first over everything the composed system can do. Breadth-first, so that the first way to
+ * a fault is a shortest one. Afterwards it looks back from every row at rest: whoever cannot get
+ * there by itself is stuck.
  */
 import { Moves, type Move } from './moves.ts'
 import type { CompositionPlan } from './plan.ts'
@@ -155,7 +156,10 @@ class Checker {
     return { atRest, inCircles }
   }
 
-  /** Rows that lie on a circle of steps nobody asked for: peeled from the ends, what is left turns for ever. */
+  /**
+   * Rows that lie on a circle of steps nobody asked for: peeled from the ends, what is left turns
+   * for ever.
+   */
   #circles(size: number): number {
     const left = this.#peel(size, 0)
     const right = this.#peel(size, 1)

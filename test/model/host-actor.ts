@@ -1,6 +1,7 @@
 /**
- * What is outside the machines, as plain data: the processes of a slot, and the keeper of the run folder. A process does
- * what it was told, in time or never; whether it does is the environment's to say.
+ * What is outside the machines, as plain data: the processes of a slot, and the keeper of the run
+ * folder. A process does what it was told, in time or never; whether it does is the environment's
+ * to say.
  */
 import type { EventObject } from 'xstate'
 import type { PlainLogic, Voice } from './plain-actor.ts'

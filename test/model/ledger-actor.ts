@@ -1,10 +1,11 @@
 /**
- * The ledger of the model: the compiled task machine that ships, over seats and a queue as plain data. It mirrors
- * `src/ledger/ledger.ts` event for event; `test/model/ledger-mirror.test.ts` plays both side by side.
+ * The ledger of the model: the compiled task machine that ships, over seats and a queue as plain
+ * data. It mirrors `src/ledger/ledger.ts` event for event; `test/model/ledger-mirror.test.ts` plays
+ * both side by side.
  */
 import type { EventObject } from 'xstate'
 import type { TaskCommand, TaskEvent } from '../../machines/task-facts.ts'
-import type { DispatchHolder, ExitCause, SlotId, Verdict } from '../../machines/vocabulary.ts'
+import type { Verdict } from '../../machines/vocabulary.ts'
 import { step } from '../../src/ledger/compile.ts'
 import { LOST } from './host-actor.ts'
 import {
@@ -17,42 +18,9 @@ import {
   type ModelTask,
   plannedTask,
   seatName,
-  type TaskPlan,
 } from './ledger-state.ts'
+import type { LedgerPlan, LedgerWord, SteerWord, Step } from './ledger-words.ts'
 import type { PlainLogic, Voice } from './plain-actor.ts'
-
-export type LedgerWord =
-  | { type: 'task.submitted'; task: number }
-  | { type: 'task.cancel'; task: number }
-  | { type: 'task.sticks'; task: number }
-  | { type: 'timer.passed'; task: number }
-  | { type: 'deadline.passed'; task: number }
-  | {
-      type: 'attempt.reported'
-      slot: SlotId
-      incarnation: number
-      task: number
-      attempt: number
-      verdict: Verdict | 'started'
-      /** Others that have ended well, told in the same frame. */
-      also?: readonly number[]
-    }
-  | { type: 'dispatch.due' }
-  | { type: 'worker.opened' | 'worker.closed'; slot: SlotId; incarnation: number }
-  | { type: 'worker.exited'; slot: SlotId; incarnation: number; cause: ExitCause }
-  | { type: 'dispatch.hold' | 'dispatch.free'; holder: DispatchHolder }
-  | { type: 'intake.open' | 'intake.drain' | 'intake.close' | 'tasks.cancelAll' | 'pool.failed' }
-
-export type Step = typeof step
-
-export interface LedgerPlan {
-  readonly tasks: number
-  readonly seatsPerWorker: number
-  readonly task: TaskPlan
-  /** The shipped table, or one with a planted bug. */
-  readonly step?: Step
-  readonly isCanonical?: boolean
-}
 
 const slotIndex = (slot: string) => Number(slot.slice(7)) - 1
 
@@ -137,14 +105,7 @@ class Round {
     }
   }
 
-  #steer(
-    event: Extract<
-      LedgerWord,
-      {
-        type: `dispatch.${'hold' | 'free'}` | `intake.${string}` | 'tasks.cancelAll' | 'pool.failed'
-      }
-    >,
-  ): void {
+  #steer(event: SteerWord): void {
     const state = this.#state
     switch (event.type) {
       case 'dispatch.hold':

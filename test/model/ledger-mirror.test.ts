@@ -1,6 +1,7 @@
 /**
- * The model's ledger is a copy in plain data of the real one. Here both play the same random games side by side, and must
- * say the same words in the same order and leave every task in the same state.
+ * The model's ledger is a copy in plain data of the real one. Here both play the same random games
+ * side by side, and must say the same words in the same order and leave every task in the same
+ * state.
  */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'

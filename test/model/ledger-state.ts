@@ -1,6 +1,7 @@
 /**
- * The ledger as plain data for the model: tasks, seats, queue and holders, and what makes two of them the same. Tasks that
- * were submitted alike are alike: they are kept in an order that does not depend on their names.
+ * The ledger as plain data for the model: tasks, seats, queue and holders, and what makes two of
+ * them the same. Tasks that were submitted alike are alike: they are kept in an order that does not
+ * depend on their names.
  */
 import type { CancelReason, ErrorFacts } from '../../machines/vocabulary.ts'
 import type { Compiled, TaskStateName } from '../../src/ledger/compile.ts'
@@ -97,7 +98,10 @@ export function cloneLedger(state: LedgerState): LedgerState {
   }
 }
 
-/** All ends are one, errors are forgotten, releases do not add up, and tasks stand in an order of their own. */
+/**
+ * All ends are one, errors are forgotten, releases do not add up, and tasks stand in an order of
+ * their own.
+ */
 export function canonicalLedger(state: LedgerState, plan: TaskPlan): LedgerState {
   const tasks = state.tasks.map((task) => plain(task, plan))
   const places = tasks.map((task, at) => {

@@ -1,6 +1,7 @@
 /**
- * A shipped machine as an actor of the model: its pure `transition()`, remembered. The commands it names become words for
- * the others, routed as the pool's runtime routes them. A slot's machine is the same for every slot but for its name.
+ * A shipped machine as an actor of the model: its pure `transition()`, remembered. The commands it
+ * names become words for the others, routed as the pool's runtime routes them. A slot's machine is
+ * the same for every slot but for its name.
  */
 import {
   type AnyMachineSnapshot,

@@ -1,6 +1,7 @@
 /**
- * Each machine's share in the model: those that are composed as the compositions saw them, the session and the task as they
- * are explored by themselves (a session lives in a child; tasks run as the table, which is proven equal to their machine).
+ * Each machine's share in the model: those that are composed as the compositions saw them, the
+ * session and the task as they are explored by themselves (a session lives in a child; tasks run as
+ * the table, which is proven equal to their machine).
  */
 import type { AnyStateMachine } from 'xstate'
 import { sessionMachine, taskMachine } from '../../machines/index.ts'

@@ -1,6 +1,7 @@
 /**
- * What makes the composed system fast: every event and every state of an actor is a small number, and what an actor does
- * with an event is worked out once and looked up ever after. Pure; knows no machine.
+ * What makes the composed system fast: every event and every state of an actor is a small number,
+ * and what an actor does with an event is worked out once and looked up ever after. Pure; knows no
+ * machine.
  */
 import type { EventObject } from 'xstate'
 

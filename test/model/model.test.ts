@@ -1,6 +1,7 @@
 /**
- * Layer 2: the composed machines, explored whole. G1, G4, G5, G8. The composition of 2 workers, 3 tasks and 1 fault is
- * `npm run model`; here are those that end in seconds, and planted bugs that must be found.
+ * Layer 2: the composed machines, explored whole. G1, G4, G5, G8. The composition of 2 workers, 3
+ * tasks and 1 fault is `npm run model`; here are those that end in seconds, and planted bugs that
+ * must be found.
  */
 import { describe, expect, it } from 'vitest'
 import { check, type Exploration } from './checker.ts'
@@ -19,11 +20,12 @@ const PINNED: Readonly<Record<string, readonly [states: number, edges: number]>>
   one: [33_068, 198_249],
   quarantine: [4_510, 13_109],
   leave: [22_031, 102_175],
+  breaker: [59_109, 237_640],
   recycling: [66_637, 340_797],
   clocks: [15_273, 81_203],
-  memory: [3_977, 29_991],
-  load: [2_249, 17_484],
-  scaling: [113_376, 632_729],
+  memory: [64_207, 513_574],
+  load: [12_707, 103_623],
+  scaling: [183_756, 1_152_951],
 }
 
 const explorations = new Map<string, Exploration>()

@@ -1,6 +1,7 @@
 /**
- * `npm run model`: checks the composed machines whole and says what was found. With `--json` the last line is for machines.
- * `--short` leaves the large composition out, `--deep` takes the one for a night.
+ * `npm run model`: checks the composed machines whole and says what was found. With `--json` the
+ * last line is for machines. `--short` leaves the large composition out, `--deep` takes the one for
+ * a night.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'

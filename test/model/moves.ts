@@ -1,19 +1,23 @@
 /**
- * What may happen next: by the user, by a process, by a clock, or by bad luck. A deadline that fires while what it waits
- * for could still come is bad luck too, and costs like it.
+ * What may happen next: by the user, by a process, by a clock, or by bad luck. A deadline that
+ * fires while what it waits for could still come is bad luck too, and costs like it.
  */
 import type { EventObject } from 'xstate'
 import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
 import type { WorkerContext } from '../../machines/worker-facts.ts'
 import type { ModelProcess } from './host-actor.ts'
-import { ACTIVE, ENDED, type LedgerState, type ModelSeat } from './ledger-state.ts'
+import { ENDED, type LedgerState, type ModelSeat } from './ledger-state.ts'
 import type { ActorKind } from './memo.ts'
 import type { FaultWord, UserWord } from './plan.ts'
 import { readingMoves } from './readings.ts'
 import { slotName, slotNumber } from './routes.ts'
 import { AT, hostAt, type System, workerAt } from './system.ts'
+import { userMoves } from './user-moves.ts'
 
-/** `progress` comes by itself and soon; `pace` is a wait that always ends; `deadline` ends a wait for nothing. */
+/**
+ * `progress` comes by itself and soon; `pace` is a wait that always ends; `deadline` ends a wait
+ * for nothing.
+ */
 export type MoveKind = 'user' | 'progress' | 'pace' | 'deadline' | 'fault'
 
 export interface Move {
@@ -28,7 +32,9 @@ const PACE = ['restartBackoff', 'resetBackoffAfter', 'breakerCooldown', 'scaleCo
 /** A slot's processes have far fewer states than this, and so has the keeper. */
 const MAX_HOSTS = 1_024
 const MAX_KEEPERS = 64
-/** It may be any age; to grow too old costs like other bad luck, or it would for ever be replaced. */
+/**
+ * It may be any age; to grow too old costs like other bad luck, or it would for ever be replaced.
+ */
 const OLD_AGE = ['maxAge']
 const isNamed = (type: string, names: readonly string[]) =>
   names.some((name) => type.startsWith(`xstate.after.${name}.`))
@@ -53,7 +59,8 @@ export class Moves {
   of(row: ArrayLike<number>): readonly Move[] {
     this.#moves = []
     this.#row = row
-    const { plan } = this.system
+    const { system } = this
+    const { plan } = system
     const isLucky = (row[AT.faults] as number) === 0 ? 1 : 0
     const keeper = row[AT.keeper] as number
     let hosts = 0
@@ -69,7 +76,7 @@ export class Moves {
     const isBusy = this.#moves.some(({ kind }) => kind === 'progress')
     this.#poolTimers(isBusy)
     for (let slot = 0; slot < plan.workers; slot++) this.#workerTimers(slot)
-    this.#user()
+    for (const { to, event } of userMoves(system, row, this.#users)) this.#add(to, 0, event, 'user')
     for (const { event, kind } of readingMoves(this.system, row)) {
       this.#add('supervisor', 0, event, kind)
     }
@@ -274,48 +281,6 @@ export class Moves {
       const isVain = process === undefined || (process.isHung && !process.isKilled)
       this.#deadline('worker', slot, { type }, isVain)
     }
-  }
-
-  #user(): void {
-    const { system } = this
-    const pool = system.poolValue(this.#row)
-    const say = (event: EventObject) => this.#add('pool', 0, event, 'user')
-    const may = (word: UserWord) => this.#users.has(word)
-    const { value } = system.pool.at(this.#row[AT.pool] as number)
-    const isDraining = JSON.stringify(value).includes('draining')
-    const isUp = pool === 'starting' || pool === 'running' || pool === 'paused'
-    if (pool === 'idle' && (may('restart') || this.#isFresh())) say({ type: 'pool.start' })
-    if (pool === 'running' && may('pause')) say({ type: 'pool.pause' })
-    if (pool === 'paused') say({ type: 'pool.resume' })
-    if (pool === 'running' && !isDraining && may('drain')) say({ type: 'pool.drain' })
-    if (isUp || pool === 'error') {
-      if (may('stop')) say({ type: 'pool.stop', force: false } as EventObject)
-    }
-    if (pool !== 'idle' && may('force')) say({ type: 'pool.stop', force: true } as EventObject)
-    if (pool === 'error' && may('recover')) say({ type: 'pool.recover' })
-    if (isUp && may('scale')) {
-      for (let workers = 1; workers <= system.plan.workers; workers++) {
-        say({ type: 'pool.scale', workers } as EventObject)
-      }
-    }
-    this.#userOfTasks(isUp && !isDraining)
-  }
-
-  #isFresh(): boolean {
-    return this.#ledger.tasks.every(({ isSubmitted }) => !isSubmitted)
-  }
-
-  #userOfTasks(isOpen: boolean): void {
-    const { tasks } = this.#ledger
-    const next = tasks.findIndex(({ isSubmitted }) => !isSubmitted)
-    if (isOpen && next >= 0) {
-      this.#add('ledger', 0, { type: 'task.submitted', task: next } as EventObject, 'user')
-    }
-    if (!this.#users.has('cancel')) return
-    tasks.forEach(({ state, isSubmitted, reason }, task) => {
-      if (!isSubmitted || ENDED.has(state) || (ACTIVE.has(state) && reason !== null)) return
-      this.#add('ledger', 0, { type: 'task.cancel', task } as EventObject, 'user')
-    })
   }
 }
 

@@ -1,4 +1,7 @@
-/** Bugs planted in copies of the machines, or of the task table's step. The checker must find each with a short way to it. */
+/**
+ * Bugs planted in copies of the machines, or of the task table's step. The checker must find each
+ * with a short way to it.
+ */
 import { type AnyStateMachine, createMachine } from 'xstate'
 import { FINAL_STATES, step } from '../../src/ledger/compile.ts'
 import {
@@ -9,7 +12,7 @@ import {
   unguarded,
   without,
 } from '../support/instrument.ts'
-import type { Step } from './ledger-actor.ts'
+import type { Step } from './ledger-words.ts'
 import { type CompositionPlan, SHIPPED } from './plan.ts'
 import { planOf } from './plans.ts'
 

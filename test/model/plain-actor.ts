@@ -1,6 +1,6 @@
 /**
- * An actor of the model that is no machine: plain data and a function over it. What it holds is kept canonical, so that
- * states which differ in nothing but names are one.
+ * An actor of the model that is no machine: plain data and a function over it. What it holds is
+ * kept canonical, so that states which differ in nothing but names are one.
  */
 import type { EventObject } from 'xstate'
 import { Interner, Memo, type Output, type Result, type Words } from './memo.ts'

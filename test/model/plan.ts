@@ -1,4 +1,7 @@
-/** What a composition is made of, and the policies its machines run with. Times are never compared: any timer may fire. */
+/**
+ * What a composition is made of, and the policies its machines run with. Times are never compared:
+ * any timer may fire.
+ */
 import type { AnyStateMachine } from 'xstate'
 import {
   poolMachine,
@@ -9,7 +12,7 @@ import {
 import type { ShutdownPolicy } from '../../machines/shutdown.ts'
 import type { SupervisorPolicy } from '../../machines/supervisor-facts.ts'
 import type { WorkerPolicy } from '../../machines/worker-facts.ts'
-import type { Step } from './ledger-actor.ts'
+import type { Step } from './ledger-words.ts'
 import type { TaskPlan } from './ledger-state.ts'
 
 /** What the user of the pool may do. */

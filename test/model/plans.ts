@@ -131,5 +131,7 @@ export const DEEP_PLAN: CompositionPlan = planOf({
   heldStill: [PAUSE, READINGS, RECYCLING, SCALE, LEAVE, CLOCKS, STARTED],
 })
 
-/** Findings that are known and not mended yet: rule broken, and its name in the list of findings. */
+/**
+ * Findings that are known and not mended yet: rule broken, and its name in the list of findings.
+ */
 export const OPEN_FINDINGS: Readonly<Record<string, string>> = {}

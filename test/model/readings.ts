@@ -1,4 +1,7 @@
-/** Readings beyond silence: memory, load and health, for the compositions that look at those regions. */
+/**
+ * Readings beyond silence: memory, load and health, for the compositions that look at those
+ * regions.
+ */
 import type { EventObject } from 'xstate'
 import type { PoolContext } from '../../machines/pool-facts.ts'
 import type { ModelSeat } from './ledger-state.ts'
@@ -8,7 +11,9 @@ import { AT, hostAt, type System } from './system.ts'
 const MEMORY = { normal: 0, pressure: 0.85, critical: 0.95 } as const
 const LOADS = { even: [0.5, 0], high: [1, 1], low: [0, 0] } as const
 
-/** A reading, and whether it comes by itself in time: memory that was short is there again some day. */
+/**
+ * A reading, and whether it comes by itself in time: memory that was short is there again some day.
+ */
 export interface ReadingMove {
   readonly event: EventObject
   readonly kind: 'user' | 'pace'

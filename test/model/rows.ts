@@ -1,4 +1,7 @@
-/** Rows of numbers, each kept once: a flat table with hashing, so that millions of states fit in memory. */
+/**
+ * Rows of numbers, each kept once: a flat table with hashing, so that millions of states fit in
+ * memory.
+ */
 
 /** The table doubles when it is this full. */
 const MAX_LOAD = 0.6

@@ -1,6 +1,6 @@
 /**
- * What must hold in every row (`always`), and what it is to be at rest (`eventually`). Each rule reads a row and says what is
- * wrong with it, or null.
+ * What must hold in every row (`always`), and what it is to be at rest (`eventually`). Each rule
+ * reads a row and says what is wrong with it, or null.
  */
 import type { PoolContext } from '../../machines/pool-facts.ts'
 import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
@@ -50,7 +50,8 @@ export function flawOf(system: System, row: ArrayLike<number>): string | null {
 }
 
 /**
- * At rest: nothing is under way, and nothing that was asked for is missing. `why` says what is not yet as it should be.
+ * At rest: nothing is under way, and nothing that was asked for is missing. `why` says what is not
+ * yet as it should be.
  */
 export function unrest(system: System, row: ArrayLike<number>): string | null {
   const ledger = system.ledger.at(row[AT.ledger] as number)

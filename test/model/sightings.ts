@@ -1,4 +1,6 @@
-/** What must be seen at least once (`sometimes`), for a model that never gets there proves nothing. */
+/**
+ * What must be seen at least once (`sometimes`), for a model that never gets there proves nothing.
+ */
 import type { Exploration } from './checker.ts'
 import type { System } from './system.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Words that come too late or twice: of a process that is gone, of one that has said them before, of an attempt that is over.
- * In every row each of them is tried, and nothing may come of it.
+ * Words that come too late or twice: of a process that is gone, of one that has said them before,
+ * of an attempt that is over. In every row each of them is tried, and nothing may come of it.
  */
 import type { EventObject } from 'xstate'
 import type { WorkerContext } from '../../machines/worker-facts.ts'
@@ -22,7 +22,10 @@ const OLD = 0
 
 const known = new WeakMap<System, Set<string>>()
 
-/** The first stale word that changes something, or null. What one machine does with a word is asked once. */
+/**
+ * The first stale word that changes something, or null. What one machine does with a word is asked
+ * once.
+ */
 export function staleFlaw(system: System, row: ArrayLike<number>): string | null {
   const asked = known.get(system) ?? new Set()
   known.set(system, asked)

@@ -1,4 +1,7 @@
-/** When nothing may start, and when nothing may be said to be over: judged at the very moment in which it is said. */
+/**
+ * When nothing may start, and when nothing may be said to be over: judged at the very moment in
+ * which it is said.
+ */
 import type { AnyMachineSnapshot } from 'xstate'
 import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
 import { slotName } from './routes.ts'

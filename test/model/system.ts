@@ -1,6 +1,7 @@
 /**
- * The composed system: the shipped machines, the ledger, and the processes around them, in one row of small numbers. A step
- * is one thing that happens outside; everything said in answer is said at once and depth first, as in production.
+ * The composed system: the shipped machines, the ledger, and the processes around them, in one row
+ * of small numbers. A step is one thing that happens outside; everything said in answer is said at
+ * once and depth first, as in production.
  */
 import type { AnyMachineSnapshot } from 'xstate'
 import type { PoolContext } from '../../machines/pool-facts.ts'
@@ -167,7 +168,10 @@ export class System {
     return row
   }
 
-  /** Incarnations count from the oldest that lives, without gaps: how many there were before changes nothing. */
+  /**
+   * Incarnations count from the oldest that lives, without gaps: how many there were before changes
+   * nothing.
+   */
   #rebase(row: Row, slot: number): void {
     const { processes } = this.host.at(row[hostAt(slot)] as number)
     const worker = row[workerAt(slot)] as number
@@ -256,7 +260,10 @@ export class System {
 
 const other = <T extends string>(slot: T) => (slot === 'worker-1' ? 'worker-2' : 'worker-1') as T
 
-/** An incarnation's rank among those that live; the newest of all keeps one of its own after it has gone. */
+/**
+ * An incarnation's rank among those that live; the newest of all keeps one of its own after it has
+ * gone.
+ */
 function ranked(code: number, incarnation: number): number {
   const second = Math.floor(code / MAX_INCARNATIONS) % MAX_INCARNATIONS
   const first = Math.floor(code / MAX_INCARNATIONS ** 2)

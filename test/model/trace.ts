@@ -1,4 +1,7 @@
-/** A violation as people read it: what happened, who said what to whom, and where everybody stood afterwards. */
+/**
+ * A violation as people read it: what happened, who said what to whom, and where everybody stood
+ * afterwards.
+ */
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Exploration, Violation } from './checker.ts'
 import { nameOf } from './machine-actor.ts'

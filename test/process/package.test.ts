@@ -1,6 +1,6 @@
 /**
- * The package as a user gets it: packed, judged by publint and attw, installed into an empty project, and used there with
- * the words of the README.
+ * The package as a user gets it: packed, judged by publint and attw, installed into an empty
+ * project, and used there with the words of the README.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
