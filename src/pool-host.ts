@@ -48,11 +48,18 @@ export class HostWatch {
     const state = stateName(value)
     if (state !== this.#state) {
       this.#state = state
-      this.#runtime.logger.debug('pool', { state })
+      this.#log(state)
       this.#runtime.news.tell('pool.changed', () => ({ state }))
     }
     if (state === 'idle') this.#rest()
     else this.#wake(state)
+  }
+
+  #log(state: PoolStatus['state']): void {
+    const { logger } = this.#runtime
+    if (state !== 'error') return logger.debug('pool', { state })
+    const { error } = this.#actor.getSnapshot().context
+    logger.error('no worker can start; what waited has failed', { error })
   }
 
   #wake(state: PoolStatus['state']): void {

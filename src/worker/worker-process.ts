@@ -97,7 +97,7 @@ export class WorkerProcess {
       this.#listen(child)
       return child
     } catch (error) {
-      // fork() throws for what the system refuses before there is a process (EAGAIN, a bad option).
+      // fork() throws for what the system refuses before there is a process (E2BIG, a bad option).
       setImmediate(() => this.#noteExit({ code: null, signal: null }, error))
       return null
     }

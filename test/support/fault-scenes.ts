@@ -31,15 +31,12 @@ async function exitIsTold(stage: CellStage, incarnation: number): Promise<void> 
 /** The task has waited all along, so the fault costs it nothing, unless no start is left to hope for. */
 const starting: Scene = async (stage) => {
   const { pool, cell } = stage
-  const { effect, name } = cell.fault
+  const { effect } = cell.fault
   pool.start()
   const task = stage.submit('work', 'done')
-  const hopeless =
-    cell.moment === 'launching'
-      ? name === 'fork failure ENOENT' && 'BROWSER_NOT_FOUND'
-      : name === 'hung start' && 'WORKER_START_FAILED'
-  if (hopeless) {
-    expect(await task.outcome()).toMatchObject({ status: 'failed', error: { code: hopeless } })
+  const reason = hopeless(stage)
+  if (reason !== null) {
+    expect(await task.outcome()).toMatchObject({ status: 'failed', error: { code: reason } })
     expect(pool.status().state).toBe('error')
     pool.recover()
     pool.start()
@@ -50,11 +47,18 @@ const starting: Scene = async (stage) => {
   else if (cell.moment === 'forking' || effect.kind === 'dies') await exitIsTold(stage, 1)
 }
 
+/** Why the pool, with its one slot, gives up: nothing was ready in time, or nothing ever will be. */
+function hopeless({ cell, isStuckStart }: CellStage): string | null {
+  if (isStuckStart) return 'WORKER_START_FAILED'
+  const isMissing = cell.moment === 'launching' && cell.fault.name === 'fork failure ENOENT'
+  return isMissing ? 'BROWSER_NOT_FOUND' : null
+}
+
 const idle: Scene = async (stage) => {
   const { pool, cell } = stage
   pool.start()
   await stage.submit('echo', 'first').outcome()
-  await stage.stateIs(/^ready\.idle$/)
+  await stage.becomes(() => stage.state === 'ready.idle')
   process.kill(pool.status().workers[0]?.pid ?? 0, 'SIGUSR2')
   if (cell.fault.effect.kind === 'survives') await stage.survived()
   else await exitIsTold(stage, 1)
@@ -91,10 +95,9 @@ const succeeding: Scene = async (stage) => {
   const { pool, cell } = stage
   pool.start()
   const task = stage.submit('work', 'done')
-  await expect.poll(() => pool.status().processesStarted).toBe(2)
+  await stage.becomes(() => pool.status().processesStarted === 2)
   if (cell.fault.effect.kind !== 'unborn') await stage.struck()
-  const gaveUp = () => /^ready/.test(stage.state)
-  await expect.poll(gaveUp, { timeout: 10_000, interval: 3 }).toBe(true)
+  await stage.becomes(() => stage.state.startsWith('ready'))
   stage.release()
   await succeeds(task, 1)
 }
@@ -104,15 +107,15 @@ const retiring: Scene = async (stage) => {
   const { pool, cell } = stage
   pool.start()
   const task = stage.submit('work', 'done')
-  const isReplaced = () => pool.status().workers[0]?.incarnation === 2 && /^ready/.test(stage.state)
-  await expect.poll(isReplaced, { timeout: 10_000, interval: 3 }).toBe(true)
+  const isSecond = () => pool.status().workers[0]?.incarnation === 2
+  await stage.becomes(() => isSecond() && stage.state.startsWith('ready'))
   if (cell.fault.name === 'hung close') {
     await succeeds(task, 1)
     expect(await stage.exitOf(1)).toMatchObject({ exit: { code: null, signal: 'SIGKILL' } })
     return
   }
   const beside = stage.submit('wait', 'done')
-  await expect.poll(() => beside.status().state).toBe('running')
+  await stage.becomes(() => beside.status().state === 'running')
   stage.release()
   await succeeds(beside, 1)
   const survives = cell.fault.effect.kind === 'survives'
@@ -126,7 +129,7 @@ const stopping: Scene = async (stage) => {
   pool.start()
   const running = stage.submit('wait', 'done')
   if (cell.fault.name === 'hung start') await stage.struck()
-  else await expect.poll(() => running.status().state).toBe('running')
+  else await stage.becomes(() => running.status().state === 'running')
   const waiting = stage.submit('work', 'done')
   const ended = stage.endsInBound()
   stage.release()
