@@ -1,6 +1,7 @@
 /**
- * Plays one cell of the fault matrix on a real pool with one slot, real processes and the scripted browser, and asks of
- * every cell the same: each task ended once and as it must, the slot works again, and the operating system has nothing left.
+ * Plays one cell of the fault matrix on a real pool with one slot, real processes and the scripted
+ * browser, and asks of every cell the same: each task ended once and as it must, the slot works
+ * again, and the operating system has nothing left.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -118,11 +119,17 @@ export class CellStage implements AsyncDisposable {
   /** The slot does what it is asked, with nothing left over from the fault. */
   async capacityIsBack(): Promise<void> {
     const handle = this.submit('echo', 'next')
-    expect(await handle.outcome()).toMatchObject({ status: 'succeeded', value: 'next', attempts: 1 })
+    expect(await handle.outcome()).toMatchObject({
+      status: 'succeeded',
+      value: 'next',
+      attempts: 1,
+    })
     expect(this.pool.status().state).toBe('running')
   }
 
-  /** A shutdown by the book, within its limits; afterwards nothing of the pool is on the machine. */
+  /**
+   * A shutdown by the book, within its limits; afterwards nothing of the pool is on the machine.
+   */
   async endsInBound(): Promise<void> {
     const begunMs = performance.now()
     await this.pool.shutdown()
@@ -183,13 +190,17 @@ function workOf(fault: string, moment: Moment): FaultPlan['work'] {
 /** Lets the parent's fork fail, where that is the fault. */
 export function refusalFor({ fault, moment }: Cell): Disposable {
   const { effect } = fault
-  if (effect.kind !== 'unborn' || moment === 'launching') return { [Symbol.dispose]: () => undefined }
+  if (effect.kind !== 'unborn' || moment === 'launching')
+    return { [Symbol.dispose]: () => undefined }
   return refuseFork(moment === 'succeeding' ? 2 : 1, effect.code)
 }
 
-/** Silence is held against a process only once it is ready: a start has a limit of its own. */
+/**
+ * Silence is held against a process from its first word on, and not against a successor: until
+ * then, and there, the limit of the start is the judge. A launch that hangs has a limit of its own
+ * in the session.
+ */
 function isStuckStart({ fault, moment }: Cell): boolean {
   if (fault.name === 'hung start') return moment !== 'launching'
-  const isStart = moment === 'forking' || moment === 'launching' || moment === 'succeeding'
-  return fault.effect.kind === 'silent' && isStart
+  return fault.effect.kind === 'silent' && (moment === 'forking' || moment === 'succeeding')
 }

@@ -10,7 +10,7 @@ export type ForkRefusal = 'ENOENT' | 'EAGAIN' | 'EMFILE' | 'E2BIG'
 
 /** Node's binding. How it takes a command line is Node's own affair, and changes. */
 interface SpawnHandle {
-  spawn(...wanted: readonly unknown[]): number
+  spawn(...wanted: unknown[]): number
 }
 
 const NOWHERE = '/nowhere/no-such-program'

@@ -23,8 +23,11 @@ async function exitIsTold(stage: CellStage, incarnation: number): Promise<void> 
     expect(exit).toMatchObject({ cause: 'crashed', exit: { code, signal } })
   } else if (effect.kind === 'silent') {
     expect(exit).toMatchObject({ cause: 'silent', exit: { code: null, signal: 'SIGKILL' } })
+  } else if (stage.cell.moment === 'launching') {
+    // The worker says that its browser failed, and is ended for it.
+    expect(exit).toMatchObject({ cause: 'startFailed', exit: { code: null, signal: 'SIGKILL' } })
   } else if (effect.kind === 'unborn') {
-    expect(exit).toMatchObject({ exit: { code: null, signal: null } })
+    expect(exit).toMatchObject({ cause: 'crashed', exit: { code: null, signal: null } })
   }
 }
 
@@ -44,7 +47,7 @@ const starting: Scene = async (stage) => {
   }
   await succeeds(task, 1)
   if (effect.kind === 'survives') expect(pool.status().processesStarted).toBe(1)
-  else if (cell.moment === 'forking' || effect.kind === 'dies') await exitIsTold(stage, 1)
+  else await exitIsTold(stage, 1)
 }
 
 /** Why the pool, with its one slot, gives up: nothing was ready in time, or nothing ever will be. */
