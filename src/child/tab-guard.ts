@@ -120,7 +120,10 @@ export class TabGuard {
   }
 
   private async goto(goto: Call, args: unknown[]): Promise<unknown> {
-    if (this.phase !== 'leaving' && !replacesDocument(args[0])) await this.cleared()
+    // While blanking, puppeteer's own watch over the navigation would take the blank page for the new one.
+    const isBlanking = this.phase === 'blanking'
+    const keepsDocument = this.phase !== 'leaving' && !replacesDocument(args[0])
+    if (isBlanking || keepsDocument) await this.cleared()
     try {
       return await goto(...args)
     } catch (error) {

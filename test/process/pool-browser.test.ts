@@ -3,7 +3,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { IDLE_BLANK_MS } from '../../src/child/tab-guard.ts'
 import { isAlive } from '../../src/worker/process-group.ts'
 import { browserPool, nextEvent } from '../support/pool-under-test.ts'
 
@@ -51,6 +53,19 @@ describe('one worker', () => {
     clean.pool.start()
     await clean.pool.run('cookie', base)
     expect(await clean.pool.run('cookie', base)).toMatchObject({ cookie: 'visits=1' })
+  })
+
+  test('starts a task on its tab while that is just being blanked', async () => {
+    await using troupe = browserPool()
+    const { pool } = troupe
+    pool.start()
+    await pool.run('title', base)
+    for (let index = 0; index < 30; index++) {
+      // A tab left idle is blanked after IDLE_BLANK_MS: the next task comes a little before and after.
+      await delay(IDLE_BLANK_MS - 8 + (index % 15))
+      await pool.run('title', `${base}/${index}`)
+    }
+    expect(pool.status().tasks.retried).toBe(0)
   })
 
   test('whose task kills its own browser fails that task, and serves the next', async () => {

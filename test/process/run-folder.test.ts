@@ -16,7 +16,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -219,12 +219,19 @@ describe('a sweep', () => {
 
   test('finds the stopped helpers of a real browser that is gone', async () => {
     const pool = await otherPool()
-    const { executablePath, args } = await findBrowser()
+    // The package's own: of an installed Chrome, helpers bear the profile on their command line.
+    const { executablePath, args } = await findBrowser({ env: { HOME: homedir() }, places: [] })
     const profile = join(pool.path, 'profiles', 'worker-1.1')
     const switches = args.filter((arg) => arg !== '--no-startup-window')
     const browser = spawn(
       executablePath,
-      [...switches, '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'],
+      [
+        ...switches,
+        '--headless',
+        '--remote-debugging-port=0',
+        `--user-data-dir=${profile}`,
+        'about:blank',
+      ],
       {
         detached: true,
         stdio: 'ignore',
