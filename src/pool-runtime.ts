@@ -7,7 +7,6 @@ import {
   type ActorRefFrom,
   type AnyActorLogic,
   type AnyActorRef,
-  assign,
   enqueueActions,
   type InputFrom,
 } from 'xstate'
@@ -17,7 +16,7 @@ import {
   supervisorMachine,
   workerMachine,
 } from '../machines/index.ts'
-import type { PoolContext, PoolEvent } from '../machines/pool-facts.ts'
+import type { PoolEvent } from '../machines/pool-facts.ts'
 import type { WorkersTold } from '../machines/supervisor-words.ts'
 import type { SupervisorEvent } from '../machines/supervisor-facts.ts'
 import type { ShutdownEvent } from '../machines/shutdown.ts'
@@ -93,28 +92,27 @@ export class PoolRuntime {
       actions: {
         'actors.open': enqueueActions(({ enqueue, self }) => {
           this.#self = self as ActorRefFrom<typeof poolMachine>
-          enqueue(
-            assign(({ spawn: plainSpawn }) => {
-              const spawn = plainSpawn as unknown as Spawn
-              this.#ledgerRef = spawn(this.#ledgerLogic(), { id: 'ledger' })
-              this.ledger = this.#ledgerRef.getSnapshot().context.ledger
-              this.#supervisor = spawn(this.#supervisorLogic(), {
-                id: 'supervisor',
-                input: { policy: supervisorPolicy(this.config) },
-              })
-              this.#shutdown = spawn(this.#shutdownLogic(), {
-                id: 'shutdown',
-                input: { policy: shutdownPolicy(this.config) },
-              })
-              return {}
-            }),
-          )
+          enqueue.assign(({ spawn: plainSpawn }) => {
+            const spawn = plainSpawn as unknown as Spawn
+            this.#ledgerRef = spawn(this.#ledgerLogic(), { id: 'ledger' })
+            this.ledger = this.#ledgerRef.getSnapshot().context.ledger
+            this.#supervisor = spawn(this.#supervisorLogic(), {
+              id: 'supervisor',
+              input: { policy: supervisorPolicy(this.config) },
+            })
+            this.#shutdown = spawn(this.#shutdownLogic(), {
+              id: 'shutdown',
+              input: { policy: shutdownPolicy(this.config) },
+            })
+            return {}
+          })
         }),
         'run.open': () => void this.#open(),
         'run.close': () => void this.#close(),
         'workers.tell': enqueueActions(({ enqueue }, { slots, event }: WorkersTold) => {
           for (const slot of slots) {
-            if (!this.actors.has(slot)) enqueue(this.#spawnWorker(slot))
+            if (!this.actors.has(slot))
+              enqueue.assign(({ spawn }) => this.#spawnWorker(slot, spawn))
             enqueue(() => this.actors.get(slot)?.send(event))
           }
         }),
@@ -149,13 +147,10 @@ export class PoolRuntime {
     this.#keeper.removeSync()
   }
 
-  #spawnWorker(slot: SlotId) {
-    return assign<PoolContext, PoolEvent, undefined, PoolEvent, never>(({ spawn }) => {
-      const input = { slot, policy: workerPolicy(this.config) }
-      const logic = this.#workerLogic()
-      this.actors.set(slot, (spawn as unknown as Spawn)(logic, { id: slot, input }))
-      return {}
-    })
+  #spawnWorker(slot: SlotId, spawn: unknown): Record<never, never> {
+    const input = { slot, policy: workerPolicy(this.config) }
+    this.actors.set(slot, (spawn as Spawn)(this.#workerLogic(), { id: slot, input }))
+    return {}
   }
 
   #workerLogic() {
