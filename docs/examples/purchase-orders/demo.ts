@@ -28,6 +28,22 @@ interface Run {
   readonly wallMs: number
 }
 
+/**
+ * Ctrl-C: the pool shuts down by itself, and would then let the signal end this process. Somebody
+ * who listens has more to do: here, to remove the folder. Not beyond the pool's life, or nothing
+ * would end this process any more.
+ */
+function outliveSignals(): Disposable {
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  const listen = () => {}
+  for (const signal of signals) process.on(signal, listen)
+  return {
+    [Symbol.dispose]: () => {
+      for (const signal of signals) process.off(signal, listen)
+    },
+  }
+}
+
 /** Everything a user of Troupe would write. The rest of this file checks and shows. */
 async function runOrders(
   orders: readonly Order[],
@@ -37,6 +53,7 @@ async function runOrders(
   const progress = startProgress(process.stderr)
   const outcomes: Outcome[] = []
   let status: PoolStatus
+  using _signals = outliveSignals()
   {
     await using pool = createPoolActor<typeof import('./tasks.ts')>({
       tasks: new URL('./tasks.ts', import.meta.url),
@@ -98,17 +115,8 @@ function problemsOf(reports: readonly OrderReport[], logins: number, left: Lefto
   ]
 }
 
-/**
- * Ctrl-C: the pool shuts down by itself, and would then let the signal end this process. Somebody
- * who listens has more to do: here, to remove the folder.
- */
-function outliveSignals(): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
-}
-
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } })
-  outliveSignals()
   const orders = await readOrders(new URL('./orders.csv', import.meta.url))
   const folder = await mkdtemp(join(tmpdir(), 'troupe-demo-'))
   const folders = { run: join(folder, 'run'), attachments: join(folder, 'attachments') }
