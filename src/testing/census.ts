@@ -17,6 +17,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 const MARK_VARIABLE = 'TROUPE_CENSUS'
 const LOOK_EVERY_MS = 250
 const POLL_EVERY_MS = 20
+const EMPTY_LOOKS = 2
 
 export interface ProcessFacts {
   readonly pid: number
@@ -92,7 +93,12 @@ export function takeCensus(options: { readonly root?: string } = {}): Census {
       pids.add(found.pid)
       for (const id of [found.group, found.session]) if (!strangeGroups.has(id)) groups.add(id)
     }
-    for (const found of living) if (ours.has(keyOf(found))) adopt(found)
+    for (const found of living) {
+      if (!ours.has(keyOf(found))) continue
+      // A fork that was seen before it began its own program had its parent's command line.
+      ours.set(keyOf(found), found)
+      adopt(found)
+    }
     for (let before = -1; before !== fresh.size; ) {
       before = fresh.size
       for (const found of fresh) {
@@ -102,7 +108,8 @@ export function takeCensus(options: { readonly root?: string } = {}): Census {
         adopt(found)
       }
     }
-    for (const found of fresh) strangers.add(keyOf(found))
+    // In the moment of its exec a process has no command line, no environment and no map.
+    for (const found of fresh) if (found.command !== '') strangers.add(keyOf(found))
     return living.filter((found) => ours.has(keyOf(found)))
   }
 
@@ -125,10 +132,11 @@ export async function leftAfter(
   { withinMs }: { readonly withinMs: number },
 ): Promise<Leftovers> {
   const deadline = performance.now() + withinMs
-  for (;;) {
+  // Twice in a row: what is in its exec at the one look is not at the next.
+  for (let emptyLooks = 0; ; ) {
     const left = census.leftBehind()
-    const nothing = left.processes.length === 0 && left.folders.length === 0
-    if (nothing || performance.now() >= deadline) return left
+    emptyLooks = left.processes.length + left.folders.length === 0 ? emptyLooks + 1 : 0
+    if (emptyLooks === EMPTY_LOOKS || performance.now() >= deadline) return left
     await delay(POLL_EVERY_MS)
   }
 }
