@@ -17,7 +17,7 @@ export interface SessionPolicy {
   readonly launchTimeoutMs: number
   readonly loginTimeoutMs: number
   /** All used tabs must be renewed within this, else the browser counts as hung. */
-  readonly resetTimeoutMs: number
+  readonly renewTimeoutMs: number
   readonly closeTimeoutMs: number
 }
 
@@ -116,6 +116,6 @@ export const sessionUpdates = {
 export const sessionDelays = {
   launchTimeout: ({ context }: Args) => context.policy.launchTimeoutMs,
   loginTimeout: ({ context }: Args) => context.policy.loginTimeoutMs,
-  resetTimeout: ({ context }: Args) => context.policy.resetTimeoutMs,
+  renewTimeout: ({ context }: Args) => context.policy.renewTimeoutMs,
   closeTimeout: ({ context }: Args) => context.policy.closeTimeoutMs,
 }

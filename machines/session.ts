@@ -199,7 +199,7 @@ export const sessionMachine = setup({
     resetting: {
       description: 'No attempt holds a tab; used ones are being renewed.',
       tags: 'serving',
-      after: { resetTimeout: hung },
+      after: { renewTimeout: hung },
       on: {
         'tab.taken': { target: 'working', actions: 'noteTabTaken' },
         'tabs.renewed': { target: 'ready', actions: 'noteTabsRenewed' },

@@ -130,7 +130,7 @@ export class SessionHost implements LadderPorts {
       loginLimit: LOGIN_ATTEMPTS,
       launchTimeoutMs: this.options.spec.launchTimeoutMs,
       loginTimeoutMs: LOGIN_LIMIT_MS,
-      resetTimeoutMs: RENEW_LIMIT_MS,
+      renewTimeoutMs: RENEW_LIMIT_MS,
       closeTimeoutMs: CLOSE_LIMIT_MS,
     }
   }

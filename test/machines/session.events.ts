@@ -118,7 +118,7 @@ const policy: SessionPolicy = {
   loginLimit: 2,
   launchTimeoutMs: 1,
   loginTimeoutMs: 1,
-  resetTimeoutMs: 1,
+  renewTimeoutMs: 1,
   closeTimeoutMs: 1,
 }
 

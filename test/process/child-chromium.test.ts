@@ -155,8 +155,7 @@ describe('a hung page', () => {
   it('is interrupted, and its browser works on', async () => {
     await open()
     harness.run('t1', 'spin', `${base}/spin`)
-    await harness.report('started')
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    await harness.report('progress')
     harness.abort('t1', 10, 'timedOut')
     expect(await harness.ended('t1')).toMatchObject({
       verdict: 'cancelled',

@@ -72,9 +72,12 @@ export default defineTasks({
     await page.setUserAgent({ userAgent: 'stained' })
     await page.goto(payload)
   },
-  spin: async ({ page, payload }: On) => {
+  /** Tells when its page hangs. */
+  spin: async ({ page, payload, progress }: On) => {
     await page.goto(payload)
+    page.on('console', () => progress('spinning'))
     await page.evaluate(() => {
+      console.log('spinning')
       while (true);
     })
   },
