@@ -37,6 +37,9 @@ export function crashesWithin(
   return crashesMs.filter((crashMs) => atMs - crashMs < periodMs).slice(-MAX_CRASHES_KEPT)
 }
 
+/** How far below an edge a ratio must fall before it counts as below. */
+export const EDGE_HYSTERESIS = 0.05
+
 export type MemoryBand = 'normal' | 'pressure' | 'critical'
 
 export interface MemoryPolicy {
@@ -47,8 +50,10 @@ export interface MemoryPolicy {
   readonly hysteresis: number
   /** Least time in a band before it is left downwards. */
   readonly dwellMs: number
-  /** Hard limit of one worker's process tree in bytes; 0 for none. */
+  /** Bytes of one worker's process tree above which it is replaced; 0 for none. */
   readonly maxWorkerBytes: number
+  /** Bytes above which any process is killed, whatever it is doing; 0 for none. */
+  readonly killWorkerBytes: number
 }
 
 /**
@@ -84,12 +89,36 @@ export function silentWorkers(reading: Reading, zombieAfterMs: number): WorkerRe
   return reading.workers.filter((worker) => worker.silentMs > zombieAfterMs)
 }
 
-/** The slots above the per-worker limit. */
-export function oversizedSlots(reading: Reading, maxWorkerBytes: number): SlotId[] {
-  if (maxWorkerBytes === 0) return []
+/** The processes above the limit at which nothing is waited for. */
+export function burstingWorkers(reading: Reading, policy: MemoryPolicy): WorkerReading[] {
+  const { killWorkerBytes } = policy
+  if (killWorkerBytes === 0) return []
+  return reading.workers.filter(({ memoryBytes }) => memoryBytes > killWorkerBytes)
+}
+
+/** The slots to be replaced for their size: above the soft limit and not above the hard one. */
+export function oversizedSlots(reading: Reading, policy: MemoryPolicy): SlotId[] {
+  if (policy.maxWorkerBytes === 0) return []
+  const bursting = burstingWorkers(reading, policy)
   return reading.workers
-    .filter((worker) => worker.serving && worker.memoryBytes > maxWorkerBytes)
+    .filter((worker) => worker.serving && worker.memoryBytes > policy.maxWorkerBytes)
+    .filter((worker) => !bursting.includes(worker))
     .map((worker) => worker.slot)
+}
+
+/** Of the room at which writing stops, how much more there must be before it begins again. */
+const DISK_HYSTERESIS = 0.1
+
+/** True while there is less room on the disk than its floor, seen from what was said last. */
+export function isDiskLow(floorBytes: number, wasLow: boolean, freeBytes: number | null): boolean {
+  if (floorBytes === 0) return false
+  if (freeBytes === null) return wasLow
+  return freeBytes < floorBytes * (wasLow ? 1 + DISK_HYSTERESIS : 1)
+}
+
+/** True while a ratio is at or past an edge, seen from what was said last. */
+export function isPastEdge(edge: number, wasPast: boolean, ratio: number): boolean {
+  return ratio >= (wasPast ? edge - EDGE_HYSTERESIS : edge)
 }
 
 export interface ScalingPolicy {
@@ -107,6 +136,11 @@ function isElastic(policy: ScalingPolicy): boolean {
   return policy.maxWorkers > policy.minWorkers
 }
 
+/** True when the pool may have fewer workers than it has: then some go when memory is short. */
+export function mayGiveBack(policy: ScalingPolicy, size: number): boolean {
+  return isElastic(policy) && size > policy.minWorkers
+}
+
 /** True when the load asks for one more worker. */
 export function wantsMore(policy: ScalingPolicy, reading: Reading, size: number): boolean {
   return (
@@ -119,12 +153,7 @@ export function wantsMore(policy: ScalingPolicy, reading: Reading, size: number)
 
 /** True when the load would be carried by one worker less. */
 export function wantsLess(policy: ScalingPolicy, reading: Reading, size: number): boolean {
-  return (
-    isElastic(policy) &&
-    size > policy.minWorkers &&
-    reading.utilization <= policy.downAt &&
-    reading.queued === 0
-  )
+  return mayGiveBack(policy, size) && reading.utilization <= policy.downAt && reading.queued === 0
 }
 
 /** What a task's end says of a stop we asked for. */

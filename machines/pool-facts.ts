@@ -3,6 +3,7 @@
  * updates.
  */
 import { assign } from 'xstate'
+import { firstCast, recast, substitution, vacancy } from './pool-cast.ts'
 import type { ShutdownToPool } from './shutdown.ts'
 import type { SupervisorToPool } from './supervisor-words.ts'
 import type { DispatchHolder, ErrorFacts, SlotId } from './vocabulary.ts'
@@ -12,10 +13,21 @@ export interface PoolContext {
   readonly startTimeoutMs: number
   /** Wanted workers. */
   readonly size: number
+  /** Wanted spares: started beside the workers, and serving when one of them is lost. */
+  readonly standby: number
+  /** Of those, how many the machine has memory for now. */
+  readonly affordable: number
+  /** The slots that are to serve, and those that are to stand by. */
+  readonly serving: readonly SlotId[]
+  readonly spares: readonly SlotId[]
   /** Every slot that was told to start and has not stopped since. */
   readonly alive: readonly SlotId[]
   readonly ready: readonly SlotId[]
+  /** Spares that could serve this moment. */
+  readonly warm: readonly SlotId[]
   readonly failed: readonly SlotId[]
+  /** Starts that came to nothing while the pool starts, counted up to one more than workers. */
+  readonly troubles: number
   readonly error: ErrorFacts | null
 }
 export type PoolEvent =
@@ -41,55 +53,97 @@ export type PoolToLedger =
   | { type: 'pool.failed'; error: ErrorFacts }
 export type PoolToSupervisor =
   | { type: 'pool.opened'; workers: number }
-  | { type: 'pool.resized'; workers: number }
+  /** `slots`: all that may start, the spares included. */
+  | { type: 'pool.resized'; workers: number; slots: readonly SlotId[] }
   | { type: 'pool.closed' }
 
 type Args = { context: PoolContext; event: PoolEvent }
 type Of<T extends PoolEvent['type']> = Extract<PoolEvent, { type: T }>
 
-export const slotsUpTo = (size: number): SlotId[] =>
-  Array.from({ length: size }, (_, index): SlotId => `worker-${index + 1}`)
 const slotOf = ({ event }: Args) => (event as Of<'worker.ready'>).slot
-export const isWanted = (context: PoolContext, slot: SlotId) =>
-  Number(slot.slice(7)) <= context.size
 const without = (slots: readonly SlotId[], slot: SlotId) => slots.filter((other) => other !== slot)
 const withSlot = (slots: readonly SlotId[], slot: SlotId) => [...without(slots, slot), slot]
-const wanted = (context: PoolContext, slots: readonly SlotId[]) =>
-  slots.filter((slot) => isWanted(context, slot)).length
+/** How many of those that are to serve are among these. */
+const wanted = ({ serving }: PoolContext, slots: readonly SlotId[]) =>
+  serving.filter((slot) => slots.includes(slot)).length
 const change = (update: (args: Args) => Partial<PoolContext>) =>
   assign<PoolContext, PoolEvent, undefined, PoolEvent, never>(update)
+/** A hung start is ended by its own limit; the try after it gets that time and some for the way. */
+const SECOND_TRY_SHARE = 1.5
 export const START_TIMED_OUT: ErrorFacts = {
   code: 'WORKER_START_FAILED',
   message: 'no worker was ready within the start timeout',
 }
 
 export const poolUpdates = {
-  noteReady: change((args) => ({
-    ready: withSlot(args.context.ready, slotOf(args)),
-    failed: without(args.context.failed, slotOf(args)),
+  noteReady: change(({ context, event }) => {
+    const slot = slotOf({ context, event })
+    return {
+      ready: withSlot(context.ready, slot),
+      failed: without(context.failed, slot),
+    }
+  }),
+  /** Who has been called meanwhile is no spare any more. */
+  noteWarm: change(({ context, event }) => {
+    const slot = slotOf({ context, event })
+    return {
+      warm: context.spares.includes(slot) ? withSlot(context.warm, slot) : context.warm,
+      failed: without(context.failed, slot),
+    }
+  }),
+  noteLost: change(({ context, event }) => lost(context, slotOf({ context, event }))),
+  noteTroubled: change(({ context, event }) => ({
+    ...lost(context, slotOf({ context, event })),
+    error: (event as Of<'worker.troubled'>).error,
   })),
-  noteLost: change((args) => ({ ready: without(args.context.ready, slotOf(args)) })),
-  noteFailed: change((args) => ({
-    ready: without(args.context.ready, slotOf(args)),
-    failed: withSlot(args.context.failed, slotOf(args)),
-    error: (args.event as Of<'worker.failed'>).error,
+  countTrouble: change(({ context }) => ({
+    troubles: Math.min(context.troubles + 1, context.size + 1),
   })),
-  noteStopped: change((args) => ({
-    alive: without(args.context.alive, slotOf(args)),
-    ready: without(args.context.ready, slotOf(args)),
-    failed: without(args.context.failed, slotOf(args)),
-  })),
+  noteFailed: change(({ context, event }) => {
+    const slot = slotOf({ context, event })
+    const { error } = event as Of<'worker.failed'>
+    return { ...lost(context, slot), failed: withSlot(context.failed, slot), error }
+  }),
+  noteStopped: change(({ context, event }) => {
+    const slot = slotOf({ context, event })
+    return {
+      alive: without(context.alive, slot),
+      ready: without(context.ready, slot),
+      warm: without(context.warm, slot),
+      failed: without(context.failed, slot),
+    }
+  }),
   noteError: change(({ event }) => ({ error: (event as Of<'run.failed'>).error })),
   noteStartTimedOut: change(({ context }) => ({
     error: context.error === null ? START_TIMED_OUT : { ...START_TIMED_OUT, cause: context.error },
   })),
-  forgetError: change(() => ({ error: null, failed: [] })),
+  begin: change(({ context }) => ({
+    error: null,
+    failed: [],
+    affordable: context.standby,
+  })),
+  noteSize: change(({ event }) => ({ size: (event as Of<'pool.scale'>).workers })),
+  castFirst: change(({ context }) => ({ ...firstCast(context), warm: [], troubles: 0 })),
   /** Those that had failed are told to start again. */
-  resize: change(({ event }) => ({ size: (event as Of<'pool.scale'>).workers, failed: [] })),
+  resize: change(({ context, event }) => {
+    const { workers } = event as Of<'pool.scale'>
+    return { ...recast(context, workers, context.affordable), size: workers, failed: [] }
+  }),
+  /** Short of memory, the spares go first: nobody misses them yet. */
+  afford: change(({ context, event }) => {
+    const affordable = (event as Of<'memory.changed'>).band === 'normal' ? context.standby : 0
+    return { ...recast(context, context.size, affordable), affordable }
+  }),
+  substitute: change(({ context }) => substitution(context)),
   noteAlive: change(({ context }) => ({
-    alive: [...new Set([...context.alive, ...slotsUpTo(context.size)])],
+    alive: [...new Set([...context.alive, ...context.serving, ...context.spares])],
   })),
 }
+
+const lost = ({ ready, warm }: PoolContext, slot: SlotId) => ({
+  ready: without(ready, slot),
+  warm: without(warm, slot),
+})
 
 export const poolGuards = {
   /** With this one, every wanted worker is either ready or beyond hope. */
@@ -99,18 +153,28 @@ export const poolGuards = {
     args.context.size,
   isEnoughReady: ({ context, event }: Args) => {
     const { workers } = event as Of<'pool.scale'>
-    return wanted({ ...context, size: workers }, context.ready) >= workers
+    const next = { ...context, ...recast(context, workers, context.affordable) }
+    return wanted(next, next.ready) >= workers
   },
   isLastHope: (args: Args) =>
+    without(args.context.warm, slotOf(args)).length === 0 &&
     wanted(args.context, withSlot(args.context.failed, slotOf(args))) >= args.context.size,
   isLastToFail: (args: Args) =>
     wanted(args.context, withSlot(args.context.failed, slotOf(args))) +
       wanted(args.context, without(args.context.ready, slotOf(args))) >=
     args.context.size,
-  isAnyReady: ({ context }: Args) => context.ready.length > 0,
+  isAnyReady: ({ context }: Args) => context.ready.length + context.warm.length > 0,
+  /** Nobody was started twice in vain: what hung until now has another try before it. */
+  isFirstTry: ({ context }: Args) => context.troubles <= context.size,
+  isSpareCalled: ({ context }: Args) => context.warm.length > 0 && vacancy(context) !== null,
   isLastToStop: (args: Args) => without(args.context.alive, slotOf(args)).length === 0,
   isNobodyAlive: ({ context }: Args) => context.alive.length === 0,
   isStop: ({ event }: Args) => (event as Of<'workers.end'>).how === 'stop',
   isTerminate: ({ event }: Args) => (event as Of<'workers.end'>).how === 'terminate',
   isForced: ({ event }: Args) => (event as Of<'pool.stop'>).force,
+}
+
+export const poolDelays = {
+  startDeadline: ({ context }: Args) => context.startTimeoutMs,
+  secondDeadline: ({ context }: Args) => context.startTimeoutMs * SECOND_TRY_SHARE,
 }

@@ -2,13 +2,12 @@
  * What the pool says to the workers, the ledger, the supervisor and the shutdown, as ready-made
  * command actions.
  */
+import { vacancy } from './pool-cast.ts'
 import {
-  isWanted,
   type PoolContext,
   type PoolEvent,
   type PoolToLedger,
   type PoolToSupervisor,
-  slotsUpTo,
   START_TIMED_OUT,
 } from './pool-facts.ts'
 import type { ShutdownEvent } from './shutdown.ts'
@@ -24,10 +23,20 @@ const toWorkers = (whom: (context: PoolContext) => readonly SlotId[], event: Wor
     params: ({ context }: Args): WorkersTold => ({ slots: whom(context), event }),
   }) as const
 const alive = (context: PoolContext) => context.alive
-export const startWanted = toWorkers((context) => slotsUpTo(context.size), { type: 'worker.start' })
+const cast = ({ serving, spares }: PoolContext) => [...serving, ...spares]
+export const startWanted = toWorkers((context) => context.serving, { type: 'worker.start' })
+export const standSpares = toWorkers((context) => context.spares, { type: 'worker.stand' })
 export const stopUnwanted = toWorkers(
-  (context) => context.alive.filter((slot) => !isWanted(context, slot)),
+  (context) => context.alive.filter((slot) => !cast(context).includes(slot)),
   { type: 'worker.stop' },
+)
+/** Before the two change places. */
+export const callSpare = toWorkers((context) => context.warm.slice(0, 1), { type: 'worker.start' })
+export const benchVacant = toWorkers(
+  (context) => [vacancy(context)].filter((slot) => slot !== null),
+  {
+    type: 'worker.stand',
+  },
 )
 export const stopAll = toWorkers(alive, { type: 'worker.stop' })
 export const terminateAll = toWorkers(alive, { type: 'worker.terminate' })
@@ -55,9 +64,10 @@ export const supervise = toSupervisor(({ context }) => ({
 export const resupervise = toSupervisor(({ context }) => ({
   type: 'pool.resized',
   workers: context.size,
+  slots: cast(context),
 }))
 /** Before the workers are told to stop: who waits for leave to start will not get it. */
-export const standDown = toSupervisor(() => ({ type: 'pool.resized', workers: 0 }))
+export const standDown = toSupervisor(() => ({ type: 'pool.resized', workers: 0, slots: [] }))
 export const unsupervise = toSupervisor(() => ({ type: 'pool.closed' }))
 const toShutdown = (make: (args: Args) => ShutdownEvent) =>
   ({ type: 'shutdown.tell', params: make }) as const

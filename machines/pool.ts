@@ -5,6 +5,7 @@
 import { setup } from 'xstate'
 import {
   type PoolContext,
+  poolDelays,
   type PoolEvent,
   poolGuards,
   type PoolToLedger,
@@ -13,6 +14,8 @@ import {
 } from './pool-facts.ts'
 import {
   beginShutdown,
+  benchVacant,
+  callSpare,
   drainIntake,
   failTasks,
   forceShutdown,
@@ -22,6 +25,7 @@ import {
   openIntake,
   resupervise,
   standDown,
+  standSpares,
   startWanted,
   stopAll,
   stopUnwanted,
@@ -35,14 +39,22 @@ import type { ShutdownEvent } from './shutdown.ts'
 import type { WorkersTold } from './supervisor-words.ts'
 import { ignore } from './vocabulary.ts'
 
-const rescale = ['resize', 'noteAlive', resupervise, startWanted, stopUnwanted] as const
+const follow = ['noteAlive', resupervise, startWanted, standSpares, stopUnwanted] as const
+const rescale = ['resize', ...follow] as const
+const afford = ['afford', 'noteAlive', resupervise, standSpares, stopUnwanted] as const
+/** The place of one that is down is taken the moment a warm spare is there. */
+const substitute = {
+  guard: 'isSpareCalled',
+  actions: [callSpare, benchVacant, 'substitute'],
+} as const
 const scale = { 'pool.scale': { actions: rescale } } as const
 const stop = { 'pool.stop': { target: '#pool.stopping', actions: beginShutdown } } as const
 const newsOfWorkers = {
   'worker.ready': { actions: 'noteReady' },
+  'worker.warmed': { actions: 'noteWarm' },
   'worker.lost': { actions: 'noteLost' },
   'worker.stopped': { actions: 'noteStopped' },
-  'worker.troubled': { actions: 'noteError' },
+  'worker.troubled': { actions: 'noteTroubled' },
 } as const
 const whileUp = {
   ...newsOfWorkers,
@@ -52,19 +64,35 @@ const whileUp = {
     { guard: 'isLastHope', target: '#pool.error', actions: 'noteFailed' },
     { actions: 'noteFailed' },
   ],
+  'memory.changed': { actions: afford },
   ...ignore('pool.start', 'pool.recover', 'run.opened', 'run.failed'),
-  ...ignore('workers.end', 'shutdown.finished', 'memory.changed', 'health.changed'),
+  ...ignore('workers.end', 'shutdown.finished', 'health.changed', 'disk.changed'),
 } as const
-const supervisorNews = ignore('memory.changed', 'health.changed')
+const supervisorNews = ignore('memory.changed', 'health.changed', 'disk.changed')
+
+const whileLaunching = {
+  ...whileUp,
+  'worker.troubled': { actions: ['noteTroubled', 'countTrouble'] },
+  'worker.failed': [
+    { guard: 'isLastHope', target: '#pool.error', actions: 'noteFailed' },
+    { guard: 'isLastToFail', target: '#pool.running', actions: 'noteFailed' },
+    { actions: 'noteFailed' },
+  ],
+  'pool.scale': [
+    { guard: 'isEnoughReady', target: '#pool.running', actions: rescale },
+    { actions: rescale },
+  ],
+  ...ignore('pool.pause', 'pool.resume', 'pool.drain', 'ledger.emptied'),
+} as const
 
 export const poolMachine = setup({
   types: {
     context: {} as PoolContext,
     events: {} as PoolEvent,
-    input: {} as { workers: number; startTimeoutMs: number },
+    input: {} as { workers: number; standby?: number; startTimeoutMs: number },
   },
   guards: poolGuards,
-  delays: { startDeadline: ({ context }) => context.startTimeoutMs },
+  delays: poolDelays,
   actions: {
     ...poolUpdates,
     'actors.open': port('actors.open'),
@@ -83,9 +111,16 @@ export const poolMachine = setup({
   context: ({ input }) => ({
     startTimeoutMs: input.startTimeoutMs,
     size: input.workers,
+    standby: input.standby ?? 0,
+    affordable: input.standby ?? 0,
+    serving: [],
+    spares: [],
     alive: [],
     ready: [],
+    warm: [],
+    down: [],
     failed: [],
+    troubles: 0,
     error: null,
   }),
   entry: 'actors.open',
@@ -94,14 +129,15 @@ export const poolMachine = setup({
     idle: {
       description: 'Not started, or ended. Nothing runs, and tasks are refused.',
       on: {
-        'pool.start': { target: 'starting', actions: 'forgetError' },
-        'pool.scale': { actions: 'resize' },
+        'pool.start': { target: 'starting', actions: 'begin' },
+        'pool.scale': { actions: 'noteSize' },
         'worker.stopped': { actions: 'noteStopped' },
         'worker.lost': { actions: 'noteLost' },
         ...supervisorNews,
         ...ignore('pool.pause', 'pool.resume', 'pool.drain', 'pool.stop', 'pool.recover'),
         ...ignore('run.opened', 'run.failed', 'ledger.emptied', 'workers.end'),
-        ...ignore('worker.ready', 'worker.failed', 'worker.troubled', 'shutdown.finished'),
+        ...ignore('worker.ready', 'worker.warmed', 'worker.failed', 'worker.troubled'),
+        ...ignore('shutdown.finished'),
       },
     },
     starting: {
@@ -115,7 +151,7 @@ export const poolMachine = setup({
           on: {
             'run.opened': { target: 'launching' },
             'run.failed': { target: '#pool.error', actions: 'noteError' },
-            'pool.scale': { actions: 'resize' },
+            'pool.scale': { actions: 'noteSize' },
             ...newsOfWorkers,
             ...stop,
             ...supervisorNews,
@@ -125,29 +161,32 @@ export const poolMachine = setup({
         },
         launching: {
           description: 'Workers start, as many at once as the supervisor lets.',
-          entry: ['noteAlive', supervise, startWanted],
+          entry: ['castFirst', 'noteAlive', supervise, startWanted, standSpares],
+          always: substitute,
           after: {
             startDeadline: [
               { guard: 'isAnyReady', target: '#pool.running' },
+              { guard: 'isFirstTry', target: 'late' },
               { target: '#pool.error', actions: 'noteStartTimedOut' },
             ],
           },
           on: {
-            ...whileUp,
+            ...whileLaunching,
             'worker.ready': [
               { guard: 'isStartComplete', target: '#pool.running', actions: 'noteReady' },
               { actions: 'noteReady' },
             ],
-            'worker.failed': [
-              { guard: 'isLastHope', target: '#pool.error', actions: 'noteFailed' },
-              { guard: 'isLastToFail', target: '#pool.running', actions: 'noteFailed' },
-              { actions: 'noteFailed' },
-            ],
-            'pool.scale': [
-              { guard: 'isEnoughReady', target: '#pool.running', actions: rescale },
-              { actions: rescale },
-            ],
-            ...ignore('pool.pause', 'pool.resume', 'pool.drain', 'ledger.emptied'),
+          },
+        },
+        late: {
+          description: 'Nobody was ready in time: what hung is killed and has one more try.',
+          after: { secondDeadline: { target: '#pool.error', actions: 'noteStartTimedOut' } },
+          on: {
+            ...whileLaunching,
+            'worker.ready': { target: '#pool.running', actions: 'noteReady' },
+            'worker.warmed': { target: '#pool.running', actions: 'noteWarm' },
+            'worker.failed': whileUp['worker.failed'],
+            'pool.scale': { actions: rescale },
           },
         },
       },
@@ -155,6 +194,7 @@ export const poolMachine = setup({
     running: {
       description: 'Tasks are accepted and run.',
       initial: 'accepting',
+      always: substitute,
       states: {
         accepting: {
           description: 'Takes new tasks.',
@@ -185,6 +225,7 @@ export const poolMachine = setup({
     paused: {
       description: 'Nothing new starts; what runs may end.',
       entry: hold,
+      always: substitute,
       on: {
         ...whileUp,
         'pool.resume': { target: 'running.last', actions: free },
@@ -209,7 +250,7 @@ export const poolMachine = setup({
         'worker.ready': { actions: 'noteReady' },
         'worker.lost': { actions: 'noteLost' },
         'worker.failed': { actions: 'noteFailed' },
-        ...ignore('worker.troubled'),
+        ...ignore('worker.troubled', 'worker.warmed'),
         'pool.stop': [{ guard: 'isForced', actions: forceShutdown }, {}],
         ...supervisorNews,
         ...ignore('pool.start', 'pool.pause', 'pool.resume', 'pool.drain', 'pool.recover'),
@@ -222,7 +263,7 @@ export const poolMachine = setup({
       on: {
         'pool.recover': { target: 'idle', actions: [unsupervise, 'run.close'] },
         ...newsOfWorkers,
-        ...ignore('worker.troubled'),
+        ...ignore('worker.troubled', 'worker.warmed'),
         ...stop,
         ...supervisorNews,
         ...ignore('pool.start', 'pool.pause', 'pool.resume', 'pool.drain', 'pool.scale'),

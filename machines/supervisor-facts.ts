@@ -4,8 +4,11 @@
  */
 import { and, assign, stateIn } from 'xstate'
 import {
+  burstingWorkers,
   crashesWithin,
+  isDiskLow,
   largestWorker,
+  mayGiveBack,
   type MemoryBand,
   memoryBand,
   type MemoryPolicy,
@@ -28,6 +31,8 @@ export interface SupervisorPolicy {
   readonly maxStarting: number
   readonly zombieAfterMs: number
   readonly scaleCooldownMs: number
+  /** Bytes below which nothing is dispatched; 0 for none. */
+  readonly diskFloorBytes: number
   readonly memory: MemoryPolicy
   readonly scaling: ScalingPolicy
 }
@@ -49,7 +54,7 @@ export type SupervisorEvent =
   | WorkerToSupervisor
   | { type: 'reading.taken'; reading: Reading }
   | { type: 'pool.opened'; workers: number }
-  | { type: 'pool.resized'; workers: number }
+  | { type: 'pool.resized'; workers: number; slots: readonly SlotId[] }
   | { type: 'pool.closed' }
 
 type Args = { context: SupervisorContext; event: SupervisorEvent }
@@ -72,13 +77,16 @@ const lowFor = (args: Args) =>
 const isLow = (args: Args) =>
   wantsLess(args.context.policy.scaling, readingOf(args), args.context.size)
 const silent = (args: Args) => silentWorkers(readingOf(args), args.context.policy.zombieAfterMs)
-const oversized = (args: Args) =>
-  oversizedSlots(readingOf(args), args.context.policy.memory.maxWorkerBytes)
+const oversized = (args: Args) => oversizedSlots(readingOf(args), args.context.policy.memory)
+const bursting = (args: Args) => burstingWorkers(readingOf(args), args.context.policy.memory)
+const isLowFrom = (wasLow: boolean) => (args: Args) =>
+  isDiskLow(args.context.policy.diskFloorBytes, wasLow, readingOf(args).diskFreeBytes)
 
 /** Whom each judgement is about. */
 export const suspects = {
   silent,
   oversized,
+  bursting,
   largestIdle: (args: Args) => {
     const worker = largestWorker(readingOf(args).workers, false)
     return worker === null ? [] : [worker.slot]
@@ -89,7 +97,13 @@ export const suspects = {
   },
 }
 
+/**
+ * What the last step changes is seen before the next: nobody is on the way any more. Nor does it
+ * grow on the very reading that shows that memory is short.
+ */
 const wantsOneMore = (args: Args) =>
+  bandIs('normal', 'normal')(args) &&
+  args.context.starting.length + args.context.waiting.length === 0 &&
   wantsMore(args.context.policy.scaling, readingOf(args), args.context.size)
 
 export const supervisorGuards = {
@@ -112,8 +126,13 @@ export const supervisorGuards = {
   easesToPressure: (args: Args) => hasDwelt(args) && bandIs('critical', 'pressure')(args),
   mayRelieve: (args: Args) => hasDwelt(args) && suspects.largestIdle(args).length > 0,
   mayShed: (args: Args) => hasDwelt(args) && suspects.largest(args).length > 0,
-  isSilentAndOversized: (args: Args) => silent(args).length > 0 && oversized(args).length > 0,
+  mayGiveBack: (args: Args) =>
+    hasDwelt(args) && mayGiveBack(args.context.policy.scaling, args.context.size),
   isSilent: (args: Args) => silent(args).length > 0,
+  isBurstingAndOversized: (args: Args) => bursting(args).length > 0 && oversized(args).length > 0,
+  isBursting: (args: Args) => bursting(args).length > 0,
+  runsLow: isLowFrom(false),
+  hasRoomAgain: (args: Args) => !isLowFrom(true)(args),
   isOversized: (args: Args) => oversized(args).length > 0,
   mayGrow: and<
     SupervisorContext,
@@ -153,9 +172,7 @@ export const supervisorUpdates = {
   noteSize: change(({ event }) => ({ size: (event as Of<'pool.opened'>).workers })),
   /** Nobody starts any more that will be told to stop in the same breath. */
   forgetUnwanted: change(({ context, event }) => ({
-    waiting: context.waiting.filter(
-      (slot) => Number(slot.slice(7)) <= (event as Of<'pool.resized'>).workers,
-    ),
+    waiting: context.waiting.filter((slot) => (event as Of<'pool.resized'>).slots.includes(slot)),
   })),
   forgetStarts: change(() => ({ waiting: [], starting: [], crashesMs: [] })),
 }

@@ -3,7 +3,15 @@
  * troupe's health.
  */
 import { suspects } from './supervisor-facts.ts'
-import { bandChanged, dispatch, healthChanged, kill, recycle, scale } from './supervisor-words.ts'
+import {
+  bandChanged,
+  diskChanged,
+  dispatch,
+  healthChanged,
+  kill,
+  recycle,
+  scale,
+} from './supervisor-words.ts'
 import { ignore } from './vocabulary.ts'
 
 const startsIgnored = ignore('start.requested', 'start.withdrawn', 'start.ended', 'worker.crashed')
@@ -12,14 +20,8 @@ const resized = {
   'pool.opened': { actions: 'noteSize' },
   'pool.resized': { actions: 'noteSize' },
 } as const
-const killSilent = kill(suspects.silent, 'silent')
+const killBursting = kill(suspects.bursting, 'memory')
 const recycleOversized = recycle(suspects.oversized, true)
-const judgeWorkers = [
-  { guard: 'isSilentAndOversized', actions: [killSilent, recycleOversized] },
-  { guard: 'isSilent', actions: killSilent },
-  { guard: 'isOversized', actions: recycleOversized },
-  {},
-] as const
 
 export const memory = {
   description: "How full the machine's memory is, with hysteresis and a least stay.",
@@ -47,7 +49,7 @@ export const memory = {
       },
     },
     pressure: {
-      description: 'Above the threshold: nothing grows, the largest idle worker is recycled.',
+      description: 'Above the threshold: nothing grows; the pool shrinks, or recycles who is idle.',
       entry: bandChanged('pressure'),
       on: {
         'reading.taken': [
@@ -57,6 +59,7 @@ export const memory = {
             actions: ['noteBand', kill(suspects.largest, 'memory')],
           },
           { guard: 'calms', target: 'normal', actions: ['noteBand', bandChanged('normal')] },
+          { guard: 'mayGiveBack', actions: ['noteBand', scale(-1)] },
           {
             guard: 'mayRelieve',
             actions: ['noteBand', recycle(suspects.largestIdle, false)],
@@ -134,16 +137,67 @@ export const scaling = {
 } as const
 
 export const vigil = {
-  description: 'Who is silent or too large. Judged whatever else goes on.',
+  description: 'Who is silent. Judged whatever else goes on.',
   initial: 'watching',
   states: {
     watching: {
-      description: 'Kills the silent, recycles the oversized.',
+      description: 'Kills the silent.',
       on: {
-        'reading.taken': judgeWorkers,
+        'reading.taken': [{ guard: 'isSilent', actions: kill(suspects.silent, 'silent') }, {}],
         ...startsIgnored,
         ...poolIgnored,
         ...ignore('pool.closed'),
+      },
+    },
+  },
+} as const
+
+export const sizes = {
+  description: 'Who is too large. Judged whatever else goes on.',
+  initial: 'watching',
+  states: {
+    watching: {
+      description: 'Replaces who is past the soft limit, kills who is past the hard one.',
+      on: {
+        'reading.taken': [
+          { guard: 'isBurstingAndOversized', actions: [killBursting, recycleOversized] },
+          { guard: 'isBursting', actions: killBursting },
+          { guard: 'isOversized', actions: recycleOversized },
+          {},
+        ],
+        ...startsIgnored,
+        ...poolIgnored,
+        ...ignore('pool.closed'),
+      },
+    },
+  },
+} as const
+
+export const disk = {
+  description: 'Whether there is room for profiles and artifacts.',
+  initial: 'roomy',
+  states: {
+    roomy: {
+      description: 'Enough.',
+      on: {
+        'reading.taken': [{ guard: 'runsLow', target: 'low', actions: diskChanged(true) }, {}],
+        ...startsIgnored,
+        ...poolIgnored,
+        ...ignore('pool.closed'),
+      },
+    },
+    low: {
+      description: 'Below the floor: nothing is dispatched that could write there.',
+      entry: dispatch('dispatch.hold', 'disk'),
+      exit: dispatch('dispatch.free', 'disk'),
+      on: {
+        'reading.taken': [
+          { guard: 'hasRoomAgain', target: 'roomy', actions: diskChanged(false) },
+          {},
+        ],
+        'pool.closed': { target: 'roomy', actions: diskChanged(false) },
+        ...startsIgnored,
+        ...poolIgnored,
       },
     },
   },

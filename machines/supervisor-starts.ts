@@ -9,6 +9,7 @@ const poolSized = {
   'pool.resized': { actions: 'forgetUnwanted' },
   ...ignore('pool.opened'),
 } as const
+const closeBreaker = dispatch('dispatch.free', 'breaker')
 /** A start has ended, one way or the other: the next in line may start. */
 const passOn = [
   {
@@ -51,7 +52,7 @@ export const restarts = {
         'worker.crashed': { actions: 'noteCrash' },
         'pool.closed': {
           target: 'closed',
-          actions: ['forgetStarts', dispatch('dispatch.free', 'breaker')],
+          actions: ['forgetStarts', closeBreaker],
         },
         ...ignore('reading.taken'),
         ...poolSized,
@@ -69,7 +70,7 @@ export const restarts = {
         'worker.crashed': { target: 'open', actions: 'noteCrash' },
         'pool.closed': {
           target: 'closed',
-          actions: ['forgetStarts', dispatch('dispatch.free', 'breaker')],
+          actions: ['forgetStarts', closeBreaker],
         },
         ...ignore('reading.taken'),
         ...poolSized,
@@ -114,7 +115,7 @@ export const restarts = {
     },
     recovered: {
       description: 'The probe served, or took its time: those who waited start again.',
-      entry: ['forgetCrashes', dispatch('dispatch.free', 'breaker')],
+      entry: ['forgetCrashes', closeBreaker],
       always: [
         { guard: 'mayStartNext', target: 'closed', actions: ['startNext', grantNext] },
         { target: 'closed' },

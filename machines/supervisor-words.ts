@@ -20,6 +20,8 @@ export type SupervisorToPool =
   | { type: 'pool.scale'; workers: number }
   | { type: 'memory.changed'; band: 'normal' | 'pressure' | 'critical'; ratio: number }
   | { type: 'health.changed'; health: 'healthy' | 'degraded' | 'critical' }
+  /** `isLow`: below the floor, so that nothing is dispatched. */
+  | { type: 'disk.changed'; isLow: boolean; freeBytes: number }
 
 type Args = { context: SupervisorContext; event: SupervisorEvent }
 
@@ -67,6 +69,15 @@ export const healthChanged = (health: 'healthy' | 'degraded' | 'critical') =>
   ({
     type: 'pool.tell',
     params: (): SupervisorToPool => ({ type: 'health.changed', health }),
+  }) as const
+export const diskChanged = (isLow: boolean) =>
+  ({
+    type: 'pool.tell',
+    params: (args: Args): SupervisorToPool => ({
+      type: 'disk.changed',
+      isLow,
+      freeBytes: args.event.type === 'reading.taken' ? (readingOf(args).diskFreeBytes ?? 0) : 0,
+    }),
   }) as const
 export const scale = (step: 1 | -1) =>
   ({

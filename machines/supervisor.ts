@@ -13,7 +13,7 @@ import {
   type SupervisorPolicy,
   supervisorUpdates,
 } from './supervisor-facts.ts'
-import { health, memory, scaling, vigil } from './supervisor-readings.ts'
+import { disk, health, memory, scaling, sizes, vigil } from './supervisor-readings.ts'
 import { restarts } from './supervisor-starts.ts'
 import type {
   ProcessesKilled,
@@ -57,6 +57,8 @@ export const supervisorMachine = setup({
     memory,
     scaling,
     vigil,
+    sizes,
+    disk,
     health,
   },
 })

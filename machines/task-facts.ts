@@ -29,6 +29,8 @@ export type TaskEvent =
   | { type: 'task.accepted' }
   | { type: 'dependency.met' }
   | { type: 'dependency.failed'; error: ErrorFacts }
+  /** Its result was known before it had to run. */
+  | { type: 'result.found' }
   | { type: 'delay.passed' }
   | { type: 'attempt.assigned' }
   | { type: 'attempt.started' }

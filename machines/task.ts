@@ -42,6 +42,7 @@ const notYetStarted = {
   'task.cancel': { target: 'cancelled', actions: ['noteReason', 'noteStop'] },
   'deadline.passed': { target: 'failed', actions: ['noteDeadline', 'noteStop'] },
   'pool.failed': { target: 'failed', actions: 'noteError' },
+  'result.found': { target: 'succeeded' },
 } as const
 /** Words of an attempt that this state no longer has, or of a timer that came a moment late. */
 const staleAttempt = ignore('attempt.started', 'attempt.ended', 'attempt.lost', 'grace.passed')
@@ -161,16 +162,17 @@ export const taskMachine = setup({
         ...underWay,
         ...ignore('task.accepted', 'dependency.met', 'dependency.failed', 'delay.passed'),
         ...ignore('attempt.assigned', 'backoff.passed', 'queueTimeout.passed', 'grace.passed'),
-        ...ignore('pool.failed'),
+        ...ignore('pool.failed', 'result.found'),
       },
     },
     running: {
       description: 'Its handler runs in a worker.',
+      entry: 'timer.run',
       on: {
         ...underWay,
         ...ignore('task.accepted', 'dependency.met', 'dependency.failed', 'delay.passed'),
         ...ignore('attempt.assigned', 'attempt.started', 'backoff.passed'),
-        ...ignore('queueTimeout.passed', 'grace.passed', 'pool.failed'),
+        ...ignore('queueTimeout.passed', 'grace.passed', 'pool.failed', 'result.found'),
       },
     },
     cancelling: {
@@ -184,7 +186,7 @@ export const taskMachine = setup({
         'deadline.passed': [{ guard: 'wasTimedOut', actions: 'noteDeadline' }, {}],
         ...ignore('task.accepted', 'dependency.met', 'dependency.failed', 'delay.passed'),
         ...ignore('attempt.assigned', 'attempt.started', 'backoff.passed', 'timeout.passed'),
-        ...ignore('queueTimeout.passed', 'pool.failed'),
+        ...ignore('queueTimeout.passed', 'pool.failed', 'result.found'),
       },
     },
     backingOff: {

@@ -22,6 +22,8 @@ export interface ErrorFacts {
   readonly name?: string
   readonly stack?: string
   readonly retryable?: boolean
+  /** The `code` that a thrown error of somebody else's carried, as `ECONNRESET`. */
+  readonly ownCode?: string
   /** What the handler or the system threw beneath our own error. */
   readonly cause?: ErrorFacts
 }
@@ -50,7 +52,7 @@ export type ExitCause =
   | 'cancelled'
 
 /** Who holds dispatch back. The ledger starts nothing while any of them does. */
-export type DispatchHolder = 'pool' | 'memory' | 'breaker' | 'shutdown'
+export type DispatchHolder = 'pool' | 'memory' | 'disk' | 'breaker' | 'shutdown'
 
 /** One attempt handed to a worker. `order` is opaque to the machines. */
 export interface Assignment {
@@ -86,6 +88,8 @@ export interface Reading {
   readonly atMs: number
   /** Used share of the memory limit, 0–1. */
   readonly memoryRatio: number
+  /** Bytes left where profiles and artifacts are written; null while unknown. */
+  readonly diskFreeBytes: number | null
   /** Share of seats in use, 0–1, and tasks waiting. */
   readonly utilization: number
   readonly queued: number

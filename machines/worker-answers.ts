@@ -21,6 +21,8 @@ export const runTasks = {
 export const closed = [tell.closed, tell.lost] as const
 /** A process that was starting beside the current one is given up. */
 export const giveUp = ['leaveNewest', tell.startFailed] as const
+const failure = ['countSuccessorFailure', tell.startFailed] as const
+export const giveUpTimedOut = ['leaveTimedOut', ...failure] as const
 
 /** No process of this slot lives, but for one on its way out. */
 export const asleep = ignore(
@@ -55,28 +57,33 @@ export const starting = {
     { guard: 'killsEnding', target: '#killing', actions: ['endAsTold', tell.startFailed] },
     {},
   ],
-  ...ignore('worker.start', 'worker.recycle', 'tasks.assigned', 'tasks.ended'),
+  ...ignore('worker.start', 'worker.stand', 'worker.recycle', 'tasks.assigned', 'tasks.ended'),
   ...ignore('retire.requested', 'start.granted'),
 } as const
+const diedAgain = <const Prior extends readonly unknown[]>(prior: Prior) => {
+  const words = [...prior, 'countFailure', tell.currentExited, tell.lost, tell.crashed] as const
+  return [
+    { guard: 'isOfCurrent', target: '#backoff', actions: [...words, 'forgetCurrent'] },
+    {},
+  ] as const
+}
+/** The current process has died by itself. The first time in a while, the next starts at once. */
+const died = <const Prior extends readonly unknown[]>(prior: Prior) => {
+  const words = [...prior, 'countFailure', tell.currentExited, tell.lost, tell.crashed] as const
+  return [
+    {
+      guard: 'isFirstLoss',
+      target: '#starting',
+      actions: [...words, tell.troubled, 'forgetCurrent'],
+    },
+    ...diedAgain(prior),
+  ] as const
+}
 /** The current process serves. `prior` goes first when something else is under way beside it. */
 export const serving = <const Prior extends readonly unknown[]>(prior: Prior) =>
   ({
     'tasks.assigned': [{ guard: 'isOfCurrent', actions: ['countAssigned', runTasks] }, {}],
-    'process.exited': [
-      {
-        guard: 'isOfCurrent',
-        target: '#backoff',
-        actions: [
-          ...prior,
-          'countFailure',
-          tell.currentExited,
-          tell.lost,
-          tell.crashed,
-          'forgetCurrent',
-        ],
-      },
-      {},
-    ],
+    'process.exited': died(prior),
     'worker.stop': [
       { guard: 'isIdle', target: '#stopping', actions: [...prior, 'endStopped', ...closed] },
       { target: '#draining', actions: [...prior, 'endStopped', ...closed] },
@@ -98,23 +105,55 @@ export const serving = <const Prior extends readonly unknown[]>(prior: Prior) =>
       {},
     ],
   }) as const
-/** The next process starts beside the current one, which still serves. */
+/** The current process serves while the last successor's failure is waited out. */
+export const servingOn = { ...serving([]), 'process.exited': diedAgain([]) } as const
+/** The current process stands by: it serves when it is called, and may go as any other. */
+export const standing = {
+  'process.exited': died([]),
+  'worker.stop': { target: '#stopping', actions: ['endStopped', tell.lost] },
+  'worker.terminate': { target: '#terminating', actions: ['endStopped', tell.lost] },
+  'worker.kill': [
+    { guard: 'killsCurrent', target: '#killing', actions: ['endAsTold', tell.lost] },
+    {},
+  ],
+  'session.failed': [
+    { guard: 'isOfCurrent', target: '#killing', actions: ['endStartFailed', tell.lost] },
+    {},
+  ],
+  ...ignore('worker.stand', 'worker.recycle', 'retire.requested', 'start.granted'),
+  ...ignore('process.loaded', 'session.ready', 'tasks.assigned', 'tasks.ended'),
+} as const
+/**
+ * The next process starts beside the current one, which still serves. Its failure costs no
+ * capacity, so it counts against the slot's backoff and not against the breaker.
+ */
 export const succeeding = {
   ...serving(giveUp),
   'tasks.ended': [{ guard: 'isOfCurrent', actions: 'countEnded' }, {}],
   'session.failed': [
-    { guard: 'isOfNewest', target: '#ready', actions: giveUp },
+    { guard: 'isOfNewest', target: '#ready', actions: ['leaveFailed', ...failure] },
     ...serving(giveUp)['session.failed'],
   ],
+  'worker.kill': [
+    { guard: 'isOfNewest', target: '#ready', actions: ['leaveAsTold', ...failure] },
+    ...serving(giveUp)['worker.kill'],
+  ],
   'process.exited': [
-    { guard: 'isOfNewest', target: '#ready', actions: [tell.crashed, tell.startFailed] },
+    { guard: 'isOfNewest', target: '#ready', actions: [tell.newestExited, ...failure] },
     ...serving(giveUp)['process.exited'],
   ],
-  ...ignore('worker.start', 'worker.recycle', 'start.granted', 'retire.requested'),
+  ...ignore('worker.start', 'worker.stand', 'worker.recycle', 'start.granted'),
+  ...ignore('retire.requested'),
 } as const
 export const endingIgnores = {
-  ...ignore('worker.start', 'worker.stop', 'worker.recycle', 'start.granted', 'process.loaded'),
-  ...ignore('session.ready', 'session.failed', 'tasks.assigned', 'retire.requested'),
+  ...ignore('worker.start', 'worker.stand', 'worker.stop', 'worker.recycle', 'start.granted'),
+  ...ignore(
+    'process.loaded',
+    'session.ready',
+    'session.failed',
+    'tasks.assigned',
+    'retire.requested',
+  ),
 }
 const unwantedEnd = {
   guard: 'isUnwantedEnd',
@@ -153,6 +192,11 @@ export const killed = {
       actions: [tell.currentExited, 'forgetCurrent', 'forgetFailures'],
     },
     {
+      guard: 'isFirstLoss',
+      target: '#starting',
+      actions: ['countFailure', tell.currentExited, tell.crashed, tell.troubled, 'forgetCurrent'],
+    },
+    {
       guard: 'isOfEnding',
       target: '#backoff',
       actions: ['countFailure', tell.currentExited, tell.crashed, 'forgetCurrent'],
@@ -162,6 +206,8 @@ export const killed = {
   'tasks.ended': countEnds,
 } as const
 export const becomeReady = ['takeNewest', tell.opened, tell.startEnded] as const
+/** Nobody but the pool hears of it: no task is for it yet. */
+export const becomeWarm = ['takeNewest', tell.startEnded, tell.warmed] as const
 export const retire = [
   { guard: 'isIdle', target: '#stopping', actions: ['endRecycled', ...closed] },
   { target: '#draining', actions: ['endRecycled', ...closed] },

@@ -2,12 +2,14 @@
  * What the worker machine knows and how it judges: its context, its events, its guards and its
  * updates. Apart from `worker.ts` so that the machine itself reads as a picture.
  */
-import { and, assign, not, raise, stateIn } from 'xstate'
+import { and, assign, not, or, raise, stateIn } from 'xstate'
 import { type Backoff, backoffMs } from './policy.ts'
 import type { Assignment, ErrorFacts, ExitCause, ExitStatus, SlotId } from './vocabulary.ts'
 
 /** The longest delay a timer can take. Stands for "never" where a limit is off. */
 export const NEVER_MS = 2 ** 31 - 1
+/** Past this, the backoff grows no further. */
+const MAX_FAILURES_COUNTED = 31
 
 export interface WorkerPolicy {
   readonly startTimeoutMs: number
@@ -47,7 +49,7 @@ export interface WorkerContext {
   readonly incarnation: number
   readonly current: Crew | null
   /** The process on its way out, if there is one beside the current. */
-  readonly retiree: (Crew & { readonly cause: ExitCause }) | null
+  readonly retiree: (Crew & { readonly cause: ExitCause; readonly error: ErrorFacts | null }) | null
   /** Failures in a row. */
   readonly failures: number
   /** Drawn by whoever reported the last exit, in [0, 1). */
@@ -58,6 +60,8 @@ export interface WorkerContext {
 type Stamped<T extends string> = { type: T; incarnation: number }
 export type WorkerEvent =
   | { type: 'worker.start' }
+  /** Be started, but serve only when you are told to start. */
+  | { type: 'worker.stand' }
   | { type: 'worker.stop' }
   | { type: 'worker.terminate' }
   /** End it at once. `incarnation` null means whatever runs here. */
@@ -78,13 +82,19 @@ export type WorkerEvent =
   | (Stamped<'tasks.ended'> & { count: number })
   | Stamped<'retire.requested'>
   /** Said by the machine to itself: a process is left behind beside the current one. */
-  | (Stamped<'process.left'> & { inFlight: number; cause: ExitCause; gently: boolean })
+  | (Stamped<'process.left'> & {
+      inFlight: number
+      cause: ExitCause
+      error: ErrorFacts | null
+      gently: boolean
+    })
 
 type Args = { context: WorkerContext; event: WorkerEvent }
 type Of<T extends WorkerEvent['type']> = Extract<WorkerEvent, { type: T }>
 
 const PLANNED: ReadonlySet<ExitCause> = new Set(['stopped', 'recycled', 'cancelled', 'memory'])
 const stampOf = (event: WorkerEvent) => (event as { incarnation?: number | null }).incarnation
+const isOfNewest = ({ context, event }: Args) => stampOf(event) === context.incarnation
 const isOfCurrent = ({ context, event }: Args) => stampOf(event) === context.current?.incarnation
 const isOfRetiree = ({ context, event }: Args) => stampOf(event) === context.retiree?.incarnation
 const endsOf = (event: WorkerEvent) => (event as Of<'tasks.ended'>).count
@@ -101,7 +111,7 @@ const isOfEnding = ({ context, event }: Args) =>
   stampOf(event) === (context.current?.incarnation ?? context.incarnation)
 
 const plainGuards = {
-  isOfNewest: ({ context, event }: Args) => stampOf(event) === context.incarnation,
+  isOfNewest,
   isOfCurrent,
   isOfRetiree,
   isOfEnding,
@@ -116,6 +126,9 @@ const plainGuards = {
   killsEnding: (args: Args) => stampOf(args.event) === null || isOfEnding(args),
   killsCurrent: (args: Args) => stampOf(args.event) === null || isOfCurrent(args),
   killsRetiree: (args: Args) => stampOf(args.event) === null || isOfRetiree(args),
+  /** It served, and nothing had failed here for long: what happened once is not waited for. */
+  isFirstLoss: (args: Args) => isOfCurrent(args) && args.context.failures === 0,
+  hasNotFailed: ({ context }: Args) => context.failures === 0,
   isPermanentEnd: (args: Args) => isOfEnding(args) && args.context.ending?.permanent === true,
   isPlannedEnd: (args: Args) =>
     isOfEnding(args) && args.context.ending !== null && PLANNED.has(args.context.ending.cause),
@@ -126,10 +139,17 @@ const plainGuards = {
 
 export const workerGuards = {
   ...plainGuards,
-  isUnwantedEnd: and<WorkerContext, WorkerEvent, [typeof isOfEnding, ReturnType<typeof not>]>([
+  isUnwantedEnd: and<WorkerContext, WorkerEvent, [typeof isOfEnding, ReturnType<typeof stateIn>]>([
     isOfEnding,
-    not(stateIn({ wanted: 'running' })),
+    stateIn({ wanted: 'stopped' }),
   ]),
+  /** Who serves goes on serving, whatever place is meant for it later. */
+  isNotServing: not<WorkerContext, WorkerEvent, ReturnType<typeof or>>(
+    or([stateIn('#ready'), stateIn('#recycling')]),
+  ),
+  isNewestToStand: and<WorkerContext, WorkerEvent, [typeof isOfNewest, ReturnType<typeof stateIn>]>(
+    [isOfNewest, stateIn({ wanted: 'standing' })],
+  ),
 }
 
 const ending = (cause: ExitCause) =>
@@ -144,8 +164,21 @@ const leave = (make: (args: Args) => Omit<Of<'process.left'>, 'type'>) =>
     ...make(args),
   }))
 
+/** A successor that is given up. */
+const leftNewest = (context: WorkerContext, cause: ExitCause, error: ErrorFacts | null = null) => ({
+  incarnation: context.incarnation,
+  inFlight: 0,
+  cause,
+  error,
+  gently: false,
+})
+
 export const workerUpdates = {
-  countIncarnation: change(({ context }) => ({ incarnation: context.incarnation + 1 })),
+  /** Whatever ended the one before says nothing of this one. */
+  countIncarnation: change(({ context }) => ({
+    incarnation: context.incarnation + 1,
+    ending: null,
+  })),
   takeNewest: change(({ context }) => ({
     current: { incarnation: context.incarnation, inFlight: 0, tasksRun: 0 },
     ending: null,
@@ -173,13 +206,18 @@ export const workerUpdates = {
   forgetRetiree: change(() => ({ retiree: null })),
   forgetFailures: change(() => ({ failures: 0, ending: null })),
   countFailure: change(({ context, event }) => ({
-    failures: Math.min(context.failures + 1, 31),
+    failures: Math.min(context.failures + 1, MAX_FAILURES_COUNTED),
     random: (event as Of<'process.exited'>).random,
     ending: context.ending ?? {
       cause: 'crashed',
       error: (event as Of<'process.exited'>).error,
       permanent: false,
     },
+  })),
+  /** The process that serves is not concerned: only the next try has to wait. */
+  countSuccessorFailure: change(({ context, event }) => ({
+    failures: Math.min(context.failures + 1, MAX_FAILURES_COUNTED),
+    random: event.type === 'process.exited' ? event.random : context.random,
   })),
   endStopped: ending('stopped'),
   endRecycled: ending('recycled'),
@@ -195,8 +233,8 @@ export const workerUpdates = {
     },
   })),
   noteLeft: change(({ event }) => {
-    const { incarnation, inFlight, cause } = event as Of<'process.left'>
-    return { retiree: { incarnation, inFlight, tasksRun: 0, cause } }
+    const { incarnation, inFlight, cause, error } = event as Of<'process.left'>
+    return { retiree: { incarnation, inFlight, tasksRun: 0, cause, error } }
   }),
   noteRetireeKilled: change(({ context, event }) => ({
     retiree: context.retiree && {
@@ -208,14 +246,17 @@ export const workerUpdates = {
     incarnation: context.current?.incarnation ?? 0,
     inFlight: context.current?.inFlight ?? 0,
     cause: 'recycled',
+    error: null,
     gently: true,
   })),
-  leaveNewest: leave(({ context }) => ({
-    incarnation: context.incarnation,
-    inFlight: 0,
-    cause: 'stopped',
-    gently: false,
-  })),
+  leaveNewest: leave(({ context }) => leftNewest(context, 'stopped')),
+  leaveTimedOut: leave(({ context }) => leftNewest(context, 'startTimedOut')),
+  leaveAsTold: leave(({ context, event }) =>
+    leftNewest(context, (event as Of<'worker.kill'>).cause),
+  ),
+  leaveFailed: leave(({ context, event }) =>
+    leftNewest(context, 'startFailed', (event as Of<'session.failed'>).error),
+  ),
 }
 
 export const workerDelays = {

@@ -4,19 +4,20 @@ import {
   fork,
   openSession,
   runTasks,
-  giveUp,
+  giveUpTimedOut,
   asleep,
   starting,
   serving,
+  servingOn,
   succeeding,
-  endingIgnores,
   countEnds,
-  leaving,
-  killed,
   becomeReady,
+  becomeWarm,
+  standing,
   retire,
 } from './worker-answers.ts'
-import { current, tell } from './worker-words.ts'
+import { endings } from './worker-endings.ts'
+import { tell } from './worker-words.ts'
 
 export const life = {
   description: 'The life of the process that serves.',
@@ -26,6 +27,7 @@ export const life = {
       description: 'Nothing runs here, and nothing is wanted.',
       on: {
         'worker.start': { target: 'starting', actions: 'forgetFailures' },
+        'worker.stand': { target: 'starting', actions: 'forgetFailures' },
         'worker.stop': { actions: tell.stopped },
         ...asleep,
         ...ignore('start.granted'),
@@ -43,7 +45,7 @@ export const life = {
             'start.granted': { target: 'forking', actions: fork },
             'worker.stop': { target: '#lingering', actions: tell.startWithdrawn },
             ...asleep,
-            ...ignore('worker.start'),
+            ...ignore('worker.start', 'worker.stand'),
           },
         },
         forking: {
@@ -73,6 +75,7 @@ export const life = {
           },
           on: {
             'session.ready': [
+              { guard: 'isNewestToStand', target: '#standby', actions: becomeWarm },
               { guard: 'isOfNewest', target: '#ready', actions: [...becomeReady, tell.ready] },
               {},
             ],
@@ -80,6 +83,15 @@ export const life = {
             ...starting,
           },
         },
+      },
+    },
+    standby: {
+      id: 'standby',
+      description: 'Started and warm: serves the moment another is lost or one more is wanted.',
+      after: { resetBackoffAfter: { actions: 'forgetFailures' } },
+      on: {
+        'worker.start': { target: 'ready', actions: [tell.opened, tell.ready] },
+        ...standing,
       },
     },
     ready: {
@@ -97,7 +109,8 @@ export const life = {
         ...serving([]),
         'worker.recycle': [{ guard: 'isReplacing', target: 'recycling' }, ...retire],
         'retire.requested': [{ guard: 'isOfCurrentAndMayRecycle', target: 'recycling' }, {}],
-        ...ignore('worker.start', 'start.granted', 'process.loaded', 'session.ready'),
+        ...ignore('worker.start', 'worker.stand', 'start.granted', 'process.loaded'),
+        ...ignore('session.ready'),
       },
       states: {
         resuming: {
@@ -138,22 +151,33 @@ export const life = {
     recycling: {
       id: 'recycling',
       description: 'Still serves, while the process that will replace it starts.',
-      initial: 'waiting',
+      initial: 'resting',
       states: {
+        resting: {
+          description: 'After a failure, the next try waits: nothing is missing meanwhile.',
+          always: { guard: 'hasNotFailed', target: 'waiting' },
+          after: { restartBackoff: { target: 'waiting' } },
+          on: {
+            'tasks.ended': countEnds,
+            ...servingOn,
+            ...ignore('worker.start', 'worker.stand', 'worker.recycle', 'process.loaded'),
+            ...ignore('session.ready', 'retire.requested', 'start.granted'),
+          },
+        },
         waiting: {
           description: 'Asked the supervisor for leave to start a successor.',
           entry: tell.startRequested,
           on: {
             'start.granted': { target: 'forking', actions: fork },
-            'tasks.ended': [{ guard: 'isOfCurrent', actions: 'countEnded' }, {}],
+            'tasks.ended': countEnds,
             ...serving([tell.startWithdrawn]),
-            ...ignore('worker.start', 'worker.recycle', 'process.loaded', 'session.ready'),
-            ...ignore('retire.requested'),
+            ...ignore('worker.start', 'worker.stand', 'worker.recycle', 'process.loaded'),
+            ...ignore('session.ready', 'retire.requested'),
           },
         },
         forking: {
           description: 'The successor is forked and loads the task file.',
-          after: { startTimeout: { target: '#ready', actions: giveUp } },
+          after: { startTimeout: { target: '#ready', actions: giveUpTimedOut } },
           on: {
             'process.loaded': [
               { guard: 'isOfNewest', target: 'launching', actions: openSession },
@@ -165,7 +189,7 @@ export const life = {
         },
         launching: {
           description: "The successor's session opens.",
-          after: { startTimeout: { target: '#ready', actions: giveUp } },
+          after: { startTimeout: { target: '#ready', actions: giveUpTimedOut } },
           on: {
             'session.ready': [
               {
@@ -181,98 +205,6 @@ export const life = {
         },
       },
     },
-    draining: {
-      id: 'draining',
-      description: 'Takes no more tasks; those it has run to their end.',
-      on: {
-        ...endingIgnores,
-        'process.exited': [
-          {
-            guard: 'isUnwantedEnd',
-            target: 'lingering',
-            actions: [tell.currentCrashed, tell.crashed, 'forgetCurrent'],
-          },
-          {
-            guard: 'isOfEnding',
-            target: 'backoff',
-            actions: ['countFailure', tell.currentCrashed, tell.crashed, 'forgetCurrent'],
-          },
-          {},
-        ],
-        'tasks.ended': [
-          { guard: 'isLastOfCurrent', target: 'stopping', actions: 'countEnded' },
-          { guard: 'isOfCurrent', actions: 'countEnded' },
-          {},
-        ],
-        'worker.terminate': { target: 'terminating' },
-        'worker.kill': [{ guard: 'killsEnding', target: 'killing', actions: 'endAsTold' }, {}],
-      },
-    },
-    stopping: {
-      id: 'stopping',
-      description: 'Asked to close its session and exit.',
-      entry: { type: 'process.close', params: current },
-      after: { closeTimeout: { target: 'terminating' } },
-      on: {
-        ...leaving,
-        ...ignore('tasks.ended'),
-        'worker.terminate': { target: 'terminating' },
-        'worker.kill': [{ guard: 'killsEnding', target: 'killing' }, {}],
-      },
-    },
-    terminating: {
-      id: 'terminating',
-      description: 'Sent SIGTERM.',
-      entry: { type: 'process.terminate', params: current },
-      after: { terminateTimeout: { target: 'killing' } },
-      on: {
-        ...leaving,
-        'tasks.ended': countEnds,
-        'worker.kill': [{ guard: 'killsEnding', target: 'killing' }, {}],
-        ...ignore('worker.terminate'),
-      },
-    },
-    killing: {
-      id: 'killing',
-      description: 'Its process group is sent SIGKILL, again and again until it is gone.',
-      entry: { type: 'process.kill', params: current },
-      after: { killTimeout: { target: 'killing', reenter: true } },
-      on: {
-        ...killed,
-        ...ignore('worker.terminate', 'worker.kill'),
-      },
-    },
-    backoff: {
-      id: 'backoff',
-      description: 'Its process failed; waits before the next start.',
-      entry: tell.troubled,
-      after: { restartBackoff: { target: 'starting' } },
-      on: {
-        'worker.stop': { target: 'lingering' },
-        ...asleep,
-        ...ignore('worker.start', 'start.granted'),
-      },
-    },
-    failed: {
-      id: 'failed',
-      description: 'Cannot start: another try would fail the same way.',
-      entry: tell.failed,
-      on: {
-        'worker.start': { target: 'starting', actions: 'forgetFailures' },
-        'worker.stop': { target: 'lingering' },
-        ...asleep,
-        ...ignore('start.granted'),
-      },
-    },
-    lingering: {
-      id: 'lingering',
-      description: 'Unwanted and without a process, but the one on its way out is not gone yet.',
-      always: { guard: 'isAlone', target: 'stopped', actions: tell.stopped },
-      on: {
-        'worker.start': { target: 'starting', actions: 'forgetFailures' },
-        ...asleep,
-        ...ignore('worker.stop', 'start.granted'),
-      },
-    },
+    ...endings,
   },
 } as const

@@ -12,7 +12,8 @@ const retireeGone = (words: typeof tell.retireeExited) =>
     'worker.kill': [{ guard: 'killsRetiree', target: 'killing', actions: 'noteRetireeKilled' }, {}],
     'worker.terminate': { target: 'killing' },
     'tasks.ended': [{ guard: 'isOfRetiree', actions: 'countRetireeEnded' }, {}],
-    ...ignore('worker.start', 'worker.stop', 'worker.recycle', 'start.granted', 'tasks.assigned'),
+    ...ignore('worker.start', 'worker.stand', 'worker.stop', 'worker.recycle', 'start.granted'),
+    ...ignore('tasks.assigned'),
     ...ignore('process.loaded', 'session.ready', 'session.failed', 'retire.requested'),
     ...ignore('process.left'),
   }) as const

@@ -23,6 +23,9 @@ export type WorkerToLedger =
     } & ProcessId)
 export type WorkerToPool =
   | { type: 'worker.ready'; slot: SlotId }
+  /** It stands by: started, and it will serve the moment it is told to. */
+  | { type: 'worker.warmed'; slot: SlotId }
+  /** It was ready or stood by, and is not any more. */
   | { type: 'worker.lost'; slot: SlotId }
   /** Its process failed; it will be started again. */
   | { type: 'worker.troubled'; slot: SlotId; error: ErrorFacts }
@@ -53,7 +56,7 @@ export const retiree = ({ context }: Args): ProcessId => ({
 
 const ledger = (make: (args: Args) => WorkerToLedger) =>
   ({ type: 'ledger.tell', params: make }) as const
-const pool = (type: 'worker.ready' | 'worker.lost' | 'worker.stopped') =>
+const pool = (type: 'worker.ready' | 'worker.warmed' | 'worker.lost' | 'worker.stopped') =>
   ({
     type: 'pool.tell',
     params: ({ context }: Args): WorkerToPool => ({ type, slot: context.slot }),
@@ -64,15 +67,20 @@ const supervisor = (make: (args: Args) => WorkerToSupervisor) =>
 export const tell = {
   opened: ledger((args) => ({ type: 'worker.opened', ...current(args) })),
   closed: ledger((args) => ({ type: 'worker.closed', ...current(args) })),
-  currentExited: ledger((args) =>
-    exited(args, current(args), args.context.ending?.cause ?? 'crashed'),
-  ),
+  currentExited: ledger((args) => {
+    const { ending } = args.context
+    return exited(args, current(args), ending?.cause ?? 'crashed', ending?.error)
+  }),
   currentCrashed: ledger((args) => exited(args, current(args), 'crashed')),
-  retireeExited: ledger((args) =>
-    exited(args, retiree(args), args.context.retiree?.cause ?? 'recycled'),
-  ),
+  retireeExited: ledger((args) => {
+    const left = args.context.retiree
+    return exited(args, retiree(args), left?.cause ?? 'recycled', left?.error)
+  }),
   retireeCrashed: ledger((args) => exited(args, retiree(args), 'crashed')),
+  /** A successor that never served. */
+  newestExited: ledger((args) => exited(args, newest(args), 'crashed')),
   ready: pool('worker.ready'),
+  warmed: pool('worker.warmed'),
   lost: pool('worker.lost'),
   stopped: pool('worker.stopped'),
   failed: {
@@ -110,13 +118,18 @@ export const tell = {
   })),
 } as const
 
-function exited({ context, event }: Args, process: ProcessId, cause: ExitCause): WorkerToLedger {
+function exited(
+  { event }: Args,
+  process: ProcessId,
+  cause: ExitCause,
+  reason: ErrorFacts | null = null,
+): WorkerToLedger {
   const seen = event.type === 'process.exited' ? event : null
   return {
     type: 'worker.exited',
     ...process,
     cause,
     exit: seen?.exit ?? { code: null, signal: null },
-    error: seen?.error ?? context.ending?.error ?? null,
+    error: seen?.error ?? reason,
   }
 }

@@ -62,11 +62,18 @@ export const workerMachine = setup({
       states: {
         stopped: {
           description: 'No process is wanted here.',
-          on: { 'worker.start': 'running' },
+          on: { 'worker.start': 'running', 'worker.stand': 'standing' },
         },
         running: {
           description: 'A serving process is wanted here.',
-          on: { 'worker.stop': 'stopped' },
+          on: {
+            'worker.stop': 'stopped',
+            'worker.stand': [{ guard: 'isNotServing', target: 'standing' }, {}],
+          },
+        },
+        standing: {
+          description: 'A started process is wanted here that serves only when it is called.',
+          on: { 'worker.stop': 'stopped', 'worker.start': 'running' },
         },
       },
     },

@@ -1,44 +1,127 @@
-/** G8. The checker of live runs itself: it takes a true run for true, and sees a false one. */
+/**
+ * G8. The checker of traces itself: it takes a true one for true, and says what is wrong with a
+ * false one, and where.
+ */
 import { describe, expect, test } from 'vitest'
-import { createActor, type InspectionEvent } from 'xstate'
-import { shutdownMachine } from '../../machines/index.ts'
-import { Conformance } from '../support/conformance.ts'
+import { TaskSampler } from '../../src/inspect/task-sampler.ts'
+import { step } from '../../src/ledger/compile.ts'
+import { TaskRecord } from '../../src/ledger/record.ts'
+import { parseTaskOptions } from '../../src/config.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/task-options.ts'
+import { checkConformance, problemText, TraceCheck } from '../../src/testing/conformance.ts'
+import { trueTrace } from '../support/recorded-run.ts'
 
-const policy = {
-  drainTimeoutMs: 10,
-  stopTimeoutMs: 10,
-  terminateTimeoutMs: 10,
-  killTimeoutMs: 10,
-  sweepTimeoutMs: 10,
-}
-const silent = () => {}
-const deeds = { 'ledger.tell': silent, 'pool.tell': silent, 'run.sweep': silent }
-
-function run(inspect: (event: InspectionEvent) => void): void {
-  const machine = shutdownMachine.provide({ actions: deeds })
-  const actor = createActor(machine, { id: 'shutdown', inspect, input: { policy } }).start()
-  actor.send({ type: 'shutdown.begin', force: false })
-  actor.send({ type: 'shutdown.force' })
-  actor.send({ type: 'workers.gone' })
-  actor.send({ type: 'run.swept' })
-  actor.stop()
-}
-
-describe('conformance', () => {
-  test('finds nothing in a run of the machine', () => {
-    const conformance = new Conformance()
-    run(conformance.inspect)
-    expect(conformance.differences).toEqual([])
-    expect(conformance.steps).toBe(4)
+const trace = trueTrace()
+const kinds = (lines: readonly string[]) =>
+  checkConformance(lines).problems.map(({ line, kind }) => `${line} ${kind}`)
+/** The trace with something changed in one line. */
+const changed = (line: number, from: string | RegExp, to: string) => () =>
+  trace.map((text, at) => {
+    if (at !== line - 1) return text
+    if (text.replace(from, to) === text) throw new Error(`${text} has no ${String(from)}`)
+    return text.replace(from, to)
   })
 
-  test('finds a step that the machine does not take', () => {
-    const conformance = new Conformance()
-    run((event) => {
-      const isForce = event.type === '@xstate.snapshot' && event.event.type === 'shutdown.force'
-      conformance.inspect(isForce ? { ...event, event: { type: 'workers.gone' } } : event)
+describe('a true trace', () => {
+  test('conforms, and tells what it took', () => {
+    const report = checkConformance(trace)
+    expect(report.problems.map(problemText)).toEqual([])
+    expect(report).toMatchObject({ ok: true, lines: 7, steps: 4, actors: ['shutdown'] })
+    expect([...(report.taken.get('shutdown') ?? [])]).toContain(
+      'shutdown.draining · shutdown.force · 0',
+    )
+  })
+
+  test('of a sampled task conforms to the task machine', () => {
+    const lines: string[] = []
+    const tell = (line: object) =>
+      lines.push(JSON.stringify({ seq: lines.length + 1, ms: 0, ...line }))
+    const sampler = new TaskSampler({
+      nowMs: () => 0,
+      met: (standing) => tell({ ...standing, machine: 'task', history: {} }),
+      stepped: tell,
     })
-    expect(conformance.differences).toHaveLength(1)
-    expect(conformance.differences[0]).toContain('workers.gone in ["draining"')
+    const options = parseTaskOptions({ attempts: 2 }, DEFAULT_TASK_OPTIONS)
+    const record = new TaskRecord('one', 'title', null, options, 0)
+    const lost = { code: 'TASK_FAILED', message: 'no' }
+    for (const event of [
+      { type: 'task.accepted' },
+      { type: 'attempt.assigned' },
+      { type: 'attempt.ended', verdict: 'retryable', error: lost },
+      { type: 'backoff.passed' },
+      { type: 'attempt.assigned' },
+      { type: 'attempt.started' },
+      { type: 'attempt.ended', verdict: 'ok', error: null },
+    ] as const) {
+      sampler.step(record, event, () => {})
+    }
+    expect(record.state).toBe('succeeded')
+    const check = new TraceCheck({ isBare: true })
+    for (const line of [...lines, '{"seq":9,"ms":0,"end":"idle"}']) check.take(line)
+    expect(check.end().problems.map(problemText)).toEqual([])
+    expect(check.end().steps).toBe(7)
+  })
+
+  test('follows some tasks, not all: what it follows is bounded', () => {
+    const met: string[] = []
+    const sampler = new TaskSampler({
+      nowMs: () => 0,
+      met: ({ actor }) => met.push(actor),
+      stepped: () => {},
+    })
+    const options = parseTaskOptions({}, DEFAULT_TASK_OPTIONS)
+    for (let count = 0; count < 1_000; count++) {
+      const record = new TaskRecord(`t${count}`, 'title', null, options, 0)
+      const [watched, plain] = [record, new TaskRecord(`t${count}`, 'title', null, options, 0)]
+      sampler.step(watched, { type: 'task.accepted' }, () => {})
+      step(plain, { type: 'task.accepted' }, () => {})
+      expect(watched.state).toBe(plain.state)
+    }
+    expect(met).toHaveLength(64)
   })
 })
+
+describe('a false trace says what is wrong, and at which line', () => {
+  test.each([
+    [
+      'a state the machine does not go to',
+      changed(4, /"to":"[a-z]+"/, '"to":"sweeping"'),
+      '4 state',
+    ],
+    ['a command it does not issue', changed(3, 'intake.close', 'intake.open'), '3 commands'],
+    ['a command that is missing', changed(5, /"commands":\[.*\]/, '"commands":[]'), '5 commands'],
+    ['an event that leads elsewhere', changed(4, 'shutdown.force', 'workers.gone'), '4 state'],
+    ['another version', changed(1, /"troupe":"[^"]+"/, '"troupe":"0.0.1"'), '1 version'],
+    ['another format', changed(1, '"format":1', '"format":2'), '1 version'],
+    ['another machine', changed(1, /"shutdown":"[0-9a-f]+"/, '"shutdown":"00"'), '1 machine'],
+    ['no header', trace.slice(1), '1 malformed'],
+    ['a line that is none', changed(4, /^\{/, ''), '4 malformed'],
+    ['a line that is missing', trace.filter((_, at) => at !== 3), '4 order'],
+    ['an actor nobody has met', trace.filter((_, at) => at !== 1), '2 order'],
+    ['lines that changed places', swapped(3, 4), '3 order'],
+    ['no end', trace.slice(0, -1), '6 truncated'],
+    ['an end within a line', [...trace.slice(0, -1), '{"seq":6,"ms'], '7 truncated'],
+    ['nothing at all', [], '0 truncated'],
+  ])('%s', (_, lines, problem) => {
+    const [first] = kinds(typeof lines === 'function' ? lines() : lines)
+    expect(first).toBe(problem)
+  })
+
+  test('is told in words', () => {
+    const [problem] = checkConformance(trace.filter((_, at) => at !== 3)).problems
+    expect(problem && problemText(problem)).toBe(
+      'line 4 (order): number 4 where 3 was due: lines are missing before it',
+    )
+  })
+
+  test('reports no more than is of use', () => {
+    expect(checkConformance(Array.from({ length: 99 }, () => '?')).problems).toHaveLength(20)
+  })
+})
+
+function swapped(one: number, other: number): string[] {
+  const lines = [...trace]
+  lines[one - 1] = trace[other - 1] as string
+  lines[other - 1] = trace[one - 1] as string
+  return lines
+}

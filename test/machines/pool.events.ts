@@ -1,11 +1,14 @@
 /** Every event a pool may meet, from two slots. The world keeps what the ledger was told. */
 import type { PoolContext, PoolEvent } from '../../machines/pool-facts.ts'
+import type { WorkersTold } from '../../machines/supervisor-words.ts'
 import type { SlotId } from '../../machines/vocabulary.ts'
 import type { Command, ExplorePlan, Situation, Step } from '../support/explore.ts'
 
 interface World {
   readonly isHeld: boolean
   readonly intake: 'shut' | 'open' | 'draining'
+  /** What each slot was told last of what is wanted of it. */
+  readonly told: Readonly<Partial<Record<SlotId, 'start' | 'stand' | 'stop'>>>
 }
 
 const error = { code: 'WORKER_START_FAILED', message: 'no' }
@@ -29,6 +32,7 @@ export const poolEvents: { readonly [T in PoolEvent['type']]: readonly PoolEvent
   'run.failed': [{ type: 'run.failed', error }],
   'ledger.emptied': [{ type: 'ledger.emptied' }],
   'worker.ready': slots.map((slot) => ({ type: 'worker.ready', slot })),
+  'worker.warmed': slots.map((slot) => ({ type: 'worker.warmed', slot })),
   'worker.lost': slots.map((slot) => ({ type: 'worker.lost', slot })),
   'worker.failed': slots.map((slot) => ({ type: 'worker.failed', slot, error })),
   'worker.troubled': slots.map((slot) => ({ type: 'worker.troubled', slot, error })),
@@ -39,7 +43,11 @@ export const poolEvents: { readonly [T in PoolEvent['type']]: readonly PoolEvent
     { type: 'workers.end', how: 'kill' },
   ],
   'shutdown.finished': [{ type: 'shutdown.finished', clean: true }],
-  'memory.changed': [{ type: 'memory.changed', band: 'pressure', ratio: 0.8 }],
+  'memory.changed': [
+    { type: 'memory.changed', band: 'normal', ratio: 0.5 },
+    { type: 'memory.changed', band: 'pressure', ratio: 0.8 },
+  ],
+  'disk.changed': [{ type: 'disk.changed', isLow: true, freeBytes: 1 }],
   'health.changed': [{ type: 'health.changed', health: 'degraded' }],
 }
 
@@ -57,7 +65,9 @@ interface Words {
   readonly type?: string
 }
 
-function obey(world: World, { params }: Command): World {
+function obey(world: World, command: Command): World {
+  const { type, params } = command
+  if (type === 'workers.tell') return tell(world, params as WorkersTold)
   switch ((params as Words | undefined)?.type) {
     case 'dispatch.hold':
       return { ...world, isHeld: true }
@@ -72,11 +82,28 @@ function obey(world: World, { params }: Command): World {
   }
 }
 
+function tell(world: World, { slots: whom, event: { type } }: WorkersTold): World {
+  const wish = { 'worker.start': 'start', 'worker.stand': 'stand', 'worker.stop': 'stop' } as const
+  if (!Object.hasOwn(wish, type)) return world
+  const told = whom.map((slot) => [slot, wish[type as keyof typeof wish]] as const)
+  return { ...world, told: { ...world.told, ...Object.fromEntries(told) } }
+}
+
 function check({ snapshot, world }: Situation<World>) {
-  const { size, failed } = snapshot.context as PoolContext
+  const { size, failed, serving, spares, ready, warm } = snapshot.context as PoolContext
   const isUp = snapshot.matches('running') || snapshot.matches('paused')
-  const hopeless = slots.slice(0, size).every((slot) => failed.includes(slot))
-  if (isUp && hopeless) throw new Error('up without hope')
+  if (isUp) {
+    const hopeless = warm.length === 0 && serving.every((slot) => failed.includes(slot))
+    if (hopeless) throw new Error('up without hope')
+    if (serving.length !== size) throw new Error('fewer or more serve than are wanted')
+    if (serving.some((slot) => spares.includes(slot))) throw new Error('two parts for one slot')
+    if (warm.some((slot) => !spares.includes(slot))) throw new Error('warm, but no spare')
+    if (warm.length > 0 && serving.some((slot) => !ready.includes(slot))) {
+      throw new Error('a warm spare stands by while a place is empty')
+    }
+    if (serving.some((slot) => world.told[slot] !== 'start')) throw new Error('not told to start')
+    if (spares.some((slot) => world.told[slot] !== 'stand')) throw new Error('not told to stand by')
+  }
   if (snapshot.matches('paused') && !world.isHeld) throw new Error('paused but dispatching')
   if (snapshot.matches('running') && world.isHeld) throw new Error('running but held')
   if (snapshot.matches({ running: 'accepting' }) && world.intake !== 'open') {
@@ -84,17 +111,33 @@ function check({ snapshot, world }: Situation<World>) {
   }
 }
 
-function canonical({ snapshot, world }: Situation<World>) {
-  const { alive, ready, failed, size, error: last } = snapshot.context as PoolContext
-  return [size, alive.toSorted(), ready.toSorted(), failed.toSorted(), last !== null, world]
+/** Who serves is forgotten when the pool ends, and what a slot was told follows from it. */
+function canonical({ snapshot, world: { isHeld, intake } }: Situation<World>) {
+  const { serving, spares, affordable, ...context } = snapshot.context as PoolContext
+  const { alive, ready, warm, failed, size, troubles, error: last } = context
+  const isOn = ['launching', 'late'].some((starting) => snapshot.matches({ starting }))
+  const isUp = isOn || snapshot.matches('running') || snapshot.matches('paused')
+  const lists = [alive, ready, failed].map((list) => list.toSorted())
+  const parts = isUp ? [serving, spares, warm, affordable] : []
+  return [size, lists, parts, isOn ? troubles : 0, last !== null, isHeld, intake]
 }
 
 export const poolPlan: ExplorePlan<World> = {
   inputs: [{ workers: 2, startTimeoutMs: 1 }],
-  world: { isHeld: false, intake: 'shut' },
+  world: { isHeld: false, intake: 'shut', told: {} },
   events: () => Object.values(poolEvents).flat(),
   after,
   check,
   canonical,
   maxStates: 4_000,
+}
+
+/** With a spare, which a pool without one never looks for. */
+export const standbyPlan: ExplorePlan<World> = {
+  ...poolPlan,
+  inputs: [{ workers: 1, standby: 1, startTimeoutMs: 1 }],
+  events: () =>
+    Object.values(poolEvents)
+      .flat()
+      .filter((event) => !(event.type === 'pool.scale' && event.workers > 1)),
 }

@@ -6,12 +6,15 @@ import { poolMachine } from '../../machines/pool.ts'
 import { commandsOf, explore } from '../support/explore.ts'
 import { without } from '../support/instrument.ts'
 import { describeMachine } from '../support/machine-suite.ts'
-import { poolEvents, poolPlan } from './pool.events.ts'
+import { poolEvents, poolPlan, standbyPlan } from './pool.events.ts'
 
 describeMachine({
   machine: poolMachine,
   types: Object.keys(poolEvents),
-  views: { whole: { plan: poolPlan, states: 2764, edges: 27570 } },
+  views: {
+    whole: { plan: poolPlan, states: 3328, edges: 38836 },
+    standby: { plan: standbyPlan, states: 3595, edges: 50196 },
+  },
   goals: {
     idle: (snapshot) => snapshot.matches('idle'),
     running: (snapshot) => snapshot.matches('running'),
@@ -21,6 +24,11 @@ describeMachine({
       fault: 'paused no longer ignores the end of all tasks',
       plant: (machine) => without(machine, 'pool.paused · ledger.emptied · 0'),
       foundBy: 'totality',
+    },
+    {
+      fault: 'the place of one that is lost stays empty beside a warm spare',
+      plant: (machine) => without(machine, 'pool.running · always · 0'),
+      foundBy: 'flaws',
     },
     {
       fault: 'a pool whose last worker failed goes on',

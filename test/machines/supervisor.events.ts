@@ -33,7 +33,9 @@ const policy: SupervisorPolicy = {
     hysteresis: 0.1,
     dwellMs: 50,
     maxWorkerBytes: 100,
+    killWorkerBytes: 300,
   },
+  diskFloorBytes: 1_000,
   scaling: { minWorkers: 1, maxWorkers: 2, upAt: 0.8, downAt: 0.2, idleMs: 50 },
 }
 const slots: readonly SlotId[] = ['worker-1', 'worker-2']
@@ -57,11 +59,17 @@ const sights: readonly (readonly WorkerReading[])[] = [
     { ...idle, silentMs: 20 },
     { ...idle, slot: 'worker-2', memoryBytes: 200 },
   ],
+  [{ ...idle, serving: false, memoryBytes: 400 }],
+  [
+    { ...idle, memoryBytes: 400, busy: true },
+    { ...idle, slot: 'worker-2', memoryBytes: 200 },
+  ],
 ]
 
 /** Readings that differ in what some guard looks at, one thing at a time. */
 const readings: EventsOf = (nowMs) => {
-  const calm = { memoryRatio: 0.1, utilization: 0.5, queued: 0, ready: 2, workers: [idle] }
+  const load = { utilization: 0.5, queued: 0, ready: 2, workers: [idle] }
+  const calm = { memoryRatio: 0.1, diskFreeBytes: 2_000, ...load }
   const varied = [
     calm,
     ...[0.65, 0.75, 0.85, 0.95].map((memoryRatio) => ({ ...calm, memoryRatio })),
@@ -72,6 +80,9 @@ const readings: EventsOf = (nowMs) => {
     { ...calm, utilization: 0.1 },
     { ...calm, ready: 1 },
     { ...calm, ready: 0, workers: [] },
+    { ...calm, diskFreeBytes: 999 },
+    { ...calm, diskFreeBytes: 1_050 },
+    { ...calm, diskFreeBytes: null },
     { ...calm, ready: 1, workers: sights[4] ?? [] },
   ]
   return varied.flatMap((reading) =>
@@ -97,8 +108,8 @@ export const supervisorEvents: { readonly [T in SupervisorEvent['type']]: Events
   'reading.taken': readings,
   'pool.opened': () => [{ type: 'pool.opened', workers: 2 }],
   'pool.resized': () => [
-    { type: 'pool.resized', workers: 1 },
-    { type: 'pool.resized', workers: 2 },
+    { type: 'pool.resized', workers: 1, slots: slots.slice(0, 1) },
+    { type: 'pool.resized', workers: 2, slots },
   ],
   'pool.closed': () => [{ type: 'pool.closed' }],
 }
@@ -135,8 +146,7 @@ function after({ from, event, commands }: Step<World>): World {
   }
   /** Slots that are not wanted any more ask no more: they are about to hear it. */
   if (told?.type === 'pool.resized') {
-    const { workers } = told
-    world = { ...world, asked: world.asked.filter((slot) => Number(slot.slice(7)) <= workers) }
+    world = { ...world, asked: world.asked.filter((slot) => told.slots.includes(slot)) }
   }
   /** A closed pool has no worker left that waits or starts. */
   if (told?.type === 'pool.closed') world = { ...world, asked: [], granted: [] }
@@ -146,23 +156,33 @@ function after({ from, event, commands }: Step<World>): World {
   return commands.reduce(obey, world)
 }
 
-/** Who is silent for too long is killed and who is too large is recycled, whatever else goes on. */
+/**
+ * Who is silent for too long or far too large is killed and who is too large is recycled, whatever else goes on.
+ */
 function demandJudgement(told: SupervisorEvent | null, commands: readonly Command[]) {
   if (told?.type !== 'reading.taken') return
-  const killed = commands.flatMap((command) => {
-    if (command.type !== 'processes.kill') return []
-    const { processes, cause } = command.params as ProcessesKilled
-    return cause === 'silent' ? processes.map(({ slot }) => slot) : []
-  })
+  const killedFor = (wanted: string) =>
+    commands.flatMap((command) => {
+      if (command.type !== 'processes.kill') return []
+      const { processes, cause } = command.params as ProcessesKilled
+      return cause === wanted ? processes.map(({ slot }) => slot) : []
+    })
   const recycled = commands.flatMap((command) => {
     if (command.type !== 'workers.tell') return []
     const { slots: whom, event } = command.params as WorkersTold
     return event.type === 'worker.recycle' ? whom : []
   })
+  const { maxWorkerBytes, killWorkerBytes } = policy.memory
   for (const { slot, silentMs, memoryBytes } of told.reading.workers) {
     const isSilent = silentMs > policy.zombieAfterMs
-    const isOversized = memoryBytes > policy.memory.maxWorkerBytes
-    if (isSilent && !killed.includes(slot)) throw new Error('a silent worker is left alone')
+    const isBursting = memoryBytes > killWorkerBytes
+    const isOversized = memoryBytes > maxWorkerBytes && !isBursting
+    if (isSilent && !killedFor('silent').includes(slot)) {
+      throw new Error('a silent worker is left alone')
+    }
+    if (isBursting && !killedFor('memory').includes(slot)) {
+      throw new Error('one far too large is left alone')
+    }
     if (isOversized && !recycled.includes(slot)) throw new Error('an oversized one is left alone')
   }
 }
@@ -244,14 +264,16 @@ export const supervisorPlans = {
     ...whole,
     isReal: (_, event) => event.type === 'reading.taken' || !/^(start|worker)\./.test(event.type),
   },
-  /** Every combination of the regions' states. Who waits and starts is not told apart, and time goes in leaps. */
+  /** Every combination of the regions' states. It is told only whether anybody starts, and time goes in leaps. */
   configurations: {
     ...whole,
     isReal: (situation, event) => isLeap(situation, event) && isReal(situation, event),
     canonical: ({ snapshot, world }) => {
-      const { size, crashesMs, lowSinceMs } = snapshot.context as SupervisorContext
+      const { size, waiting, starting, crashesMs, lowSinceMs } =
+        snapshot.context as SupervisorContext
       const isRecent = crashesMs.some((atMs) => world.nowMs - atMs < policy.periodMs)
-      return [size, isRecent, lowSinceMs === null]
+      const isCalm = waiting.length + starting.length === 0
+      return [size, isRecent, isCalm, lowSinceMs === null]
     },
   },
 } satisfies Record<string, ExplorePlan<World>>

@@ -12,6 +12,7 @@ export const taskEvents: { readonly [T in TaskEvent['type']]: readonly TaskEvent
   'task.accepted': [{ type: 'task.accepted' }],
   'dependency.met': [{ type: 'dependency.met' }],
   'dependency.failed': [{ type: 'dependency.failed', error }],
+  'result.found': [{ type: 'result.found' }],
   'delay.passed': [{ type: 'delay.passed' }],
   'attempt.assigned': [{ type: 'attempt.assigned' }],
   'attempt.started': [{ type: 'attempt.started' }],

@@ -2,6 +2,7 @@
  * Every event a worker may meet. The world keeps what is true whatever the machine believes: which processes live, what
  * leave the supervisor gave, what the ledger and the pool were told.
  */
+import type { AnyMachineSnapshot } from 'xstate'
 import type { WorkerContext, WorkerEvent, WorkerPolicy } from '../../machines/worker-facts.ts'
 import type { Command, ExplorePlan, Situation, Step } from '../support/explore.ts'
 
@@ -11,8 +12,8 @@ interface World {
   readonly leave: 'none' | 'asked' | 'held'
   /** Incarnations the ledger may still hear of. */
   readonly opened: readonly number[]
-  /** True while the pool counts the slot as ready. */
-  readonly isReady: boolean
+  /** What the pool counts the slot as. */
+  readonly standing: 'gone' | 'warm' | 'ready'
 }
 
 const MAX_IN_FLIGHT = 2
@@ -40,6 +41,7 @@ const upTo = (count: number) => Array.from({ length: count }, (_, at) => at + 1)
 
 export const workerEvents: { readonly [T in WorkerEvent['type']]: EventsOf } = {
   'worker.start': () => [{ type: 'worker.start' }],
+  'worker.stand': () => [{ type: 'worker.stand' }],
   'worker.stop': () => [{ type: 'worker.stop' }],
   'worker.terminate': () => [{ type: 'worker.terminate' }],
   'worker.kill': (context) => [
@@ -106,10 +108,18 @@ function eventsAt({ snapshot, world }: Situation<World>): WorkerEvent[] {
   return Object.values(workerEvents).flatMap((make) => make(context, world))
 }
 
-function after({ from, event, commands }: Step<World>): World {
+function after({ from, event, to, commands }: Step<World>): World {
   const told = event as WorkerEvent | null
   let world = from.world
+  if (told?.type === 'worker.kill' && world.alive.includes(told.incarnation ?? STALE)) {
+    if (!isKilling(to, told.incarnation)) throw new Error('a process to be killed lives on')
+  }
   if (told?.type === 'process.exited') {
+    const isTold = commands.some(({ params }) => {
+      const words = (params ?? {}) as Words
+      return words.type === 'worker.exited' && words.incarnation === told.incarnation
+    })
+    if (!isTold && told.incarnation !== STALE) throw new Error('an exit that nobody hears of')
     world = { ...world, alive: world.alive.filter((one) => one !== told.incarnation) }
   }
   const hasRun = commands.some(({ type }) => type === 'process.run')
@@ -118,6 +128,13 @@ function after({ from, event, commands }: Step<World>): World {
   }
   if (told?.type === 'start.granted' && world.leave === 'asked') world = { ...world, leave: 'held' }
   return commands.reduce(obey, world)
+}
+
+function isKilling({ context, value }: AnyMachineSnapshot, incarnation: number | null): boolean {
+  const { incarnation: newest, current, retiree } = context as WorkerContext
+  const { life, retiree: leaving } = value as { life: unknown; retiree: string }
+  const isEnding = life === 'killing' && incarnation === (current?.incarnation ?? newest)
+  return isEnding || (leaving === 'killing' && incarnation === retiree?.incarnation)
 }
 
 interface Words {
@@ -158,12 +175,15 @@ function hear(world: World, type: string, incarnation: number): World {
     case 'worker.exited':
       demand(!world.alive.includes(incarnation))
       return { ...world, opened: world.opened.filter((one) => one !== incarnation) }
+    case 'worker.warmed':
+      demand(world.standing === 'gone')
+      return { ...world, standing: 'warm' }
     case 'worker.ready':
-      demand(!world.isReady)
-      return { ...world, isReady: true }
+      demand(world.standing !== 'ready')
+      return { ...world, standing: 'ready' }
     case 'worker.lost':
-      demand(world.isReady)
-      return { ...world, isReady: false }
+      demand(world.standing !== 'gone')
+      return { ...world, standing: 'gone' }
     default:
       return world
   }
@@ -181,7 +201,10 @@ function check({ snapshot, world }: Situation<World>) {
     if (!cared.has(one)) throw new Error('a process lives that the worker has forgotten')
   }
   if (isAsleep && world.leave !== 'none') throw new Error(`leave kept while ${life}`)
-  if (isAsleep && world.isReady) throw new Error(`the pool thinks it is ready while ${life}`)
+  if (isAsleep && world.standing !== 'gone')
+    throw new Error(`the pool thinks it is ${world.standing} while ${life}`)
+  if (life === 'standby' && world.opened.length > (retiree === null ? 0 : 1))
+    throw new Error('the ledger knows a process that only stands by')
   if (life === 'stopped' && world.alive.length > 0) throw new Error('stopped with a process')
   for (const one of world.opened) {
     if (!world.alive.includes(one)) throw new Error('the ledger waits for a process that is gone')
@@ -214,16 +237,16 @@ function canonical({ snapshot, world }: Situation<World>) {
     world.alive.map(back),
     world.opened.map(back),
     world.leave,
-    world.isReady,
+    world.standing,
   ]
 }
 
 export const workerPlan: ExplorePlan<World> = {
   inputs: [{ slot: 'worker-1', policy }],
-  world: { alive: [], leave: 'none', opened: [], isReady: false },
+  world: { alive: [], leave: 'none', opened: [], standing: 'gone' },
   events: eventsAt,
   after,
   check,
   canonical,
-  maxStates: 6_000,
+  maxStates: 12_000,
 }

@@ -12,7 +12,7 @@ describeMachine({
   machine: workerMachine,
   types: Object.keys(workerEvents),
   inner: ['process.left'],
-  views: { whole: { plan: workerPlan, states: 4083, edges: 29702 } },
+  views: { whole: { plan: workerPlan, states: 6245, edges: 50089 } },
   goals: { stopped: isLife('stopped'), ready: isLife('ready') },
   mutants: [
     {
@@ -33,6 +33,21 @@ describeMachine({
     {
       fault: 'a stale order runs',
       plant: (machine) => unguarded(machine, 'ready · tasks.assigned · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'a successor that hangs is left alone',
+      plant: (machine) => without(machine, 'worker.life.recycling.launching · worker.kill · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'nobody hears how a successor ended',
+      plant: (machine) => without(machine, 'worker.life.recycling.forking · process.exited · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'who stands by cannot be killed',
+      plant: (machine) => without(machine, 'standby · worker.kill · 0'),
       foundBy: 'flaws',
     },
     {
