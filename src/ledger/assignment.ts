@@ -3,9 +3,11 @@ import { backoffMs } from '../../machines/policy.ts'
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
 import type { WorkerToLedger } from '../../machines/worker-words.ts'
 import type { RunOrder } from '../worker/protocol.ts'
+import { dependencyFacts } from './dependencies.ts'
 import type { TaskRecord } from './record.ts'
 
 export function orderOf(record: TaskRecord): RunOrder {
+  const dependencies = dependencyFacts(record)
   return {
     kind: 'run',
     taskId: record.id,
@@ -13,6 +15,7 @@ export function orderOf(record: TaskRecord): RunOrder {
     name: record.name,
     payload: record.payload,
     timeoutMs: record.options.timeout,
+    ...(dependencies === undefined ? {} : { dependencies }),
   }
 }
 

@@ -5,68 +5,138 @@
  */
 import type { TaskCommand, TaskEvent } from '../../machines/task-facts.ts'
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
-import { FINAL_STATES, step, type TaskStateName } from './compile.ts'
+import { Aftermath } from './aftermath.ts'
+import { HALTED } from './assignment.ts'
+import { Attempts } from './attempts.ts'
+import { Books } from './books.ts'
+import { FINAL_STATES, step as takeStep, type TaskStateName } from './compile.ts'
 import { Counts } from './counts.ts'
 import { Deadlines } from './deadlines.ts'
-import type { AttemptReport, LedgerEvent } from './events.ts'
-import { HALTED, lossOf, orderOf, retryWaitMs } from './assignment.ts'
+import { type TaskDeeds, taskDeeds } from './deeds.ts'
+import { Dependencies, type Parent } from './dependencies.ts'
+import { Dispatch } from './dispatch.ts'
+import type { LedgerEvent } from './events.ts'
 import type { LedgerPolicy, LedgerPorts } from './ports.ts'
-import { Queue } from './queue.ts'
 import type { TaskRecord } from './record.ts'
-import { type Seat, Seats } from './seats.ts'
-
-type Of<T extends LedgerEvent['type']> = Extract<LedgerEvent, { type: T }>
+import { recover } from './recovery.ts'
+import type { Seats } from './seats.ts'
+import type { TaskStore } from './store.ts'
+import { TaskCalendar } from './stored-task.ts'
 
 export class Ledger {
   readonly counts = new Counts()
-  readonly seats = new Seats()
+  /** The order in which tasks run, and where. */
+  readonly dispatch: Dispatch
+  /** What ended tasks leave behind. */
+  readonly aftermath: Aftermath
+  /** Null without a durable store. */
+  readonly books: Books | null
   readonly #tasks = new Map<string, TaskRecord>()
-  readonly #queue = new Queue()
+  readonly #attempts: Attempts
+  readonly #dependencies: Dependencies
   readonly #deadlines: Deadlines
-  readonly #holders = new Set<string>()
-  readonly #policy: LedgerPolicy
+  readonly #deeds: TaskDeeds
   readonly #ports: LedgerPorts
-  /** Gives an event to the actor that wraps this ledger, so that all of them pass one door. */
-  readonly #send: (event: LedgerEvent) => void
-  readonly #run = (record: TaskRecord, command: TaskCommand) => this.#deeds[command](record)
-  #dispatchIsDue = false
+  readonly #run = (record: TaskRecord, command: TaskCommand) =>
+    this.#deeds[command](record, this.#from)
   /** Why nothing can run, until the intake opens again: what comes back to wait ends with it. */
   #failure: ErrorFacts | null = null
-  #isHalted = false
   /** Where the task that moves now comes from. */
   #from: TaskStateName = 'submitted'
+  /** What moves it. */
+  #event: TaskEvent = { type: 'task.accepted' }
   /** Whom to tell once no task is left (`emptied`) or none runs (`calmed`). */
   readonly #awaited = new Set<'emptied' | 'calmed'>()
+  /** Whom to tell once there is room again, and what room is to them. */
+  readonly #roomAwaited = new Map<() => void, number>()
 
-  constructor(policy: LedgerPolicy, ports: LedgerPorts, send: (event: LedgerEvent) => void) {
-    this.#policy = policy
+  /** `send` gives an event to the actor that wraps this ledger, so that all pass one door. */
+  constructor(policy: LedgerPolicy, world: LedgerPorts, send: (event: LedgerEvent) => void) {
+    const due = () => send({ type: 'store.due' })
+    this.books = policy.isDurable === true ? new Books(world, due) : null
+    const ports = this.books?.ports ?? world
+    const move = (record: TaskRecord, event: TaskEvent) => this.#step(record, event)
     this.#ports = ports
-    this.#send = send
     this.#deadlines = new Deadlines(ports.clock, () => send({ type: 'timers.due' }))
+    const dispatchDue = () => send({ type: 'dispatch.due' })
+    const aftermath = new Aftermath(ports, policy.cacheTtlMs)
+    this.aftermath = aftermath
+    this.dispatch = new Dispatch(policy, ports, move, dispatchDue, (task) => aftermath.answer(task))
+    this.#dependencies = new Dependencies(move)
+    this.#attempts = new Attempts(this.#tasks, this.dispatch, ports, move)
+    this.#deeds = taskDeeds({
+      policy,
+      ports,
+      dispatch: this.dispatch,
+      deadlines: this.#deadlines,
+      counts: this.counts,
+      forget: (record) => {
+        this.#tasks.delete(record.id)
+        if (this.books?.keeps(record, this.#from, this.#event)) this.aftermath.keys.settle(record)
+        else this.aftermath.noteEnd(record)
+        this.#dependencies.note(record)
+      },
+    })
   }
 
   get queued(): number {
-    return this.#queue.size
+    return this.dispatch.queue.size
+  }
+
+  get seats(): Seats {
+    return this.dispatch.seats
   }
 
   has(id: string): boolean {
     return this.#tasks.has(id)
   }
 
+  /** A task to depend on: one that has not ended, or what is still known of one that has. */
+  parent(id: string): Parent | undefined {
+    return this.#tasks.get(id) ?? this.aftermath.ended.get(id) ?? this.books?.find(id) ?? undefined
+  }
+
+  /** The task with that id, if it has not ended, or its end is in the store. */
+  find(id: string): TaskRecord | null {
+    const record = this.#tasks.get(id)
+    if (record !== undefined) return record
+    const ended = this.books?.find(id) ?? null
+    return ended === null ? null : this.#calendar().endedRecord(ended)
+  }
+
+  /** Calls back once, after the first event that leaves fewer than `limit` tasks pending. */
+  awaitRoom(limit: number, tell: () => void): void {
+    this.#roomAwaited.set(tell, limit)
+  }
+
   /**
    * Counts the task in. To be called at once by who accepts it, before its `task.submitted` is
    * sent: that event may wait behind others, and until it is heard `has` and `counts` must already
-   * be right.
+   * be right. @throws STORE_FULL, STORE_FAILED, PAYLOAD_INVALID: then it was not.
    */
   admit(record: TaskRecord): void {
+    this.admitAll([record])
+  }
+
+  /** All of them, or none. */
+  admitAll(records: readonly TaskRecord[]): void {
+    this.books?.accept(records)
+    for (const record of records) this.#countIn(record)
+  }
+
+  #countIn(record: TaskRecord): void {
     if (this.#tasks.size === 0) this.#ports.occupied(true)
     this.#tasks.set(record.id, record)
     this.counts.submit(record.state)
+    this.aftermath.keys.admit(record)
   }
 
   receive(event: LedgerEvent): void {
     this.#receive(event)
+    this.#dependencies.release()
     this.#tellAwaited()
+    this.#tellRoom()
+    if (event.type !== 'store.opened') this.books?.flush(event.type === 'dispatch.due')
   }
 
   #receive(event: LedgerEvent): void {
@@ -76,34 +146,37 @@ export class Ledger {
       case 'task.cancel':
         return this.#step(event.record, { type: 'task.cancel', reason: event.reason })
       case 'attempts.reported':
-        return this.#report(event)
+        return this.#attempts.report(event)
       case 'dispatch.due':
-        return this.#dispatch()
+        return this.dispatch.round()
       case 'timers.due':
         return this.#deadlines.passed((record, type) => this.#step(record, { type }))
       case 'worker.opened':
-        this.seats.open(event.slot, event.incarnation, this.#policy.seatsPerWorker)
-        return this.#wantDispatch()
+        return this.dispatch.open(event.slot, event.incarnation)
       case 'worker.closed':
         return this.seats.close(event.slot, event.incarnation)
       case 'worker.exited':
-        return this.#lose(event)
+        this.#attempts.lose(event)
+        return this.dispatch.exited(event)
+      case 'tasks.known':
+        return this.dispatch.learn(event.known)
+      case 'slots.changed':
+        return this.dispatch.review()
+      case 'group.limited':
+        return this.dispatch.limit(event.group, event.limit)
       case 'dispatch.hold':
-        this.#holders.add(event.holder)
-        return
+        return this.dispatch.hold(event.holder)
       case 'dispatch.free':
-        this.#holders.delete(event.holder)
-        return this.#wantDispatch()
+        return this.dispatch.free(event.holder)
       case 'intake.open':
-        this.#holders.delete('shutdown')
         this.#failure = null
         this.#awaited.clear()
-        return this.#wantDispatch()
+        return this.dispatch.free('shutdown')
       case 'intake.drain':
         this.#awaited.add('emptied')
         return
       case 'intake.close':
-        this.#holders.add('shutdown')
+        this.dispatch.hold('shutdown')
         this.#awaited.add('calmed')
         return this.#stepAll(this.#waiting(), { type: 'task.cancel', reason: 'shutdown' })
       case 'tasks.cancelAll':
@@ -111,23 +184,52 @@ export class Ledger {
       case 'pool.failed':
         this.#failure = event.error
         return this.#stepAll(this.#waiting(), { type: 'pool.failed', error: event.error })
+      case 'store.opened':
+        return this.#recover(event.store)
+      case 'store.closed':
+        return this.books?.close()
+      case 'store.due':
+        return this.books?.commit()
     }
   }
 
   /** The pool's actor was stopped without a shutdown: what is left ends here and now. */
   halt(): void {
-    this.#isHalted = true
+    this.dispatch.halt()
     this.#deadlines.drop()
     this.#ports.halted()
     for (const { slot, incarnation } of this.seats.all()) {
-      this.#lose({ ...HALTED, slot, incarnation })
+      this.#attempts.lose({ ...HALTED, slot, incarnation })
     }
     this.#stepAll([...this.#tasks.values()], { type: 'task.cancel', reason: 'shutdown' })
+    this.books?.close()
+  }
+
+  #recover(store: TaskStore): void {
+    this.books?.open(store)
+    recover(store, {
+      calendar: this.#calendar(),
+      has: (id) => this.#tasks.has(id),
+      parent: (id) => this.parent(id),
+      admit: (record) => this.#countIn(record),
+      accept: (record) => this.#submit(record),
+      step: (record, event) => this.#step(record, event),
+      remember: (record) => this.aftermath.keys.settle(record),
+    })
+  }
+
+  #calendar(): TaskCalendar {
+    const { clock, wallMs } = this.#ports
+    return new TaskCalendar({ nowMs: clock.nowMs, wallMs })
   }
 
   #submit(record: TaskRecord): void {
-    if (record.state === 'submitted' && !this.#tasks.has(record.id)) this.admit(record)
+    if (record.state !== 'submitted') return
+    if (!this.#tasks.has(record.id)) this.admit(record)
+    if (this.aftermath.answer(record)) return this.#step(record, { type: 'result.found' })
+    this.#dependencies.link(record)
     this.#step(record, { type: 'task.accepted' })
+    this.#dependencies.settleEnded(record)
     if (record.deadlineAtMs !== 0) this.#deadlines.update(record)
   }
 
@@ -135,10 +237,13 @@ export class Ledger {
   #step(record: TaskRecord, event: TaskEvent): void {
     const from = record.state
     this.#from = from
-    const result = step(record, event, this.#run)
+    this.#event = event
+    const result = (this.#ports.step ?? takeStep)(record, event, this.#run)
     if (result === 'unexpected') this.#ports.unexpected(from, event.type)
     if (from === record.state) return
     this.counts.move(from, record.state)
+    this.books?.note(record, from, event)
+    if (record.state === 'assigned') this.aftermath.noteStart(record)
     if (record.state === 'backingOff') this.#ports.announce('retried', record)
     else if (FINAL_STATES.has(record.state)) this.#tellEnd(record)
     if (this.#failure !== null) this.#step(record, { type: 'pool.failed', error: this.#failure })
@@ -147,6 +252,7 @@ export class Ledger {
   #tellEnd(record: TaskRecord): void {
     if (this.#tasks.size === 0) {
       this.#deadlines.drop()
+      this.dispatch.rest()
       this.#ports.occupied(false)
     }
     this.#ports.announce('ended', record)
@@ -160,129 +266,12 @@ export class Ledger {
     return [...this.#tasks.values()].filter((record) => record.seat?.tasks.has(record) !== true)
   }
 
-  readonly #deeds: Readonly<Record<TaskCommand, (record: TaskRecord) => void>> = {
-    'task.enqueue': (record) => {
-      const isReleased = this.#from === 'assigned' || this.#from === 'running'
-      if (isReleased) this.#queue.pushFront(record)
-      else this.#queue.pushBack(record)
-      const isFirst = record.attempt === 0
-      this.#deadlines.set(record, 'queueTimeout.passed', isFirst ? record.options.queueTimeout : 0)
-      this.#wantDispatch()
-    },
-    'task.dequeue': (record) => this.#queue.remove(record),
-    'timer.delay': (record) => this.#deadlines.set(record, 'delay.passed', record.delayMs || 1),
-    'timer.backoff': (record) =>
-      this.#deadlines.set(record, 'backoff.passed', retryWaitMs(record, this.#ports.random()) || 1),
-    'timer.run': (record) => this.#deadlines.set(record, 'timeout.passed', record.options.timeout),
-    'timer.grace': (record) =>
-      this.#deadlines.set(record, 'grace.passed', this.#ports.killAfterMs(record.name) || 1),
-    'timer.clear': (record) => this.#deadlines.set(record, null, 0),
-    'attempt.abort': (record) => {
-      const seat = record.seat as Seat
-      this.#ports.abort(seat.slot, seat.incarnation, {
-        taskId: record.id,
-        attempt: record.attempt,
-        reason: record.reason ?? 'requested',
-        graceMs: this.#policy.cancelGraceMs,
-      })
-    },
-    'worker.kill': (record) => {
-      const { slot, incarnation } = record.seat as Seat
-      this.#deadlines.set(record, null, 0)
-      this.#ports.tellWorker(slot, { type: 'worker.kill', incarnation, cause: 'cancelled' })
-    },
-    'task.retry': () => {
-      this.counts.retried++
-    },
-    'task.settle': (record) => {
-      record.endedAtMs = this.#ports.clock.nowMs()
-      this.#deadlines.forget(record)
-      this.#tasks.delete(record.id)
-    },
-  }
-
-  #dispatch(): void {
-    this.#dispatchIsDue = false
-    if (this.#holders.size > 0) return
-    const nowMs = this.#ports.clock.nowMs()
-    const used = new Set<Seat>()
-    for (let record = this.#queue.peek(); record !== null; record = this.#queue.peek()) {
-      const seat = this.seats.next()
-      if (seat === null) break
-      seat.tasks.add(record)
-      record.seat = seat
-      record.startedAtMs = nowMs
-      this.#step(record, { type: 'attempt.assigned' })
-      seat.outbox.push({ taskId: record.id, attempt: record.attempt, order: orderOf(record) })
-      used.add(seat)
+  #tellRoom(): void {
+    for (const [tell, limit] of this.#roomAwaited) {
+      if (this.counts.pending >= limit) continue
+      this.#roomAwaited.delete(tell)
+      tell()
     }
-    for (const seat of used) {
-      const { slot, incarnation, outbox: tasks } = seat
-      seat.outbox = []
-      this.#ports.tellWorker(slot, { type: 'tasks.assigned', incarnation, tasks })
-    }
-  }
-
-  #report({ slot, incarnation, reports }: Of<'attempts.reported'>): void {
-    const seat = this.seats.find(slot, incarnation)
-    if (seat === null) return
-    let ended = 0
-    for (const report of reports) {
-      const record = this.#tasks.get(report.taskId)
-      if (record === undefined || record.attempt !== report.attempt) continue
-      if (!seat.tasks.has(record)) continue
-      if (report.kind === 'ended') {
-        ended++
-        this.#endAttempt(seat, record, report)
-      } else if (report.kind === 'started') {
-        this.#step(record, { type: 'attempt.started' })
-        this.#ports.announce('started', record)
-      } else {
-        record.progress = report.progress
-        this.#ports.announce('progressed', record)
-      }
-    }
-    if (ended === 0) return
-    this.#ports.tellWorker(slot, { type: 'tasks.ended', incarnation, count: ended })
-    this.#wantDispatch()
-  }
-
-  #endAttempt(
-    seat: Seat,
-    record: TaskRecord,
-    report: Extract<AttemptReport, { kind: 'ended' }>,
-  ): void {
-    // What starts and ends within one frame is told as both.
-    if (record.state === 'assigned') this.#ports.announce('started', record)
-    seat.tasks.delete(record)
-    if (report.verdict === 'ok') record.value = report.value
-    this.#step(record, {
-      type: 'attempt.ended',
-      verdict: report.verdict,
-      error: report.error ?? null,
-    })
-  }
-
-  #lose(event: Of<'worker.exited'>): void {
-    const { slot, incarnation, cause } = event
-    const seat = this.seats.remove(slot, incarnation)
-    if (seat === null) return
-    const lost = lossOf(event)
-    const tasks = [...seat.tasks]
-    seat.tasks.clear()
-    const alone = tasks.length === 1
-    // Each that comes back goes to the front of the queue: the last first, so that they keep their order.
-    for (const record of tasks.reverse()) {
-      this.#step(record, { type: 'attempt.lost', cause, alone, error: lost })
-    }
-  }
-
-  #wantDispatch(): void {
-    if (this.#dispatchIsDue) return
-    this.#dispatchIsDue = true
-    this.#ports.clock.defer(() => {
-      if (!this.#isHalted) this.#send({ type: 'dispatch.due' })
-    })
   }
 
   #tellAwaited(): void {

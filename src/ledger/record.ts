@@ -6,6 +6,8 @@
 import type { ErrorFacts, CancelReason } from '../../machines/vocabulary.ts'
 import type { NormalTaskOptions } from '../task-options.ts'
 import type { Compiled, TaskStateName } from './compile.ts'
+import type { Family } from './dependencies.ts'
+import type { Bond, Line } from './lines.ts'
 import type { Seat } from './seats.ts'
 
 export type TimerEvent =
@@ -25,14 +27,14 @@ export class TaskRecord implements Compiled {
   state: TaskStateName = 'submitted'
   attempt = 0
   released = 0
-  attempts: number
   blockers = 0
   delayMs: number
-  idempotent: boolean
   kills = 0
   reason: CancelReason | null = null
   error: ErrorFacts | null = null
 
+  /** Its key in a durable store; 0 without one. */
+  seq = 0
   readonly id: string
   readonly name: string
   readonly payload: unknown
@@ -40,11 +42,20 @@ export class TaskRecord implements Compiled {
   value: unknown = undefined
   progress: unknown = undefined
   watch: Watch | null = null
+  /** Who it waits for, and who waits for it. */
+  family: Family | null = null
+  /** Its value was known before it ran. */
+  cached = false
 
-  /** Neighbours in the queue's lane, while queued. */
+  /** The line it waits in, or was taken from by the worker that has it. */
+  line: Line | null = null
+  /** While queued: its neighbours there, when it came in, and who came before whom (0: not queued). */
   previous: TaskRecord | null = null
   next: TaskRecord | null = null
-  isQueued = false
+  queuedAtMs = 0
+  ticket = 0
+  /** While queued, with an affinity. */
+  bond: Bond | null = null
 
   seat: Seat | null = null
   submittedAtMs: number
@@ -69,10 +80,20 @@ export class TaskRecord implements Compiled {
     this.name = name
     this.payload = payload
     this.options = options
-    this.attempts = options.attempts
     this.delayMs = options.delay
-    this.idempotent = options.idempotent
     this.submittedAtMs = submittedAtMs
     this.deadlineAtMs = options.deadline === 0 ? 0 : submittedAtMs + options.deadline
+  }
+
+  get attempts(): number {
+    return this.options.attempts
+  }
+
+  get idempotent(): boolean {
+    return this.options.idempotent
+  }
+
+  get isQueued(): boolean {
+    return this.ticket !== 0
   }
 }

@@ -3,34 +3,94 @@
  * that name another have no effect. While a slot is recycled, two of its processes have seats; only
  * the open one gets new tasks.
  */
+import {
+  DEFAULT_SESSION,
+  MAX_AFFINITY_STREAK,
+  meanAfter,
+  strategies,
+  type Strategy,
+  type StrategyName,
+  type WorkerLoad,
+} from '../../machines/order-policy.ts'
 import type { Assignment, SlotId } from '../../machines/vocabulary.ts'
+import type { Line } from './lines.ts'
 import type { TaskRecord } from './record.ts'
+import type { Offer, Route } from './routes.ts'
 
-export class Seat {
+const NO_CAPABILITIES: ReadonlySet<string> = new Set()
+const PLAIN: Offer = { session: DEFAULT_SESSION, capabilities: NO_CAPABILITIES }
+
+export class Seat implements WorkerLoad, Offer {
   readonly slot: SlotId
   readonly incarnation: number
   readonly capacity: number
+  readonly session: string
+  readonly capabilities: ReadonlySet<string>
+  /** When its session was opened to tasks. */
+  readonly openedAtMs: number
   readonly tasks = new Set<TaskRecord>()
   isOpen = true
+  /** It has had a task. */
+  hasWorked = false
   /** Assigned in this round, not yet sent. */
   outbox: Assignment[] = []
+  /** What its last task with an affinity had, and how many of those it took out of their turn. */
+  affinity: string | null = null
+  streak = 0
+  meanMs = 0
+  samples = 0
 
-  constructor(slot: SlotId, incarnation: number, capacity: number) {
+  constructor(slot: SlotId, incarnation: number, capacity: number, offer: Offer, nowMs: number) {
     this.slot = slot
     this.incarnation = incarnation
     this.capacity = capacity
+    this.session = offer.session
+    this.capabilities = offer.capabilities
+    this.openedAtMs = nowMs
+  }
+
+  get used(): number {
+    return this.tasks.size
   }
 
   get free(): number {
     return this.isOpen ? this.capacity - this.tasks.size : 0
   }
+
+  /** The task it should rather have than the first of this line: one like its last. */
+  favourite({ strands, head }: Line): TaskRecord | null {
+    if (strands === null || this.affinity === null) return null
+    const alike = strands.get(this.affinity)?.head ?? null
+    return alike === head || this.streak < MAX_AFFINITY_STREAK ? alike : null
+  }
+
+  take(record: TaskRecord, isOutOfTurn: boolean): void {
+    this.tasks.add(record)
+    this.hasWorked = true
+    record.seat = this
+    this.streak = isOutOfTurn ? this.streak + 1 : 0
+    if (record.options.affinity !== undefined) this.affinity = record.options.affinity
+  }
+
+  /** How long a task has taken it. */
+  measure(runMs: number): void {
+    this.meanMs = meanAfter(this, runMs)
+    this.samples = Math.min(this.samples + 1, Number.MAX_SAFE_INTEGER)
+  }
 }
+
+const hasRoom = (seat: Seat) => seat.free > 0
 
 export class Seats {
   #seats: Seat[] = []
   #open: Seat[] = []
   /** Where the next round begins, so that every worker gets its turn. */
   #turn = 0
+  readonly #strategy: Strategy
+
+  constructor(strategy: StrategyName = 'roundRobin') {
+    this.#strategy = strategies[strategy]
+  }
 
   /** Seats that take tasks, used ones included. */
   get capacity(): number {
@@ -51,8 +111,8 @@ export class Seats {
     return this.#seats
   }
 
-  open(slot: SlotId, incarnation: number, capacity: number): void {
-    const seat = new Seat(slot, incarnation, capacity)
+  open(slot: SlotId, incarnation: number, capacity: number, offer = PLAIN, nowMs = 0): void {
+    const seat = new Seat(slot, incarnation, capacity, offer, nowMs)
     this.#seats.push(seat)
     this.#open.push(seat)
   }
@@ -72,15 +132,38 @@ export class Seats {
     return seat
   }
 
-  /** The next open seat with room, round-robin; null when all are taken. */
-  next(): Seat | null {
-    for (let step = 0; step < this.#open.length; step++) {
-      const seat = this.#open[(this.#turn + step) % this.#open.length] as Seat
-      if (seat.free > 0) {
-        this.#turn = (this.#turn + step + 1) % this.#open.length
-        return seat
-      }
+  /** Whether a task of this route could start now. */
+  hasRoom(route: Route): boolean {
+    for (const seat of this.#open) if (seat.free > 0 && route.fits(seat)) return true
+    return false
+  }
+
+  /** The next open seat with room, by the strategy; null when all are taken. */
+  next(isFit: (seat: Seat) => boolean = hasRoom): Seat | null {
+    const index = this.#strategy(this.#open, this.#turn, isFit)
+    if (index === -1) return null
+    this.#turn = (index + 1) % this.#open.length
+    return this.#open[index] as Seat
+  }
+
+  /**
+   * Who gets the next task of a line: who had one like it, else one with the least to do for others
+   * (`open` are the routes on which tasks wait), by the strategy.
+   */
+  choose(line: Line, open: readonly Route[]): Seat | null {
+    const { route } = line.lane
+    if (open.length === 1 && route.isPlain && line.strands === null) return this.next()
+    const isFit = (seat: Seat) => seat.free > 0 && route.fits(seat)
+    if (line.strands !== null) {
+      const seat = this.next((one) => isFit(one) && one.favourite(line) !== null)
+      if (seat !== null) return seat
     }
-    return null
+    if (open.length === 1) return this.next(isFit)
+    const claims = new Map<Seat, number>()
+    for (const seat of this.#open) {
+      if (isFit(seat)) claims.set(seat, open.filter((other) => other.fits(seat)).length)
+    }
+    const least = Math.min(...claims.values())
+    return this.next((seat) => claims.get(seat) === least)
   }
 }

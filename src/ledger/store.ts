@@ -1,0 +1,115 @@
+/**
+ * The port for where tasks live beyond the ledger's memory: what was accepted, what has started,
+ * how it ended. The ledger says what changed and commits once per event; a store never decides what
+ * becomes of a task.
+ */
+import type { ErrorFacts, SlotId } from '../../machines/vocabulary.ts'
+import type { NormalTaskOptions } from '../task-options.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import type { TaskRecord } from './record.ts'
+import type { ResultCache } from './result-cache.ts'
+
+/** Ended tasks are kept so long, and so much of them, unless told otherwise. */
+export const DEFAULT_RETENTION = { age: 7 * 24 * 3_600_000, bytes: 256 * 1024 * 1024 } as const
+/** A file that holds so much takes no more tasks. */
+export const DEFAULT_STORE_BYTES = 16 * 1024 ** 3
+export const MIN_STORE_BYTES = 1024 ** 2
+/** A store that could not write tries again after so long. */
+export const STORE_RETRY_MS = 1_000
+
+export interface Retention {
+  /** ms since its end. */
+  readonly age: number
+  /** Payloads, results and errors of all ended tasks together. */
+  readonly bytes: number
+}
+
+/** The part of a store's clock that outlives a process. */
+export interface StoreClock {
+  /** ms since the pool was made, as in a TaskRecord. */
+  nowMs(): number
+  /** ms since 1970. */
+  wallMs(): number
+}
+
+/** Why a task is written again. */
+export type Change =
+  /** Given to a worker: from now on this start counts, whatever comes. */
+  | 'started'
+  /** Back from a worker; it waits for another start. */
+  | 'waits'
+  /** Stopped by the end of the pool, not by its own: it waits for the next pool, and this start cost nothing. */
+  | 'kept'
+  | 'ended'
+
+/** A task that has not ended, as it comes back. Times are ms since 1970. */
+export interface StoredTask {
+  /** Its key in the store. */
+  readonly seq: number
+  readonly id: string
+  readonly name: string
+  readonly payload: unknown
+  readonly options: NormalTaskOptions
+  readonly submittedAt: number
+  readonly attempt: number
+  readonly released: number
+  readonly kills: number
+  /** A worker had it, and nobody knows how far it came. */
+  readonly isRunning: boolean
+  /** Not before this; 0 for at once. */
+  readonly dueAt: number
+  readonly error: ErrorFacts | null
+}
+
+/** A task that has ended. Times are ms since 1970. */
+export interface EndedTask {
+  readonly id: string
+  readonly name: string
+  readonly payload: unknown
+  readonly options: NormalTaskOptions
+  readonly state: 'succeeded' | 'failed' | 'cancelled'
+  readonly value: unknown
+  readonly error: ErrorFacts | null
+  readonly attempt: number
+  readonly submittedAt: number
+  readonly startedAt: number
+  readonly endedAt: number
+  readonly worker: SlotId | null
+}
+
+export interface StoreFacts {
+  readonly unended: number
+  readonly ended: number
+  /** Of the ended, as retention counts them. */
+  readonly endedBytes: number
+}
+
+export interface TaskStore {
+  readonly deadLetters: DeadLetters
+  readonly resultCache: ResultCache
+  readonly facts: StoreFacts
+  /** Called when something was noted that no event of the ledger brought: a commit is wanted. */
+  noted: () => void
+  /**
+   * Takes tasks in, all or none: durable when it returns, or (batched) with the next commit. @throws
+   * PAYLOAD_INVALID, STORE_FULL, STORE_FAILED
+   */
+  accept(records: readonly TaskRecord[]): void
+  /** True until what was accepted is durable. */
+  readonly isAccepting: boolean
+  /** Notes that the task must be written again. Nothing is lost when a commit fails. */
+  change(record: TaskRecord, change: Change): void
+  /**
+   * Writes everything noted since the last time, or nothing of it. `changes`: what was accepted is
+   * left, with all that happened to it since, so that a turn's tasks are synced once. @throws
+   * STORE_FULL, STORE_FAILED
+   */
+  commit(what?: 'all' | 'changes'): void
+  /** In the order in which they were accepted. Not to be read while it is written to. */
+  unended(): Iterable<StoredTask>
+  /** How the last task of that id ended, if it is still kept. */
+  find(id: string): EndedTask | null
+  /** Successes whose deduplication keys still count. */
+  remembered(): Iterable<EndedTask>
+  close(): void
+}

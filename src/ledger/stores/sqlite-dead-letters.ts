@@ -1,0 +1,124 @@
+/** Dead letters in the file of a durable store, with the limits of those in memory. */
+import { deserialize, serialize } from 'node:v8'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import {
+  type DeadLetters,
+  type LetterFilter,
+  type LetterPage,
+  MAX_DEAD_LETTER_BYTES,
+  passes,
+  type StoredLetter,
+} from '../dead-letters.ts'
+import { fromStoredOptions, toStoredOptions } from '../stored-task.ts'
+import type { Pen } from './sqlite-pen.ts'
+import type { Row } from './sqlite-rows.ts'
+
+type Letter = Omit<StoredLetter, 'payload' | 'options'> & {
+  readonly options: ReturnType<typeof toStoredOptions>
+}
+
+export class SqliteDeadLetters implements DeadLetters {
+  readonly #pen: Pen
+  readonly #max: number
+  readonly #put: StatementSync
+  readonly #one: StatementSync
+  readonly #after: StatementSync
+  readonly #drop: StatementSync
+  readonly #dropOldest: StatementSync
+  readonly #totals: StatementSync
+  #count = 0
+  #bytes = 0
+  #dropped = 0
+
+  constructor(db: DatabaseSync, pen: Pen, max: number) {
+    this.#pen = pen
+    this.#max = max
+    this.#put = db.prepare(
+      `INSERT INTO dead_letters (position, id, payload, letter, bytes)
+       VALUES ((SELECT ifnull(max(position), 0) + 1 FROM dead_letters), ?, ?, ?, ?)`,
+    )
+    this.#one = db.prepare('SELECT * FROM dead_letters WHERE id = ?')
+    this.#after = db.prepare('SELECT * FROM dead_letters WHERE position > ? ORDER BY position')
+    this.#drop = db.prepare('DELETE FROM dead_letters WHERE id = ? RETURNING bytes')
+    this.#dropOldest = db.prepare(
+      `DELETE FROM dead_letters WHERE position = (SELECT min(position) FROM dead_letters)
+       RETURNING bytes`,
+    )
+    this.#totals = db.prepare('SELECT count(*) count, total(bytes) bytes FROM dead_letters')
+    this.recount()
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** What was counted may have been rolled back. */
+  recount(): void {
+    const { count, bytes } = this.#totals.get() as Row
+    this.#count = Number(count)
+    this.#bytes = Number(bytes)
+  }
+
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  add({ payload, options, ...facts }: StoredLetter): void {
+    const body = serialize(payload)
+    const letter = serialize({ ...facts, options: toStoredOptions(options) } satisfies Letter)
+    const bytes = body.byteLength + letter.byteLength
+    this.#pen.later(() => {
+      this.#forget(this.#drop.get(facts.id))
+      this.#put.run(facts.id, body, letter, bytes)
+      this.#count++
+      this.#bytes += bytes
+      this.#limit()
+    })
+  }
+
+  get(id: string): StoredLetter | null {
+    const row = this.#one.get(id) as Row | undefined
+    return row === undefined ? null : letterOf(row)
+  }
+
+  list(filter: LetterFilter, after: number, limit: number): LetterPage {
+    const letters: StoredLetter[] = []
+    let next = after
+    for (const row of this.#after.iterate(after) as Iterable<Row>) {
+      if (!passes(filter, deserialize(row.letter as Uint8Array) as Letter)) continue
+      if (letters.length === limit) return { letters, next }
+      letters.push(letterOf(row))
+      next = Number(row.position)
+    }
+    return { letters, next: null }
+  }
+
+  delete(id: string): boolean {
+    const isThere = this.#one.get(id) !== undefined
+    this.#pen.now(() => this.#forget(this.#drop.get(id)))
+    return isThere
+  }
+
+  #limit(): void {
+    while (this.#count > this.#max || this.#bytes > MAX_DEAD_LETTER_BYTES) {
+      this.#forget(this.#dropOldest.get())
+      this.#dropped++
+    }
+  }
+
+  #forget(row: unknown): void {
+    if (row === undefined) return
+    this.#count--
+    this.#bytes -= Number((row as Row).bytes)
+  }
+}
+
+function letterOf(row: Row): StoredLetter {
+  const { options, ...facts } = deserialize(row.letter as Uint8Array) as Letter
+  const payload: unknown = deserialize(row.payload as Uint8Array)
+  return { ...facts, payload, options: fromStoredOptions(options) }
+}

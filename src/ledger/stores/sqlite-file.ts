@@ -1,0 +1,105 @@
+/**
+ * Opens the file of a durable store: takes its lock, looks at it without touching it, then opens it
+ * for good. A file that is not ours, not whole or of a newer version stays as it is.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import type { DatabaseSync } from 'node:sqlite'
+import { TroupeError } from '../../errors.ts'
+import { isBusy, isUnreadable, storeError, unreadable } from './sqlite-errors.ts'
+import { APPLICATION_ID, migrate, SCHEMA_VERSION, schemaVersion } from './sqlite-schema.ts'
+
+/** Pages in the log before they are moved to the file: 8 MiB. */
+const CHECKPOINT_PAGES = 2_000
+const HEADER_BYTES = 100
+const MAGIC = 'SQLite format 3\0'
+const APPLICATION_ID_AT = 68
+
+export interface StoreFile {
+  readonly db: DatabaseSync
+  close(): void
+}
+
+/** @throws STORE_LOCKED, STORE_UNREADABLE, STORE_FAILED, STORE_FULL */
+export function openStoreFile(path: string): StoreFile {
+  // Asked for only here: a pool without a store never loads SQLite.
+  const { DatabaseSync: Database } = process.getBuiltinModule('node:sqlite')
+  const opened: DatabaseSync[] = []
+  const close = () => {
+    for (const db of opened.splice(0).toReversed()) db.close()
+  }
+  try {
+    // The lock comes first, and in a file of its own: whoever closes a file of this process, if only
+    // after reading it, would release the kernel's locks on it.
+    const lock = new Database(`${path}-lock`)
+    opened.push(lock)
+    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+    if (!isNew(path)) inspect(new Database(path, { readOnly: true }), path)
+    const db = new Database(path)
+    opened.push(db)
+    prepare(db)
+    migrate(db)
+    return { db, close }
+  } catch (error) {
+    close()
+    if (error instanceof TroupeError) throw error
+    if (isBusy(error)) throw locked(path, error)
+    throw storeError(path, error)
+  }
+}
+
+function prepare(db: DatabaseSync): void {
+  // In exclusive mode the log's index needs no shared memory, and nobody can come between.
+  db.exec(`
+    PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
+    PRAGMA temp_store = MEMORY;
+  `)
+}
+
+/** Reads the first bytes as a plain file: SQLite is not asked about what it could only complain of. */
+function isNew(path: string): boolean {
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
+    throw error
+  }
+  try {
+    if (!fstatSync(file).isFile()) throw unreadable(path, 'it is not a file')
+    const header = Buffer.alloc(HEADER_BYTES)
+    const bytes = readSync(file, header, 0, HEADER_BYTES, 0)
+    if (bytes === 0) return true
+    const isSqlite = bytes === HEADER_BYTES && header.toString('latin1', 0, 16) === MAGIC
+    if (!isSqlite) throw unreadable(path, 'it is not an SQLite file')
+    if (header.readUInt32BE(APPLICATION_ID_AT) === APPLICATION_ID) return false
+    throw unreadable(path, 'it is an SQLite file, but not a store of Troupe')
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Looks through the whole file with a connection that cannot write. */
+function inspect(db: DatabaseSync, path: string): void {
+  try {
+    const version = schemaVersion(db)
+    if (version > SCHEMA_VERSION) {
+      const versions = `version ${version}, this Troupe knows ${SCHEMA_VERSION}`
+      throw unreadable(path, `it was written by a newer Troupe (${versions}); use that one`)
+    }
+    const found = Object.values(db.prepare('PRAGMA quick_check(1)').get() ?? {})[0]
+    if (found !== 'ok') throw unreadable(path, `it is corrupt (${String(found)})`)
+  } catch (error) {
+    if (isUnreadable(error)) throw unreadable(path, 'it is corrupt', error)
+    throw error
+  } finally {
+    db.close()
+  }
+}
+
+function locked(path: string, cause: unknown): TroupeError {
+  const message = `the store ${path} belongs to another pool that is running: one pool per file`
+  return new TroupeError('STORE_LOCKED', message, { cause })
+}

@@ -1,0 +1,108 @@
+/**
+ * Cached results in the file of a durable store. The least recently used go first when there is no
+ * more room; a use is written with the next commit, so that reading never waits for the disk.
+ */
+import { deserialize, serialize } from 'node:v8'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { ResultCache } from '../result-cache.ts'
+import type { Pen } from './sqlite-pen.ts'
+import type { Row } from './sqlite-rows.ts'
+
+/** An entry costs this besides its key and its value. */
+const ENTRY_BYTES = 256
+
+export class SqliteResultCache implements ResultCache {
+  readonly #pen: Pen
+  readonly #maxBytes: number
+  readonly #put: StatementSync
+  readonly #one: StatementSync
+  readonly #use: StatementSync
+  readonly #drop: StatementSync
+  readonly #dropOldest: StatementSync
+  readonly #clear: StatementSync
+  readonly #totals: StatementSync
+  #count = 0
+  #bytes = 0
+  /** Orders the entries by their last use. */
+  #uses = 0
+
+  constructor(db: DatabaseSync, pen: Pen, maxBytes: number) {
+    this.#pen = pen
+    this.#maxBytes = maxBytes
+    this.#put = db.prepare(
+      'INSERT OR REPLACE INTO results (key, value, expires, used, bytes) VALUES (?, ?, ?, ?, ?)',
+    )
+    this.#one = db.prepare('SELECT value, expires FROM results WHERE key = ?')
+    this.#use = db.prepare('UPDATE results SET used = ? WHERE key = ?')
+    this.#drop = db.prepare('DELETE FROM results WHERE key = ? RETURNING bytes')
+    this.#dropOldest = db.prepare(
+      `DELETE FROM results WHERE key = (SELECT key FROM results ORDER BY used LIMIT 1)
+       RETURNING bytes`,
+    )
+    this.#clear = db.prepare('DELETE FROM results')
+    this.#totals = db.prepare(
+      'SELECT count(*) count, total(bytes) bytes, max(used) last FROM results',
+    )
+    this.recount()
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** What was counted may have been rolled back. */
+  recount(): void {
+    const { count, bytes, last } = this.#totals.get() as Row
+    this.#count = Number(count)
+    this.#bytes = Number(bytes)
+    this.#uses = Math.max(this.#uses, Number(last ?? 0))
+  }
+
+  get(key: string, now: number): { readonly value: unknown } | null {
+    const row = this.#one.get(key) as Row | undefined
+    if (row === undefined) return null
+    const expires = Number(row.expires)
+    if (expires !== 0 && now >= expires) {
+      this.#pen.later(() => this.#forget(this.#drop.get(key)))
+      return null
+    }
+    this.#pen.later(() => void this.#use.run(++this.#uses, key))
+    return { value: deserialize(row.value as Uint8Array) }
+  }
+
+  put(key: string, value: unknown, expiresAt: number): void {
+    const body = serialize(value)
+    const bytes = body.byteLength + key.length + ENTRY_BYTES
+    this.#pen.later(() => {
+      this.#forget(this.#drop.get(key))
+      if (bytes > this.#maxBytes) return
+      this.#put.run(key, body, expiresAt, ++this.#uses, bytes)
+      this.#count++
+      this.#bytes += bytes
+      while (this.#bytes > this.#maxBytes) this.#forget(this.#dropOldest.get())
+    })
+  }
+
+  delete(key: string): boolean {
+    const isThere = this.#one.get(key) !== undefined
+    this.#pen.now(() => this.#forget(this.#drop.get(key)))
+    return isThere
+  }
+
+  clear(): void {
+    this.#pen.now(() => {
+      this.#clear.run()
+      this.recount()
+    })
+  }
+
+  #forget(row: unknown): void {
+    if (row === undefined) return
+    this.#count--
+    this.#bytes -= Number((row as Row).bytes)
+  }
+}
