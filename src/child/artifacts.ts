@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
+import { assertRoom } from '../monitor/disk.ts'
 import type { Artifact } from '../tasks.ts'
 
 /** Longest file name, in UTF-8 bytes; leaves room for a counter below the usual 255. */
@@ -41,14 +42,23 @@ function cut(text: string, bytes: number): string {
   return text.slice(0, end)
 }
 
+/** Where files may go. */
+export interface ArtifactGround {
+  readonly artifactFolder: string
+  /** Bytes that must stay free on its disk; 0: none. */
+  readonly diskFloorBytes: number
+}
+
 export class ArtifactBox {
   private readonly folder: string
+  private readonly diskFloorBytes: number
   private readonly names = new Set<string>()
   private made: Promise<unknown> | null = null
   private staged = 0
 
-  constructor(artifactFolder: string, taskId: string) {
+  constructor({ artifactFolder, diskFloorBytes }: ArtifactGround, taskId: string) {
     this.folder = join(artifactFolder, safeFolder(taskId))
+    this.diskFloorBytes = diskFloorBytes
   }
 
   async write(name: string, data: string | Uint8Array): Promise<Artifact> {
@@ -76,6 +86,7 @@ export class ArtifactBox {
     }
     this.made ??= mkdir(this.folder, { recursive: true })
     await this.made
+    await assertRoom(this.folder, this.diskFloorBytes, 'a file of the task', 'TASK_FAILED')
     this.staged += 1
     const stage = join(this.folder, `.part-${process.pid}-${this.staged}`)
     await mkdir(stage, { recursive: true })
@@ -87,7 +98,7 @@ export class ArtifactBox {
     const path = join(this.folder, name)
     await rename(artifact.path, path)
     await rm(stage, { recursive: true, force: true })
-    return { name, path, bytes: artifact.bytes, sha256: artifact.sha256 }
+    return { ...artifact, name, path }
   }
 
   /** A file of an earlier attempt is replaced; one of this attempt never is. */

@@ -24,6 +24,7 @@ export class Attempt {
   readonly attempt: number
   readonly name: string
   readonly payload: unknown
+  readonly dependencies: RunOrder['dependencies']
   /** On the clock of `performance.now()`. */
   startedMs = 0
   ended = false
@@ -39,6 +40,7 @@ export class Attempt {
     this.attempt = order.attempt
     this.name = order.name
     this.payload = order.payload
+    this.dependencies = order.dependencies
   }
 
   get signal(): AbortSignal {

@@ -3,11 +3,27 @@
  * one by URL (`LaunchSpec.driver`). No promise of a driver may be awaited without a limit: callers race every one.
  */
 import type { Page } from 'puppeteer-core'
+import type { StorageState } from '../session-definition.ts'
 import type { Artifact, DownloadOptions } from '../tasks.ts'
 import type { LaunchSpec } from '../worker/protocol.ts'
 
+/** What every tab of a session begins with, and is put back to. */
+export interface TabSettings {
+  readonly headers: Readonly<Record<string, string>>
+  readonly viewport: { readonly width: number; readonly height: number } | null
+  /** For a proxy that asks. */
+  readonly credentials: { readonly username: string; readonly password: string } | null
+}
+
+/** The pool's spec, completed by the session's definition, which holds secrets and stays here. */
+export interface BrowserSpec extends LaunchSpec {
+  readonly tab: TabSettings
+  /** What the browser, or each context of isolation `context`, begins with. */
+  readonly state: StorageState | null
+}
+
 export interface BrowserDriver {
-  launch(spec: LaunchSpec): Promise<DrivenBrowser>
+  launch(spec: BrowserSpec): Promise<DrivenBrowser>
   /** SIGKILL to every browser it has launched, also to one whose launch has not ended. Synchronous. */
   killAll?(): void
 }
@@ -23,6 +39,8 @@ export interface DrivenBrowser {
   probe(): Promise<void>
   /** Closes what tasks have opened beside their tabs. Called when no attempt holds a tab. */
   tidy?(): Promise<void>
+  /** What its profile has come to on the disk. */
+  profileBytes?(): Promise<number>
   close(): Promise<void>
   /** SIGKILL to the whole group, at once. */
   kill(): void
@@ -35,7 +53,10 @@ export interface DrivenTab {
   answers?(): Promise<void>
   /** Back to about:blank with no listeners, dialogs or interceptions left by the last task. */
   reset(): Promise<void>
-  /** Isolation `context`: tabs opened from now on begin with the cookies that this one has. */
+  /**
+   * Isolation `context`: tabs opened from now on begin with the cookies and the localStorage that
+   * this one has.
+   */
   share?(): Promise<void>
   /** Stops the JavaScript that hangs the page. */
   interrupt(): Promise<void>

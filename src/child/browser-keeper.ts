@@ -4,8 +4,7 @@
  */
 import type { SessionMachineEvent } from '../../machines/session-facts.ts'
 import { TroupeError } from '../errors.ts'
-import type { LaunchSpec } from '../worker/protocol.ts'
-import type { BrowserDriver, DrivenBrowser } from './browser-driver.ts'
+import type { BrowserDriver, BrowserSpec, DrivenBrowser } from './browser-driver.ts'
 import { isUnlaunchable } from './launch-errors.ts'
 import { succeeds } from './limit.ts'
 import { TabSet } from './tab-set.ts'
@@ -18,7 +17,7 @@ export interface KeeperPorts {
 }
 
 export interface KeeperOptions {
-  readonly spec: LaunchSpec
+  readonly spec: BrowserSpec
   readonly driver: Promise<BrowserDriver>
   readonly concurrency: number
 }
@@ -47,6 +46,7 @@ export class BrowserKeeper {
     let browser: DrivenBrowser | null = null
     try {
       this.driver = await this.options.driver
+      if (generation !== this.generation) return
       browser = await this.driver.launch(this.options.spec)
       if (generation !== this.generation) return browser.kill()
       const tabs = this.tabSet(browser, generation)

@@ -16,7 +16,6 @@ const MAX_STDERR_CHARS = 4_096
  * window is as large as puppeteer's own default.
  */
 const FLAGS: readonly string[] = [
-  '--remote-debugging-pipe',
   '--no-startup-window',
   '--window-size=800,600',
   '--hide-scrollbars',
@@ -63,9 +62,12 @@ const DISABLED = [
 ]
 const WANTS_SOFTWARE_GL = ['--use-gl', '--use-angle', '--enable-unsafe-swiftshader']
 
-/** Our flags, then the user's: Chromium takes the last of each. Lists of features are merged. */
+/**
+ * Our flags, then the user's: Chromium takes the last of each. Lists of features are merged. By what
+ * comes after the user's a browser is steered, and found and cleared away when its worker is dead.
+ */
 export function chromiumArgs(spec: LaunchSpec): string[] {
-  const own = [...FLAGS, `--user-data-dir=${spec.profileFolder}`]
+  const own = [...FLAGS]
   if (spec.headless) own.push('--headless')
   if (!spec.args.some((arg) => WANTS_SOFTWARE_GL.some((flag) => arg.startsWith(flag)))) {
     own.push('--disable-software-rasterizer')
@@ -79,6 +81,8 @@ export function chromiumArgs(spec: LaunchSpec): string[] {
     `--enable-features=${[...ENABLED.filter(off(disabled)), ...enabled].join(',')}`,
     `--disable-features=${[...DISABLED.filter(off(enabled)), ...disabled].join(',')}`,
     ...rest,
+    '--remote-debugging-pipe',
+    `--user-data-dir=${spec.profileFolder}`,
   ]
 }
 

@@ -2,15 +2,21 @@
  * A worker process as a whole: orders in, reports out, and how it ends. The pool alone handles signals and keeps the
  * clocks; when the pool is gone, so is this process and its browser, at once.
  */
-import module from 'node:module'
 import { type Frame, type ChildBirth, type LaunchSpec, type Order } from '../worker/protocol.ts'
-import type { BrowserDriver } from './browser-driver.ts'
+import { TroupeError } from '../errors.ts'
+import { DEFAULT_SESSION } from '../session-definition.ts'
+import type { BrowserDriver, BrowserSpec } from './browser-driver.ts'
+import { Equipment } from './equipment.ts'
 import { boundedFacts } from './error-bounds.ts'
+import type { Recorder } from '../inspect/recorder.ts'
+import type { Home } from './home.ts'
 import { Outbox } from './outbox.ts'
+import { ProfileScale } from './profile-scale.ts'
 import type { SessionHost } from './session-host.ts'
 import { SessionMemory } from './session-memory.ts'
 import { logLine } from './task-context.ts'
-import { type LoadedTasks, loadTasks, manifestOf } from './task-file.ts'
+import { storageStateOf } from './storage-state.ts'
+import { type LoadedTasks, manifestOf, sessionManifestOf } from './task-file.ts'
 import { TaskRunner } from './task-runner.ts'
 
 /** sysexits' EX_SOFTWARE: a defect in a task or in Troupe. */
@@ -20,51 +26,60 @@ const DRAIN_LIMIT_MS = 1_000
 
 export class Child {
   private readonly birth: ChildBirth
+  private readonly home: Home
   private readonly outbox: Outbox
   private readonly memory = new SessionMemory()
   private loaded: LoadedTasks | null = null
   private runner: TaskRunner | null = null
   private host: SessionHost | null = null
+  private scale: ProfileScale | null = null
   private driver: BrowserDriver | null = null
   private hostModule: Promise<typeof import('./session-host.ts')> | null = null
   private driverModule: Promise<BrowserDriver> | null = null
+  private readonly equipment: Equipment
+  private heart: NodeJS.Timeout | undefined
   private isEnding = false
 
-  constructor(birth: ChildBirth) {
+  constructor(birth: ChildBirth, home: Home) {
     this.birth = birth
-    this.outbox = new Outbox(birth.incarnation, (frame, written) =>
-      process.send ? process.send(frame, undefined, undefined, written) : false,
-    )
+    this.home = home
+    this.equipment = new Equipment(birth, home)
+    this.outbox = new Outbox(birth.incarnation, home.send, home.rssBytes)
   }
 
   start(): void {
-    process.on('message', (frame: Frame<Order>) => this.receive(frame))
-    process.on('disconnect', () => this.die())
-    process.on('exit', () => this.driver?.killAll?.())
-    // A terminal sends it to everybody; the pool decides what it means.
-    process.on('SIGINT', () => undefined)
-    process.on('uncaughtException', (error) => this.fail(error))
-    process.on('unhandledRejection', (error) =>
-      this.log('error', 'A promise was rejected and nobody handled it.', error),
-    )
-    setInterval(() => this.beat(), this.birth.heartbeatMs).unref()
+    this.home.listen({
+      onFrame: (frame) => this.receive(frame),
+      onPoolGone: () => this.die(),
+      onExit: () => this.killAll(),
+      onDefect: (error) => this.fail(error),
+      onUnhandled: (error) =>
+        this.log('error', 'A promise was rejected and nobody handled it.', error),
+    })
+    this.heart = setInterval(() => this.beat(), this.birth.heartbeatMs).unref()
     void this.load()
   }
 
   private async load(): Promise<void> {
     try {
-      this.loaded = await loadTasks(this.birth.tasks)
+      this.loaded = await this.equipment.load({
+        session: this.memory,
+        log: (message, fields = {}) => logLine(this.outbox, message, fields, { hook: true }),
+        onTeardownFailed: (error) =>
+          this.log('warn', 'The worker script failed in teardown.', error),
+      })
     } catch (error) {
       this.outbox.push({ kind: 'sessionFailed', error: boundedFacts(error), permanent: true })
       return
     }
     const tasks = manifestOf(this.loaded)
-    this.outbox.push({ kind: 'loaded', tasks })
+    this.outbox.push({ kind: 'loaded', tasks, sessions: sessionManifestOf(this.loaded) })
     this.outbox.flush()
     this.runner = new TaskRunner(this.loaded.tasks, {
       outbox: this.outbox,
       session: this.memory,
       artifactFolder: this.birth.artifactFolder,
+      diskFloorBytes: this.birth.diskFloorBytes ?? 0,
     })
     // The order to open one is on its way: load what it will need meanwhile.
     if (tasks.some(({ browser }) => browser)) this.hostModule = import('./session-host.ts')
@@ -100,21 +115,37 @@ export class Child {
     }
   }
 
-  private async open(spec: LaunchSpec): Promise<void> {
-    if (this.host !== null || this.loaded === null || this.runner === null) return
+  private async openRecorder(): Promise<Recorder | null> {
+    const { trace } = this.birth
+    if (trace === undefined) return null
+    const { sessionRecorder } = await import('../inspect/session-recorder.ts')
+    return sessionRecorder(trace, (error) => this.log('warn', 'The trace ends.', error))
+  }
+
+  private async open(launch: LaunchSpec): Promise<void> {
+    const { loaded, runner } = this
+    if (this.host !== null || loaded === null || runner === null) return
     this.hostModule ??= import('./session-host.ts')
-    this.driverModule = driverOf(spec).then((driver) => {
+    this.driverModule = this.home.driverOf(launch).then((driver) => {
       this.driver = driver
       return driver
     })
     // Its failure is the launch's failure, and is handled there.
     this.driverModule.catch(() => undefined)
-    const { SessionHost } = await this.hostModule
+    this.memory.name = launch.session
+    const [{ SessionHost }, spec, recorder] = await Promise.all([
+      this.hostModule,
+      this.specOf(launch),
+      this.openRecorder(),
+    ])
+    const definition = loaded.sessions.get(launch.session)?.definition
+    if (spec === null || definition === undefined) return
     this.host = new SessionHost({
       spec,
       driver: this.driverModule,
-      definition: this.loaded.session,
+      definition,
       concurrency: this.birth.concurrency,
+      recorder,
       hooks: {
         memory: this.memory,
         log: (message, fields = {}) => logLine(this.outbox, message, fields, { hook: true }),
@@ -130,19 +161,50 @@ export class Child {
         onLog: (level, message, error) => this.log(level, message, error),
       },
     })
-    this.runner.host = this.host
+    this.scale = new ProfileScale(launch.maxProfileBytes ?? 0, {
+      browser: () => this.host?.browser() ?? null,
+      onTooLarge: (bytes) => {
+        const reason = `the profile has ${bytes} bytes, ${launch.maxProfileBytes} are allowed`
+        this.log('warn', `The worker asks to be replaced: ${reason}.`)
+        this.outbox.push({ kind: 'retire', reason })
+      },
+    })
+    runner.host = this.host
     this.host.open()
+  }
+
+  /** The pool's spec, completed by the session's definition; null once it has failed and said so. */
+  private async specOf(launch: LaunchSpec): Promise<BrowserSpec | null> {
+    const session = this.loaded?.sessions.get(launch.session)
+    try {
+      if (session === undefined) {
+        const message = `The task file defines no session "${launch.session}".`
+        throw new TroupeError('WORKER_START_FAILED', message)
+      }
+      return {
+        ...launch,
+        args: [...launch.args, ...session.args],
+        isolation: session.definition.isolation ?? launch.isolation,
+        tab: session.tab,
+        state: await storageStateOf(session, this.birth.tasks),
+      }
+    } catch (error) {
+      // No better the next time; but this worker may hold another session then.
+      const permanent = launch.session === DEFAULT_SESSION
+      this.outbox.push({ kind: 'sessionFailed', error: boundedFacts(error), permanent })
+      return null
+    }
   }
 
   private opened(browserPid: number | null): void {
     this.outbox.push({ kind: 'sessionReady', browserPid })
     this.outbox.flush()
-    // For the next process of this run; a killed process would not write it.
-    setImmediate(() => module.flushCompileCache())
+    this.home.onOpened()
   }
 
   private beat(): void {
-    this.outbox.push({ kind: 'heartbeat', rssBytes: process.memoryUsage.rss() })
+    this.outbox.push({ kind: 'heartbeat', rssBytes: this.home.rssBytes() })
+    void this.scale?.beat()
   }
 
   private log(level: 'error' | 'warn', message: string, error?: unknown): void {
@@ -159,26 +221,26 @@ export class Child {
   private async end(code: number): Promise<void> {
     if (this.isEnding) return
     this.isEnding = true
-    setTimeout(() => process.exit(code), DRAIN_LIMIT_MS)
+    if (code === 0) await this.equipment.putAway()
+    clearInterval(this.heart)
+    const limit = setTimeout(() => this.home.exit(code), DRAIN_LIMIT_MS)
     await this.outbox.drain()
-    process.exit(code)
+    clearTimeout(limit)
+    this.home.exit(code)
   }
 
   /** The pool is gone. No code of a task may run any longer, and nothing may be left. */
   private die(): void {
-    this.driver?.killAll?.()
-    try {
-      // A worker leads its own group: what tasks have started goes with it.
-      process.kill(-process.pid, 'SIGKILL')
-    } catch {
-      process.kill(process.pid, 'SIGKILL')
-    }
+    clearInterval(this.heart)
+    this.killAll()
+    this.home.die(this.runner?.running ?? 0)
+    // Only a child without a process of its own lives to see this.
+    this.host?.abandon()
+    this.runner?.abandon()
   }
-}
 
-async function driverOf(spec: LaunchSpec): Promise<BrowserDriver> {
-  if (spec.driver === undefined) return (await import('./puppeteer-driver.ts')).driver
-  const loaded: { driver?: BrowserDriver } = await import(spec.driver)
-  if (loaded.driver === undefined) throw new Error(`${spec.driver} does not export "driver".`)
-  return loaded.driver
+  private killAll(): void {
+    this.driver?.killAll?.()
+    this.equipment.killAll()
+  }
 }

@@ -7,13 +7,16 @@ import { createReadStream } from 'node:fs'
 import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import type { CDPSession, Page, Protocol } from 'puppeteer-core'
+import type { CDPSession, HTTPResponse, Page, Protocol } from 'puppeteer-core'
 import { TroupeError } from '../errors.ts'
 import type { Artifact, DownloadOptions } from '../tasks.ts'
 import { forceDownload } from './forced-download.ts'
+import { type Kinship, WindowLog } from './window-log.ts'
 
 export const DEFAULT_DOWNLOAD_TIMEOUT_MS = 30_000
 export const DEFAULT_MAX_DOWNLOAD_BYTES = 256 * 1024 * 1024
+/** Answers of which a waiting download remembers the type. */
+const MAX_TYPES = 1_000
 
 export interface DownloadRequest {
   readonly page: Page
@@ -29,7 +32,10 @@ interface Pending {
   readonly maxBytes: number
   guid: string | null
   suggestedName: string
+  /** Where it comes from in the end. */
   url: string
+  /** As far as the page's answers told it, by URL. */
+  readonly types: Map<string, string>
   resolve(): void
   reject(error: Error): void
 }
@@ -37,12 +43,14 @@ interface Pending {
 export class DownloadDesk {
   private readonly session: CDPSession
   private readonly folder: string
+  private readonly windows: WindowLog
   private readonly pending = new Set<Pending>()
 
   /** `session`: of the browser as a whole. */
   constructor(session: CDPSession, folder: string) {
     this.session = session
     this.folder = folder
+    this.windows = new WindowLog(session)
     session.on('Browser.downloadWillBegin', (event) => this.began(event))
     session.on('Browser.downloadProgress', (event) => this.progressed(event))
   }
@@ -68,10 +76,17 @@ export class DownloadDesk {
       guid: null,
       suggestedName: 'download',
       url: '',
+      types: new Map(),
       resolve: done.resolve,
       reject: done.reject,
     }
     this.pending.add(pending)
+    const noteType = (response: HTTPResponse): void => {
+      const type = response.headers()['content-type']
+      if (type !== undefined && pending.types.size < MAX_TYPES)
+        pending.types.set(response.url(), type)
+    }
+    page.on('response', noteType)
     const timeoutMs = options.timeout ?? DEFAULT_DOWNLOAD_TIMEOUT_MS
     const timer = setTimeout(() => {
       const what = pending.guid === null ? 'No download began' : 'The download did not end'
@@ -79,7 +94,11 @@ export class DownloadDesk {
     }, timeoutMs)
     try {
       if (typeof source === 'string') {
-        await Promise.all([done.promise, forceDownload(request.session, source, done.promise)])
+        const [, answer] = await Promise.all([
+          done.promise,
+          forceDownload(request, source, done.promise),
+        ])
+        if (answer?.contentType !== undefined) pending.types.set(pending.url, answer.contentType)
       } else {
         await Promise.all([done.promise, source()])
       }
@@ -89,6 +108,7 @@ export class DownloadDesk {
       throw error
     } finally {
       clearTimeout(timer)
+      page.off('response', noteType)
       this.pending.delete(pending)
       done.promise.catch(() => undefined)
     }
@@ -115,11 +135,20 @@ export class DownloadDesk {
     else if (event.state === 'canceled') pending.reject(failure('The download was broken off.'))
   }
 
-  /** By the frame it began in; a download in a new tab belongs to whoever alone waits for one. */
+  /**
+   * By the frame it began in, or the window that one of its pages has opened. Of a window that
+   * nobody has opened, or that is not known, it belongs to whoever alone waits for one.
+   */
   private waiterOf(frameId: string): Pending | null {
     const waiting = [...this.pending].filter(({ guid }) => guid === null)
     const owner = waiting.find(({ page }) => page.frames().some((frame) => idOf(frame) === frameId))
-    return owner ?? (waiting.length === 1 ? (waiting[0] ?? null) : null)
+    if (owner !== undefined) return owner
+    const kin = (kinship: Kinship) =>
+      waiting.filter(({ page }) => this.windows.kinshipOf(frameId, page) === kinship)
+    const [opener] = kin('opened')
+    if (opener !== undefined) return opener
+    const others = [...kin('sameContext'), ...kin('unknown')]
+    return others.length === 1 ? (others[0] ?? null) : null
   }
 
   private async keep(pending: Pending, { folder, options }: DownloadRequest): Promise<Artifact> {
@@ -133,8 +162,16 @@ export class DownloadDesk {
     const hash = createHash('sha256')
     await pipeline(createReadStream(from), hash)
     await move(from, path)
-    const name = options.name ?? pending.suggestedName
-    return { name, path, bytes: size, sha256: hash.digest('hex') }
+    const { url, types, suggestedName } = pending
+    const contentType = types.get(url)
+    return {
+      name: options.name ?? suggestedName,
+      path,
+      bytes: size,
+      sha256: hash.digest('hex'),
+      url,
+      ...(contentType === undefined ? {} : { contentType }),
+    }
   }
 
   private cancel(guid: string | null): void {

@@ -21,5 +21,5 @@ delete process.env[BIRTH_VARIABLE]
 process.title = `troupe ${birth.slot}`
 module.enableCompileCache(birth.compileCache)
 
-const { Child } = await import('./child.ts')
-new Child(birth).start()
+const [{ Child }, { processHome }] = await Promise.all([import('./child.ts'), import('./home.ts')])
+new Child(birth, processHome).start()

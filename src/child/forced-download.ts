@@ -3,20 +3,48 @@
  * and one to an attachment fails with net::ERR_ABORTED; here the answer is turned into an attachment on its way in, so
  * that both are a download, with the session's cookies, and the page stays where it is.
  */
-import type { CDPSession, Protocol } from 'puppeteer-core'
+import type { CDPSession, Page, Protocol } from 'puppeteer-core'
 import { TroupeError } from '../errors.ts'
+import { targetIdOf } from './window-log.ts'
 
 const ABORTED = 'net::ERR_ABORTED'
+/** The `code` of the cause, when a redirect led to a page instead of a file. */
+export const REDIRECTED = 'DOWNLOAD_REDIRECTED'
+const PAGE_TYPE = /^\s*(text\/html|application\/xhtml\+xml)\b/i
+const PAGE_NAME = /\.x?html?$/i
 
-/** Resolves once `done` has settled. Rejects when the server refuses, or can't be reached. */
+/** What the server said of the file. */
+export interface FileAnswer {
+  readonly contentType: string | undefined
+}
+
+/** Where a download begins: the page, and a session of it. */
+export interface Place {
+  readonly page: Page
+  readonly session: CDPSession
+}
+
+/**
+ * Resolves once `done` has settled, null if nothing was heard of the file. Rejects when the server
+ * refuses, can't be reached, or leads to a page where no page was asked for.
+ */
 export async function forceDownload(
-  session: CDPSession,
+  { page, session }: Place,
   url: string,
   done: Promise<void>,
-): Promise<void> {
+): Promise<FileAnswer | null> {
+  const frameId = targetIdOf(page)
   const refused = Promise.withResolvers<never>()
   refused.promise.catch(() => undefined)
+  let heard: FileAnswer | null = null
   const onPaused = (event: Protocol.Fetch.RequestPausedEvent): void => {
+    // What a frame inside the page loads is its own affair. A page's main frame has the page's id.
+    if (event.frameId !== frameId) {
+      const { requestId } = event
+      session.send('Fetch.continueRequest', { requestId }).catch(() => undefined)
+      return
+    }
+    heard = { contentType: headerOf(event, 'content-type') }
     answer(session, event, url).catch(refused.reject)
   }
   session.on('Fetch.requestPaused', onPaused)
@@ -29,6 +57,7 @@ export async function forceDownload(
       return done
     })
     await Promise.race([navigated, refused.promise])
+    return heard
   } finally {
     session.off('Fetch.requestPaused', onPaused)
     await session.send('Fetch.disable').catch(() => undefined)
@@ -49,11 +78,44 @@ async function answer(
     await session.send('Fetch.failRequest', { requestId, errorReason: 'Aborted' })
     throw failed(url, `HTTP ${status}`)
   }
+  if (isPageInstead(event, url)) {
+    await session.send('Fetch.failRequest', { requestId, errorReason: 'Aborted' })
+    throw ledAstray(url, event.request.url, headerOf(event, 'content-type'))
+  }
   await session.send('Fetch.continueResponse', {
     requestId,
     responseCode: status,
     responseHeaders: asAttachment(headers),
   })
+}
+
+/** A login form, most often: a redirect has led to a page that nobody asked for. */
+function isPageInstead(event: Protocol.Fetch.RequestPausedEvent, asked: string): boolean {
+  const { url } = event.request
+  return (
+    withoutFragment(url) !== withoutFragment(new URL(asked).href) &&
+    PAGE_TYPE.test(headerOf(event, 'content-type') ?? '') &&
+    headerOf(event, 'content-disposition') === undefined &&
+    !PAGE_NAME.test(new URL(asked).pathname)
+  )
+}
+
+function ledAstray(asked: string, url: string, contentType: string | undefined): TroupeError {
+  const what = `it was led to ${url}, a page and not a file. If that is a login, say session.expired()`
+  const cause = Object.assign(new Error('A redirect led to a page.'), {
+    code: REDIRECTED,
+    url,
+    contentType,
+  })
+  return failed(asked, what, cause)
+}
+
+function withoutFragment(url: string): string {
+  return url.replace(/#.*$/, '')
+}
+
+function headerOf(event: Protocol.Fetch.RequestPausedEvent, name: string): string | undefined {
+  return event.responseHeaders?.find((header) => header.name.toLowerCase() === name)?.value
 }
 
 /** A file name that the server gives is kept. */
@@ -65,6 +127,6 @@ function asAttachment(headers: Protocol.Fetch.HeaderEntry[]): Protocol.Fetch.Hea
   return [...others, { name, value: value === '' ? 'attachment' : value }]
 }
 
-function failed(url: string, why: string): TroupeError {
-  return new TroupeError('TASK_FAILED', `The download of ${url} failed: ${why}.`)
+function failed(url: string, why: string, cause?: Error): TroupeError {
+  return new TroupeError('TASK_FAILED', `The download of ${url} failed: ${why}.`, { cause })
 }

@@ -28,6 +28,7 @@ type Progress = Extract<Report, { kind: 'progress' }>
 export class Outbox {
   private readonly incarnation: number
   private readonly send: SendFrame
+  private readonly rssBytes: () => number
   private items: Report[] = []
   private starts: Startable[] = []
   private readonly progress = new Map<string, Progress>()
@@ -47,9 +48,10 @@ export class Outbox {
     if (this.isEmpty() && !this.blocked) this.drained?.()
   }
 
-  constructor(incarnation: number, send: SendFrame) {
+  constructor(incarnation: number, send: SendFrame, rssBytes = process.memoryUsage.rss) {
     this.incarnation = incarnation
     this.send = send
+    this.rssBytes = rssBytes
   }
 
   /** Sends within the tick. `bytes` is the rough size of a result. */
@@ -95,7 +97,7 @@ export class Outbox {
   drain(): Promise<void> {
     return new Promise((resolve) => {
       this.drained = resolve
-      this.push({ kind: 'heartbeat', rssBytes: process.memoryUsage.rss() })
+      this.push({ kind: 'heartbeat', rssBytes: this.rssBytes() })
       this.flush()
     })
   }

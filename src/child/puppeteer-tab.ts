@@ -4,7 +4,7 @@
  */
 import type { CDPSession, Dialog, Page } from 'puppeteer-core'
 import type { Artifact, DownloadOptions } from '../tasks.ts'
-import type { DrivenTab } from './browser-driver.ts'
+import type { DrivenTab, TabSettings } from './browser-driver.ts'
 import type { DownloadDesk } from './downloads.ts'
 import { succeeds } from './limit.ts'
 import { TabGuard } from './tab-guard.ts'
@@ -42,8 +42,8 @@ const UNDO = {
   setDefaultTimeout: (page: Page & Timeouts) => page.setDefaultTimeout(null),
   setDefaultNavigationTimeout: (page: Page & Timeouts) => page.setDefaultNavigationTimeout(null),
   setRequestInterception: (page: Page) => page.setRequestInterception(false),
-  setExtraHTTPHeaders: (page: Page) => page.setExtraHTTPHeaders({}),
-  setViewport: (page: Page) => page.setViewport(null),
+  setExtraHTTPHeaders: (page: Page, { headers }: TabSettings) => page.setExtraHTTPHeaders(headers),
+  setViewport: (page: Page, { viewport }: TabSettings) => page.setViewport(viewport),
 }
 const PAGE_EVENTS = [
   'close',
@@ -84,7 +84,9 @@ export interface TabParts {
   readonly page: Page
   readonly watchdog: CDPSession
   readonly downloads: DownloadDesk
-  /** Hands the cookies on to later tabs. */
+  /** What it begins with. */
+  readonly settings: TabSettings
+  /** Hands cookies and localStorage on to later tabs. */
   share(): Promise<void>
   /** Closes the page and what was made for it. */
   close(): Promise<void>
@@ -144,7 +146,7 @@ export class PuppeteerTab implements DrivenTab {
     await Promise.all([
       watchdog.send('Runtime.evaluate', { expression: SETTLE }),
       watchdog.send('Page.resetNavigationHistory'),
-      ...[...this.undo].map((setting) => UNDO[setting](this.page)),
+      ...[...this.undo].map((setting) => UNDO[setting](this.page, this.parts.settings)),
       this.closePopups(),
     ])
     this.undo.clear()
@@ -171,6 +173,8 @@ export class PuppeteerTab implements DrivenTab {
     options: DownloadOptions,
   ): Promise<Artifact> {
     const { watchdog, downloads } = this.parts
+    // It navigates past the guard: a tab that is blanked meanwhile would break it off.
+    if (typeof source === 'string') await this.guard.cleared()
     return downloads.fetch({ page: this.page, session: watchdog, source, folder, options })
   }
 

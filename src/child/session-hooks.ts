@@ -2,7 +2,7 @@
  * The user's login and check hooks: when they are due, on which tab they run, and within which limit. A hook gets a tab
  * of the session like any task; it never runs twice at a time, for only the session machine starts it.
  */
-import type { SessionContext, SessionDefinition } from '../tasks.ts'
+import type { SessionContext, SessionDefinition } from '../session-definition.ts'
 import { TroupeError } from '../errors.ts'
 import { within } from './limit.ts'
 import type { SessionMemory } from './session-memory.ts'
@@ -20,7 +20,7 @@ export interface HookPorts {
 }
 
 export class SessionHooks {
-  private readonly definition: SessionDefinition | null
+  private readonly definition: SessionDefinition
   private readonly ports: HookPorts
   /** On the clock of `performance.now()`. */
   private checkedMs = 0
@@ -28,13 +28,13 @@ export class SessionHooks {
   private isFresh = false
   private controller: AbortController | null = null
 
-  constructor(definition: SessionDefinition | null, ports: HookPorts) {
+  constructor(definition: SessionDefinition, ports: HookPorts) {
     this.definition = definition
     this.ports = ports
   }
 
   isCheckDue(): boolean {
-    if (!this.definition?.check || this.isFresh) return false
+    if (!this.definition.check || this.isFresh) return false
     const every = this.definition.checkEvery ?? DEFAULT_CHECK_EVERY_MS
     return performance.now() - this.checkedMs >= every
   }
@@ -47,7 +47,7 @@ export class SessionHooks {
   /** Rejects when the hook does, or when no tab is to be had. The machine keeps the limit. */
   async login(): Promise<void> {
     await this.onTab(async (context, seat) => {
-      await this.definition?.login?.(context)
+      await this.definition.login?.(context)
       await seat.tab.share?.()
     })
     this.ports.memory.logins += 1
@@ -58,7 +58,7 @@ export class SessionHooks {
   async check(): Promise<boolean> {
     let isLoggedIn = true
     try {
-      const check = this.onTab(async (context) => this.definition?.check?.(context))
+      const check = this.onTab(async (context) => this.definition.check?.(context))
       isLoggedIn = (await within(CHECK_LIMIT_MS, 'The check hook', check)) !== false
     } catch (error) {
       this.abort()

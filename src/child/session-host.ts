@@ -11,7 +11,9 @@ import type {
 } from '../../machines/session-facts.ts'
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
 import { TroupeError } from '../errors.ts'
-import type { SessionDefinition } from '../tasks.ts'
+import type { Recorder } from '../inspect/recorder.ts'
+import { withDeeds } from '../machine-deeds.ts'
+import type { SessionDefinition } from '../session-definition.ts'
 import type { LadderPorts } from './abort-ladder.ts'
 import type { DrivenBrowser } from './browser-driver.ts'
 import { BrowserKeeper, type KeeperOptions } from './browser-keeper.ts'
@@ -46,9 +48,11 @@ export interface SessionListener {
 }
 
 export interface SessionHostOptions extends KeeperOptions {
-  readonly definition: SessionDefinition | null
+  readonly definition: SessionDefinition
   readonly hooks: Omit<HookPorts, 'borrow' | 'giveBack'>
   readonly listener: SessionListener
+  /** Told of every step of the session. */
+  readonly recorder?: Pick<Recorder, 'attach'> | null
 }
 
 export class SessionHost implements LadderPorts {
@@ -62,7 +66,7 @@ export class SessionHost implements LadderPorts {
 
   constructor(options: SessionHostOptions) {
     this.options = options
-    this.hasLogin = options.definition?.login !== undefined
+    this.hasLogin = options.definition.login !== undefined
     this.keeper = new BrowserKeeper(options, {
       tell: (event) => this.tell(event),
       onTabWarm: () => this.serve(),
@@ -75,6 +79,7 @@ export class SessionHost implements LadderPorts {
     })
     this.actor = createActor(this.machine(), { id: 'session', input: { policy: this.policy() } })
     this.actor.subscribe({ error: (error) => this.defect(error) })
+    options.recorder?.attach(this.actor, 'session')
     this.actor.start()
   }
 
@@ -84,6 +89,15 @@ export class SessionHost implements LadderPorts {
 
   close(): void {
     this.tell({ type: 'close.ordered' })
+  }
+
+  /** Ends at once and for good: nothing is told, nothing is launched again. */
+  abandon(): void {
+    this.waiting.length = 0
+    this.hooks.abort()
+    this.actor.stop()
+    this.keeper.kill()
+    this.keeper.drop()
   }
 
   /** Gives the attempt a tab as soon as the session can. */
@@ -136,21 +150,19 @@ export class SessionHost implements LadderPorts {
   }
 
   private machine() {
-    return sessionMachine.provide({
-      actions: {
-        'browser.launch': () => void this.keeper.launch(),
-        'browser.close': () => this.closeBrowser(),
-        'browser.kill': () => this.keeper.kill(),
-        'session.login': () => void this.login(),
-        'tabs.warm': () => this.keeper.tabs?.fill(),
-        'tabs.drop': () => {
-          this.hooks.abort()
-          this.keeper.drop()
-        },
-        'session.report': ({ context }, params) => this.report(params.report, context),
-        'event.unexpected': ({ event }) =>
-          this.options.listener.onLog('error', `The session did not expect "${event.type}".`),
+    return withDeeds(sessionMachine, {
+      'browser.launch': () => void this.keeper.launch(),
+      'browser.close': () => this.closeBrowser(),
+      'browser.kill': () => this.keeper.kill(),
+      'session.login': () => void this.login(),
+      'tabs.warm': () => this.keeper.tabs?.fill(),
+      'tabs.drop': () => {
+        this.hooks.abort()
+        this.keeper.drop()
       },
+      'session.report': ({ context }, params) => this.report(params.report, context),
+      'event.unexpected': ({ event }) =>
+        this.options.listener.onLog('error', `The session did not expect "${event.type}".`),
     })
   }
 

@@ -2,7 +2,7 @@
  * What a worker remembers between its tasks, as handlers see it: `session` of their context. It never acts by itself.
  */
 import { TroupeError } from '../errors.ts'
-import type { SessionFacts } from '../tasks.ts'
+import { DEFAULT_SESSION, type SessionFacts } from '../session-definition.ts'
 
 /** Thrown by `session.expired()`. An attempt that ends with it is released, not failed. */
 export class SessionExpired extends TroupeError {
@@ -12,7 +12,8 @@ export class SessionExpired extends TroupeError {
 }
 
 export class SessionMemory implements SessionFacts {
-  readonly name = 'default'
+  /** Set once, when the session is opened. */
+  name = DEFAULT_SESSION
   readonly store = new Map<string, unknown>()
   /** Counted by the session host. */
   logins = 0

@@ -53,6 +53,7 @@ export class TabSet {
   private stuck = 0
   private epoch = 0
   private dropped = false
+  private tidying: Promise<void> | null = null
 
   /** `size`: tabs to hold. `isFresh`: a tab is never used twice. */
   constructor(browser: DrivenBrowser, size: number, isFresh: boolean, listener: TabSetListener) {
@@ -62,8 +63,9 @@ export class TabSet {
     this.listener = listener
   }
 
+  /** None while what the last tasks left is being cleared away: nobody may meet it. */
   get warmCount(): number {
-    return this.warm.length
+    return this.tidying === null ? this.warm.length : 0
   }
 
   /** Opens the first tab. Rejects when none can be opened. */
@@ -79,6 +81,7 @@ export class TabSet {
   }
 
   take(): Seat | null {
+    if (this.tidying !== null) return null
     const seat = this.warm.shift() ?? null
     if (seat !== null) this.taken.add(seat)
     return seat
@@ -86,6 +89,7 @@ export class TabSet {
 
   /** A warm tab, opened now if there is none. For hooks. */
   async borrow(): Promise<Seat> {
+    await this.tidying
     const warm = this.take()
     if (warm !== null) return warm
     const seat = await this.open()
@@ -100,6 +104,7 @@ export class TabSet {
   giveBack(seat: Seat): void {
     seat.onLost = null
     if (!this.taken.delete(seat) || this.dropped) return
+    this.tidy()
     if (this.warm.length + this.taken.size + this.renewing >= this.size) {
       this.discard(seat)
       this.listener.onWarm(this.renewing === 0)
@@ -143,12 +148,21 @@ export class TabSet {
     this.listener.onWarm(this.renewing === 0)
   }
 
+  /** Once nobody works: what is open beside our tabs was left behind. */
+  private tidy(): void {
+    if (this.taken.size > 0 || this.tidying !== null) return
+    const tidied = this.browser.tidy?.()
+    if (tidied === undefined) return
+    this.tidying = succeeds(RESET_LIMIT_MS, tidied).then(() => {
+      this.tidying = null
+      if (!this.dropped && this.warm.length > 0) this.listener.onWarm(this.renewing === 0)
+    })
+  }
+
   private async renew(seat: Seat): Promise<Seat> {
-    // Nobody works: what is open beside our tabs was left behind.
-    const tidied = this.taken.size === 0 ? this.browser.tidy?.() : undefined
     const isReset =
       !seat.dead && !this.isFresh && (await succeeds(RESET_LIMIT_MS, seat.tab.reset()))
-    if (tidied !== undefined) await succeeds(RESET_LIMIT_MS, tidied)
+    await this.tidying
     if (isReset && !seat.dead) return seat
     this.discard(seat)
     return this.open()

@@ -3,9 +3,10 @@
  * small object, and `({ payload, log })` works all the same. It decides nothing: it passes on what the handler says.
  */
 import type { Page } from 'puppeteer-core'
-import { TroupeError } from '../errors.ts'
+import { fromErrorFacts, TroupeError } from '../errors.ts'
 import type {
   Artifact,
+  DependencyOutcome,
   DownloadOptions,
   PlainTaskContext,
   SessionFacts,
@@ -28,6 +29,7 @@ export interface Ground {
   readonly outbox: Outbox
   readonly session: SessionFacts
   readonly artifactFolder: string
+  readonly diskFloorBytes: number
 }
 
 /** A log line of bounded size, stamped with `stamp`. */
@@ -42,6 +44,7 @@ export class PlainContext implements PlainTaskContext {
   readonly #attempt: Attempt
   readonly #ground: Ground
   #box: ArtifactBox | null = null
+  #dependencies: Readonly<Record<string, DependencyOutcome>> | null = null
 
   constructor(attempt: Attempt, ground: Ground) {
     this.payload = attempt.payload
@@ -59,6 +62,16 @@ export class PlainContext implements PlainTaskContext {
 
   get signal(): AbortSignal {
     return this.#attempt.signal
+  }
+
+  get dependencies(): Readonly<Record<string, DependencyOutcome>> {
+    this.#dependencies ??= Object.fromEntries(
+      Object.entries(this.#attempt.dependencies ?? {}).map(([id, facts]) => [
+        id,
+        facts.status === 'succeeded' ? facts : { ...facts, error: fromErrorFacts(facts.error) },
+      ]),
+    )
+    return this.#dependencies
   }
 
   get session(): SessionFacts {
@@ -94,7 +107,7 @@ export class PlainContext implements PlainTaskContext {
   }
 
   protected get box(): ArtifactBox {
-    this.#box ??= new ArtifactBox(this.#ground.artifactFolder, this.#attempt.taskId)
+    this.#box ??= new ArtifactBox(this.#ground, this.#attempt.taskId)
     return this.#box
   }
 }

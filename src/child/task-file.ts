@@ -4,17 +4,19 @@
  */
 import { fileURLToPath } from 'node:url'
 import { TroupeError } from '../errors.ts'
-import type { Handler, PlainHandler, SessionDefinition } from '../tasks.ts'
-import type { TaskManifest } from '../worker/protocol.ts'
+import type { Handler, PlainHandler } from '../tasks.ts'
+import type { SessionManifest, TaskManifest } from '../worker/protocol.ts'
+import { type LoadedSession, sessionsOf } from './session-file.ts'
 
 /** A task, ready to run. */
 export type LoadedTask =
-  | { readonly browser: true; readonly handler: Handler }
-  | { readonly browser: false; readonly handler: PlainHandler }
+  | { readonly browser: true; readonly handler: Handler; readonly builtIn?: true }
+  | { readonly browser: false; readonly handler: PlainHandler; readonly builtIn?: true }
 
 export interface LoadedTasks {
   readonly tasks: ReadonlyMap<string, LoadedTask>
-  readonly session: SessionDefinition | null
+  /** By name; `default` is always there. */
+  readonly sessions: ReadonlyMap<string, LoadedSession>
 }
 
 /**
@@ -49,12 +51,19 @@ export async function loadTasks(url: string): Promise<LoadedTasks> {
     tasks.set(name, known)
   }
   if (tasks.size === 0) refuse('defines no task.')
-  return { tasks, session: sessionOf(defined['session'], refuse) }
+  return { tasks, sessions: sessionsOf(defined, url, refuse) }
 }
 
 /** What the pool needs to know of the tasks. */
 export function manifestOf({ tasks }: LoadedTasks): TaskManifest[] {
-  return [...tasks].map(([name, { browser }]) => ({ name, browser }))
+  return [...tasks].map(([name, { browser, builtIn }]) =>
+    builtIn ? { name, browser, builtIn } : { name, browser },
+  )
+}
+
+/** What the pool needs to know of the sessions before it can launch a browser for one. */
+export function sessionManifestOf({ sessions }: LoadedTasks): SessionManifest[] {
+  return [...sessions.values()].map(({ name, baseProfile }) => ({ name, baseProfile }))
 }
 
 function toTask(task: unknown): LoadedTask | null {
@@ -62,21 +71,6 @@ function toTask(task: unknown): LoadedTask | null {
   if (!isRecord(task) || typeof task['handler'] !== 'function') return null
   if (task['browser'] === false) return { browser: false, handler: task['handler'] as PlainHandler }
   return { browser: true, handler: task['handler'] as Handler }
-}
-
-function sessionOf(session: unknown, refuse: (problem: string) => never): SessionDefinition | null {
-  if (session === null || session === undefined) return null
-  if (!isRecord(session)) return refuse('has a session that is not an object.')
-  for (const hook of ['login', 'check']) {
-    if (session[hook] !== undefined && typeof session[hook] !== 'function') {
-      refuse(`has a session whose ${hook} is not a function.`)
-    }
-  }
-  const every = session['checkEvery']
-  if (every !== undefined && !(typeof every === 'number' && every >= 0)) {
-    refuse('has a session whose checkEvery is not a number of milliseconds.')
-  }
-  return session as SessionDefinition
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -44,6 +44,18 @@ export class TaskRunner {
     this.ground = ground
   }
 
+  /** Tells all attempts to stop, and hears nothing of them any more. */
+  abandon(): void {
+    this.host = null
+    const error = new TroupeError('WORKER_LOST', 'The worker was ended.')
+    for (const attempt of this.live.values()) attempt.abort(error)
+  }
+
+  /** Attempts that have not ended. */
+  get running(): number {
+    return this.live.size
+  }
+
   run(order: RunOrder): void {
     const attempt = new Attempt(order)
     const task = this.tasks.get(order.name)
@@ -109,6 +121,8 @@ export class TaskRunner {
       taskId: attempt.taskId,
       attempt: attempt.attempt,
     })
+    // Now, for its timeout begins with it: a handler may block this process with its first step.
+    this.ground.outbox.flush()
     attempt.startedMs = performance.now()
     try {
       this.succeed(attempt, await handler(new BrowserContext(attempt, this.ground, seat.tab)))
@@ -195,7 +209,7 @@ export class TaskRunner {
   }
 
   private unknown(name: string): ErrorFacts {
-    const known = [...this.tasks.keys()].join(', ')
+    const known = [...this.tasks].flatMap(([own, { builtIn }]) => (builtIn ? [] : [own])).join(', ')
     const message = `The task file defines no task "${name}". It defines: ${known}.`
     return toErrorFacts(new TroupeError('TASK_UNKNOWN', message))
   }

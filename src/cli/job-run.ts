@@ -13,6 +13,7 @@ import type { Tally } from './tally.ts'
 export interface RunPool {
   start(): unknown
   submit(name: string, payload: unknown, options: { id: string }): TaskHandle
+  find(id: string): Promise<TaskHandle | null>
   status(): PoolStatus
   on<Type extends 'task.retried' | 'pool.changed' | 'worker.failed'>(
     type: Type,
@@ -29,6 +30,8 @@ export interface JobRunOptions {
   readonly maxFailures: number
   /** Ids that succeeded in an earlier run. */
   readonly finished: ReadonlySet<string>
+  /** Asks the pool first: its store may have the job from a run that was killed. */
+  readonly recall: boolean
   /** Jobs handed to the pool and not yet ended, at most. */
   readonly window: number
   /** A row that cannot be read ends the run when it is the very first. */
@@ -132,12 +135,20 @@ export class JobRun {
       return
     }
     this.#start()
-    this.#submit(job)
+    this.#submit(job, this.#options.recall ? await this.#recalled(job.id) : null)
   }
 
-  #submit(job: Job): void {
+  /** The task of an earlier run that goes on, or has succeeded without its result written down. */
+  async #recalled(id: string): Promise<TaskHandle | null> {
+    const handle = await this.#options.pool.find(id)
+    const state = handle?.status().state
+    return state === 'failed' || state === 'cancelled' ? null : handle
+  }
+
+  #submit(job: Job, recalled: TaskHandle | null): void {
     try {
-      const handle = this.#options.pool.submit(this.#options.task, job.payload, { id: job.id })
+      const { pool, task } = this.#options
+      const handle = recalled ?? pool.submit(task, job.payload, { id: job.id })
       this.#underWay.set(job.id, handle)
       void handle.outcome().then((outcome) => this.#settle(outcome))
     } catch (error) {

@@ -9,6 +9,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { isTroupeError } from '../errors.ts'
 import { raise } from './interrupts.ts'
 import { FORMATS } from './job-source.ts'
+import { addProfilesCommand } from './profiles-options.ts'
 import { safeText } from './progress.ts'
 import type { RunFlags } from './run-plan.ts'
 
@@ -55,6 +56,7 @@ function runOptions(command: Command): Command {
     .option('--concurrency <n>', 'tasks (tabs) at once in a worker', whole(1, 256))
     .option('--out <file>', 'where results are appended; - for stdout', nonEmpty, 'results.jsonl')
     .option('--resume', 'skip what succeeded according to the results file')
+    .option('--store <file>', 'keep tasks in this file: a run that was killed goes on', nonEmpty)
     .option('--retries <n>', 'further attempts after the first', whole(0, MAX_ATTEMPTS - 1))
     .option('--timeout <ms>', 'limit of one attempt, 0 for none', whole(0, MAX_DURATION_MS))
     .option('--fail-fast', 'stop at the first failure')
@@ -85,6 +87,9 @@ function program(): Command {
     const end = await runCommand(jobs, flags, process.argv.slice(2))
     process.exitCode = end.exitCode
     if (end.signal !== null) raise(end.signal)
+  })
+  addProfilesCommand(root, (exitCode) => {
+    process.exitCode = exitCode
   })
   return root
 }

@@ -22,6 +22,7 @@ export interface RunFlags {
   readonly format?: JobFormat
   readonly delimiter?: string
   readonly resume?: boolean
+  readonly store?: string
   readonly failFast?: boolean
   readonly json?: boolean
   readonly quiet?: boolean
@@ -34,6 +35,8 @@ export interface RunPlan {
   /** Absolute path of the results; null: stdout. */
   readonly out: string | null
   readonly resume: boolean
+  /** The pool has a store, which may know jobs of an earlier run. */
+  readonly recall: boolean
   /** The run stops at this many failures. */
   readonly maxFailures: number
   readonly json: boolean
@@ -72,7 +75,9 @@ export function runPlan(
     task: flags.task,
     pool: poolOptions(flags, out, logger),
     out,
-    resume: flags.resume === true,
+    // What was killed with the store goes on, and what was written down is not written again.
+    resume: flags.resume === true || (flags.store !== undefined && out !== null),
+    recall: flags.store !== undefined,
     maxFailures: flags.failFast ? 1 : (flags.maxFailures ?? Number.POSITIVE_INFINITY),
     json: flags.json === true,
     quiet: flags.quiet === true,
@@ -84,7 +89,7 @@ function poolOptions(
   out: string | null,
   logger: NonNullable<PoolOptions['logger']>,
 ): PoolOptions {
-  const { workers, concurrency, retries, timeout } = flags
+  const { workers, concurrency, retries, timeout, store } = flags
   const artifacts = flags.artifacts ?? (out === null ? undefined : artifactFolder(out))
   return {
     tasks: flags.tasks,
@@ -94,6 +99,7 @@ function poolOptions(
     ...(workers === undefined ? {} : { workers }),
     ...(concurrency === undefined ? {} : { concurrentTasksPerWorker: concurrency }),
     ...(artifacts === undefined ? {} : { artifacts }),
+    ...(store === undefined ? {} : { store }),
     task: {
       ...(retries === undefined ? {} : { attempts: retries + 1 }),
       ...(timeout === undefined ? {} : { timeout }),

@@ -64,6 +64,7 @@ export async function runCommand(
     tally,
     maxFailures: plan.maxFailures,
     finished: finished?.succeeded ?? new Set(),
+    recall: plan.recall,
     window: 2 * config.maxWorkers * config.concurrentTasksPerWorker + WINDOW_RESERVE,
     firstRowDecides: true,
     onFailure: (id, code, message, attempts) => {

@@ -19,8 +19,8 @@ export interface MonitorOptions<Slot extends string = string> {
   readonly onReading: (reading: MonitorReading<Slot>) => void
   /** Told of a reading that failed. The next one comes as usual. */
   readonly onProblem?: (error: Error) => void
-  /** A folder whose disk is watched. */
-  readonly folder?: string
+  /** Folders whose disks are watched. */
+  readonly folders?: readonly string[]
 }
 
 export interface WorkerMemory<Slot extends string = string> {
@@ -39,6 +39,7 @@ export interface MonitorReading<Slot extends string = string> {
   readonly memory: MemoryReading
   /** Share of all processors used since the last reading, 0–1; null at first. */
   readonly processorRatio: number | null
+  /** The disk with the least room, of those that hold the folders. Null when there are none. */
   readonly disk: DiskReading | null
   readonly workers: readonly WorkerMemory<Slot>[]
 }
@@ -90,7 +91,7 @@ export function createMonitor<Slot extends string>(options: MonitorOptions<Slot>
     const times = readProcessorTimes()
     const processorRatio = lastTimes && busyRatio(lastTimes, times)
     lastTimes = times
-    const disk = options.folder === undefined ? null : await readDisk(options.folder)
+    const disk = fullest(await Promise.all((options.folders ?? []).map(readDisk)))
     return { atMs: Date.now(), lateMs, memory: readMemory(), processorRatio, disk, workers }
   }
 
@@ -142,4 +143,8 @@ export function createMonitor<Slot extends string>(options: MonitorOptions<Slot>
       clearInterval(timer)
     },
   }
+}
+
+function fullest(disks: readonly DiskReading[]): DiskReading | null {
+  return disks.toSorted((a, b) => a.freeBytes - b.freeBytes)[0] ?? null
 }

@@ -74,8 +74,9 @@ async function jsonDamage(path: string): Promise<string | null> {
   try {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'))
     return typeof value === 'object' && value !== null ? null : 'it holds no settings'
-  } catch (error) {
-    return `it is no JSON: ${(error as Error).message}`
+  } catch {
+    // The parser's own words quote the file.
+    return 'it is no JSON'
   }
 }
 

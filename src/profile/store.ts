@@ -1,24 +1,21 @@
 /**
  * The profiles of one pool, in its run folder. Every incarnation of a worker gets a fresh clone of
- * the pool's own sealed copy of the base; a copy that has gone bad is put in quarantine and taken
- * anew. The user's base is only ever read. A profile is deleted after the confirmed end of its
- * browser, which is the caller's to confirm.
+ * the pool's own sealed copy of its base; the next clone is made ahead while the worker works. A
+ * profile is deleted after the confirmed end of its browser, which is the caller's to confirm.
  */
-import { mkdir, readdir, rename } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { TroupeError } from '../errors.ts'
+import { assertRoom } from '../monitor/disk.ts'
 import { type FileLock, tryLock } from '../worker/file-lock.ts'
 import { removeFolder } from '../worker/own-folder.ts'
-import { cloneProfile, copyProfile, DEFAULT_MAX_PROFILE_BYTES } from './clone.ts'
+import { BaseCopies } from './base-copies.ts'
+import { copyProfile, DEFAULT_MAX_PROFILE_BYTES } from './clone.ts'
 import { LOCK } from './health.ts'
-import { checkContents, sealContents } from './seal.ts'
-import { sizeOf } from './size.ts'
+import { Leftovers, type LeftoversOptions } from './leftovers.ts'
+import { isWorkerProfile, listProfiles, type StoredProfile } from './listing.ts'
+import { Spares } from './spares.ts'
 
-const BASE = 'base'
-const QUARANTINE = 'quarantine'
-/** Bad copies that are kept to be looked at. */
-const MAX_QUARANTINED = 3
-const NAME = /^(worker-\d+)\.(\d+)$/
+export type { StoredProfile } from './listing.ts'
 
 export interface ProfileStoreOptions {
   /** Of the run: `RunFolder.profiles`. */
@@ -27,35 +24,32 @@ export interface ProfileStoreOptions {
   readonly base?: string
   /** Bytes of kept files. Default 100 MB. */
   readonly maxBytes?: number
-}
-
-export interface StoredProfile {
-  readonly folder: string
-  /** Null for what is in quarantine and for the base. */
-  readonly slot: string | null
-  readonly incarnation: number | null
-  /** `leftover`: released, but its deletion failed. */
-  readonly state: 'held' | 'leftover' | 'base' | 'quarantined'
-  /** On the disk. */
-  readonly bytes: number
+  /** Bytes of the disk that no profile is made of; 0: all may be used. Default 0. */
+  readonly diskFloorBytes?: number
+  /** False: no clone is made ahead. Default true. */
+  readonly prewarm?: boolean
+  readonly leftovers?: LeftoversOptions
 }
 
 export interface ProfileStore {
   /**
-   * A fresh profile, locked.
+   * A fresh profile, locked: a clone of `base`, or of the store's own if none is named.
    *
-   * @throws TroupeError PROFILE_FAILED when the base has a problem or is too large.
+   * @throws TroupeError PROFILE_FAILED when the base has a problem or is too large, or the disk is
+   * nearly full.
    */
-  acquire(slot: string, incarnation: number): Promise<{ readonly folder: string }>
+  acquire(slot: string, incarnation: number, base?: string): Promise<{ readonly folder: string }>
   /**
    * Deletes the profile of a browser that has ended. Releasing twice does nothing.
    *
-   * @throws TroupeError PROFILE_FAILED when something still keeps it; `clean` tries again.
+   * @throws TroupeError PROFILE_FAILED when something still keeps it; it is tried again later.
    */
   release(folder: string): Promise<void>
   list(): Promise<StoredProfile[]>
-  /** Deletes leftovers and what is in quarantine. Returns what is gone. */
+  /** Deletes leftovers, spares and what is in quarantine. Returns what is gone. */
   clean(): Promise<string[]>
+  /** Resolves once nothing is made or retried any more. The folder is then the caller's to remove. */
+  close(): Promise<void>
 }
 
 /**
@@ -66,129 +60,125 @@ export interface ProfileStore {
  * const { folder } = await profiles.acquire('worker-1', 1)
  */
 export function openProfileStore(options: ProfileStoreOptions): ProfileStore {
-  const { folder, base, maxBytes = DEFAULT_MAX_PROFILE_BYTES } = options
-  const held = new Map<string, FileLock>()
-  const ownBase = join(folder, BASE)
-  let baseReady = false
-  let last: Promise<unknown> = Promise.resolve()
+  return new Profiles(options)
+}
 
-  /** One at a time: a clone takes milliseconds, and a bad base must be replaced once. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = last.then(work, work)
-    last = turn.catch(() => undefined)
-    return turn
+class Profiles implements ProfileStore {
+  readonly #options: ProfileStoreOptions
+  readonly #maxBytes: number
+  readonly #held = new Map<string, FileLock>()
+  readonly #copies: BaseCopies
+  readonly #spares: Spares
+  readonly #leftovers: Leftovers
+  #mayPrepare: boolean
+  /** Bases of which the next clone is to be made ahead. */
+  readonly #wanted = new Set<string>()
+  /** Who waits for a profile now goes before who may want one later. */
+  #waiting = 0
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(options: ProfileStoreOptions) {
+    const { folder, maxBytes = DEFAULT_MAX_PROFILE_BYTES } = options
+    this.#options = options
+    this.#maxBytes = maxBytes
+    this.#copies = new BaseCopies({ folder, maxBytes })
+    this.#spares = new Spares(folder)
+    this.#leftovers = new Leftovers(options.leftovers)
+    this.#mayPrepare = options.prewarm ?? true
   }
 
-  async function readyBase(): Promise<void> {
-    if (base === undefined) return
-    if (baseReady) {
-      if ((await checkContents(ownBase)).ok) return
-      baseReady = false
-      await quarantine(ownBase, join(folder, QUARANTINE))
+  async acquire(slot: string, incarnation: number, base = this.#options.base) {
+    this.#waiting += 1
+    try {
+      return await this.#inTurn(() => this.#make(slot, incarnation, base))
+    } finally {
+      this.#waiting -= 1
+      if (base !== undefined) this.#wanted.add(base)
+      this.#prepareNext()
     }
-    await removeFolder(ownBase)
-    await cloneProfile({ base, target: ownBase, maxBytes })
-    await sealContents(ownBase)
-    baseReady = true
   }
 
-  async function acquire(slot: string, incarnation: number) {
-    const target = join(folder, `${slot}.${incarnation}`)
-    if (!NAME.test(relative(folder, target))) throw misused(`no profile for slot ${slot}`)
-    await readyBase()
-    const source = base === undefined ? {} : { base: ownBase }
-    await copyProfile({ ...source, target, maxBytes })
-    const lock = await tryLock(join(target, LOCK))
-    if (!lock) throw misused(`somebody else has locked the new profile ${target}`)
-    held.set(target, lock)
-    return { folder: target }
-  }
-
-  async function release(target: string): Promise<void> {
-    if (dirname(target) !== folder) throw misused(`${target} is no profile of this pool`)
-    const lock = held.get(target)
+  async release(target: string): Promise<void> {
+    if (dirname(target) !== this.#options.folder) {
+      throw misused(`${target} is no profile of this pool`)
+    }
+    const lock = this.#held.get(target)
     if (!lock) return
-    held.delete(target)
+    this.#held.delete(target)
     await lock.release()
     try {
-      await removeFolder(target)
+      await this.#leftovers.remove(target)
     } catch (cause) {
       const message = `cannot delete the profile ${target}: ${(cause as Error).message}`
       throw new TroupeError('PROFILE_FAILED', message, { cause })
     }
   }
 
-  const list = () => listProfiles(folder, (path) => held.has(path))
-
-  async function clean(): Promise<string[]> {
-    const gone: string[] = []
-    for (const profile of await list()) {
-      if (profile.state !== 'leftover' && profile.state !== 'quarantined') continue
-      await removeFolder(profile.folder)
-      gone.push(profile.folder)
-    }
-    return gone
+  list(): Promise<StoredProfile[]> {
+    return listProfiles(this.#options.folder, (path) => this.#held.has(path))
   }
 
-  return {
-    acquire: (slot, incarnation) => inTurn(() => acquire(slot, incarnation)),
-    release,
-    list,
+  clean(): Promise<string[]> {
     // In turn: a profile that is just being made is not held yet.
-    clean: () => inTurn(clean),
+    return this.#inTurn(async () => {
+      const gone = await this.#spares.clear()
+      for (const profile of await this.list()) {
+        if (profile.state !== 'leftover' && profile.state !== 'quarantined') continue
+        await removeFolder(profile.folder)
+        this.#leftovers.forget(profile.folder)
+        gone.push(profile.folder)
+      }
+      return gone
+    })
   }
-}
 
-/**
- * Moves a profile out of use, to be looked at. Only the newest three are kept.
- *
- * @returns Where it is now.
- */
-export async function quarantine(profile: string, into: string): Promise<string> {
-  await mkdir(into, { recursive: true, mode: 0o700 })
-  const names = (await namesIn(into)).map(Number).sort((a, b) => a - b)
-  const next = (names.at(-1) ?? 0) + 1
-  const target = join(into, String(next))
-  await rename(profile, target)
-  for (const name of names.slice(0, Math.max(0, names.length + 1 - MAX_QUARANTINED))) {
-    await removeFolder(join(into, String(name)))
+  async close(): Promise<void> {
+    this.#mayPrepare = false
+    this.#leftovers.stop()
+    await this.#last
   }
-  return target
-}
 
-async function listProfiles(
-  folder: string,
-  isHeld: (path: string) => boolean,
-): Promise<StoredProfile[]> {
-  const profiles: StoredProfile[] = []
-  for (const name of await namesIn(folder)) {
-    const path = join(folder, name)
-    const match = NAME.exec(name)
-    if (match) {
-      const state = isHeld(path) ? 'held' : 'leftover'
-      const slot = match[1] as string
-      const bytes = await sizeOf(path)
-      profiles.push({ folder: path, slot, incarnation: Number(match[2]), state, bytes })
-    } else if (name === BASE) {
-      profiles.push({ ...unowned(path), state: 'base', bytes: await sizeOf(path) })
+  /** One at a time: a clone takes milliseconds, and a bad base must be replaced once. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work, work)
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #make(slot: string, incarnation: number, base: string | undefined) {
+    const { folder, diskFloorBytes = 0 } = this.#options
+    const name = `${slot}.${incarnation}`
+    const target = join(folder, name)
+    if (relative(folder, target) !== name || !isWorkerProfile(name)) {
+      throw misused(`no profile for slot ${slot}`)
     }
+    await assertRoom(folder, diskFloorBytes, `the profile of ${slot}`, 'PROFILE_FAILED')
+    if (base === undefined) await copyProfile({ target, maxBytes: this.#maxBytes })
+    else if (!(await this.#spares.take(base, target))) {
+      const copy = await this.#copies.ready(base)
+      await copyProfile({ base: copy, target, maxBytes: this.#maxBytes })
+    }
+    const lock = await tryLock(join(target, LOCK))
+    if (!lock) throw misused(`somebody else has locked the new profile ${target}`)
+    this.#held.set(target, lock)
+    return { folder: target }
   }
-  for (const name of await namesIn(join(folder, QUARANTINE))) {
-    const path = join(folder, QUARANTINE, name)
-    profiles.push({ ...unowned(path), state: 'quarantined', bytes: await sizeOf(path) })
+
+  #prepareNext(): void {
+    const [base] = this.#wanted
+    if (base === undefined || this.#waiting > 0 || !this.#mayPrepare) return
+    this.#wanted.delete(base)
+    // One that could not be made is no loss: the start that wants it says what is wrong.
+    const prepared = this.#inTurn(() => this.#prepare(base)).catch(() => undefined)
+    void prepared.then(() => this.#prepareNext())
   }
-  return profiles
-}
 
-function unowned(folder: string) {
-  return { folder, slot: null, incarnation: null }
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
+  async #prepare(base: string): Promise<void> {
+    if (!this.#mayPrepare || this.#spares.has(base)) return
+    const { folder, diskFloorBytes = 0 } = this.#options
+    await assertRoom(folder, diskFloorBytes, 'a spare profile', 'PROFILE_FAILED')
+    await this.#spares.make(base, await this.#copies.ready(base), this.#maxBytes)
+  }
 }
 
 function misused(message: string): TroupeError {

@@ -21,7 +21,7 @@ const isAttempt = (item: Record<string, unknown>) =>
   typeof item.taskId === 'string' && Number.isInteger(item.attempt)
 
 const CHECKS: Readonly<Record<Report['kind'], (item: Record<string, unknown>) => boolean>> = {
-  loaded: (item) => Array.isArray(item.tasks),
+  loaded: (item) => Array.isArray(item.tasks) && Array.isArray(item.sessions),
   sessionReady: (item) => item.browserPid === null || Number.isInteger(item.browserPid),
   sessionFailed: (item) => isRecord(item.error) && typeof item.permanent === 'boolean',
   browserLost: (item) => Number.isInteger(item.browserPid),

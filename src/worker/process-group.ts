@@ -59,6 +59,21 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && state !== 'Z' && state !== 'X'
 }
 
+/** True while a process of the group runs, whether its leader still does or not. */
+export function isGroupAlive(group: number): boolean {
+  assertPid(group)
+  try {
+    process.kill(-group, 0)
+  } catch (error) {
+    return codeOf(error) === 'EPERM'
+  }
+  if (process.platform !== 'linux') return true
+  return listPids().some((pid) => {
+    const stat = readStat(pid)
+    return stat?.groupId === group && stat.state !== 'Z' && stat.state !== 'X'
+  })
+}
+
 /** Pids of the processes whose command line contains `text`, this process excepted. */
 export function processesUnder(text: string): number[] {
   if (process.platform === 'linux') return processesWhere(({ cmdline }) => cmdline.includes(text))

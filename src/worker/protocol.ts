@@ -4,6 +4,7 @@
  * belongs to. Types and limits only.
  */
 import type { AttemptEnd, CancelReason, ErrorFacts } from '../../machines/vocabulary.ts'
+import type { ChildTaskTypes } from './child-types.ts'
 
 /** A frame that would carry more than this is refused by name at the border (G7). */
 export const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
@@ -27,9 +28,17 @@ export interface ChildBirth {
   readonly compileCache: string
   /** Where this slot's artifacts go (outlives the run when the user named a folder). */
   readonly artifactFolder: string
+  /** Bytes of its disk that no artifact may take; 0 or nothing: it may take all. */
+  readonly diskFloorBytes?: number
   readonly heartbeatMs: number
   /** Tasks at once in this worker. */
   readonly concurrency: number
+  /** Default: no type is allowed that needs to be. */
+  readonly taskTypes?: ChildTaskTypes
+  /** URL of a module to load before the task file. */
+  readonly workerScript?: string
+  /** Path of the trace that the session's steps are written to. Default: none. */
+  readonly trace?: string
 }
 
 /** How to launch the browser. Sent when the child has said that its tasks need one. */
@@ -41,9 +50,18 @@ export interface LaunchSpec {
   readonly tmpFolder: string
   readonly isolation: 'session' | 'context'
   readonly launchTimeoutMs: number
+  /** Which of the task file's sessions it is for. */
+  readonly session: string
+  /** What its profile may come to on the disk; 0 or nothing: no limit. */
+  readonly maxProfileBytes?: number
   /** URL of a module that exports `driver: BrowserDriver`. Default: puppeteer over a pipe. */
   readonly driver?: string
 }
+
+/** How a task ended that another depends on. */
+export type DependencyFacts =
+  | { readonly status: 'succeeded'; readonly value: unknown }
+  | { readonly status: 'failed' | 'cancelled'; readonly error: ErrorFacts }
 
 export interface RunOrder {
   readonly kind: 'run'
@@ -53,6 +71,8 @@ export interface RunOrder {
   readonly payload: unknown
   /** Run timeout in ms, 0 for none: told for information; the pool keeps the clock. */
   readonly timeoutMs: number
+  /** By id; missing when it depends on none. */
+  readonly dependencies?: Readonly<Record<string, DependencyFacts>>
 }
 
 export type Order =
@@ -73,10 +93,23 @@ export type Order =
 export interface TaskManifest {
   readonly name: string
   readonly browser: boolean
+  /** True of what every pool has, whatever its task file says. */
+  readonly builtIn?: true
+}
+
+/** What a task file declares of one session, as far as the pool needs to know. */
+export interface SessionManifest {
+  readonly name: string
+  /** Absolute path of the profile to clone; null: the pool's. */
+  readonly baseProfile: string | null
 }
 
 export type Report =
-  | { readonly kind: 'loaded'; readonly tasks: readonly TaskManifest[] }
+  | {
+      readonly kind: 'loaded'
+      readonly tasks: readonly TaskManifest[]
+      readonly sessions: readonly SessionManifest[]
+    }
   | { readonly kind: 'sessionReady'; readonly browserPid: number | null }
   /** `permanent`: starting again would fail the same way. */
   | { readonly kind: 'sessionFailed'; readonly error: ErrorFacts; readonly permanent: boolean }

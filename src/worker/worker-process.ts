@@ -6,15 +6,15 @@ import { type ChildProcess, fork } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { ErrorFacts, ExitStatus } from '../../machines/vocabulary.ts'
 import { toErrorFacts } from '../errors.ts'
+import type { Clock } from '../ledger/ports.ts'
 import { parseFrame } from './frame.ts'
-import { browsersOn, isAlive, killGroup } from './process-group.ts'
-import { BIRTH_VARIABLE, type ChildBirth, type Order, type Report } from './protocol.ts'
+import { killGroup } from './process-group.ts'
+import { BIRTH_VARIABLE, type ChildBirth, type Order } from './protocol.ts'
+import { buryRemains } from './remains.ts'
+import type { WorkerHandle, WorkerProcessEvents } from './worker-handle.ts'
 
 /** After `exit`, how long the channel may still deliver what the child had sent. */
 const LAST_WORDS_MS = 250
-/** A killed browser is dead long before this; it is not waited for any longer. */
-const BROWSER_DEATH_LIMIT_MS = 500
-const BROWSER_DEATH_POLL_MS = 5
 /** Of what a child printed on stderr, as much as explains a crash. */
 const MAX_STDERR_TAIL = 4_096
 
@@ -24,22 +24,14 @@ const ENTRY = new URL(`../child/entry.${extension}`, import.meta.url)
 const NOT_INHERITED =
   /^--(inspect|debug|prof|cpu-prof|heap-prof|test|watch|input-type|eval|print)|^-[ep]$/
 
-export interface WorkerProcessEvents {
-  reports(reports: readonly Report[]): void
-  garbage(message: string): void
-  output(stream: 'stdout' | 'stderr', text: string): void
-  exited(exit: ExitStatus, error: ErrorFacts | null): void
-}
-
-export class WorkerProcess {
+export class WorkerProcess implements WorkerHandle {
   readonly birth: ChildBirth
-  readonly startedAt = Date.now()
+  readonly startedAtMs: number
+  lastFrameAtMs = Number.POSITIVE_INFINITY
   browserPid: number | null = null
-  /** Before its first word it cannot fall silent: how long a start may take has a limit of its own. */
-  lastFrameAt = Number.POSITIVE_INFINITY
-  /** Where its browser keeps its profile: what still names it after the exit is killed. */
   profileFolder: string | null = null
   readonly #events: WorkerProcessEvents
+  readonly #clock: Clock
   readonly #child: ChildProcess | null
   #outbox: Order[] = []
   #stderrTail = ''
@@ -47,9 +39,11 @@ export class WorkerProcess {
   #spawnError: ErrorFacts | null = null
   #isConfirmed = false
 
-  constructor(birth: ChildBirth, events: WorkerProcessEvents) {
+  constructor(birth: ChildBirth, events: WorkerProcessEvents, clock: Clock) {
     this.birth = birth
     this.#events = events
+    this.#clock = clock
+    this.startedAtMs = clock.nowMs()
     this.#child = this.#fork()
   }
 
@@ -57,13 +51,11 @@ export class WorkerProcess {
     return this.#child?.pid ?? null
   }
 
-  /** Orders of one turn of the event loop travel in one frame. */
   send(...orders: Order[]): void {
-    if (this.#outbox.length === 0) setImmediate(() => this.#flush())
+    if (this.#outbox.length === 0) this.#clock.defer(() => this.#flush())
     this.#outbox.push(...orders)
   }
 
-  /** For a turn's end that has come already: what is due now goes now. */
   sendNow(orders: readonly Order[]): void {
     this.#outbox.push(...orders)
     this.#flush()
@@ -98,7 +90,7 @@ export class WorkerProcess {
       return child
     } catch (error) {
       // fork() throws for what the system refuses before there is a process (E2BIG, a bad option).
-      setImmediate(() => this.#noteExit({ code: null, signal: null }, error))
+      this.#clock.defer(() => this.#noteExit({ code: null, signal: null }, error))
       return null
     }
   }
@@ -135,7 +127,7 @@ export class WorkerProcess {
   }
 
   #receive(message: unknown): void {
-    this.lastFrameAt = Date.now()
+    this.lastFrameAtMs = this.#clock.nowMs()
     const frame = parseFrame(message)
     if (frame === null) return this.#events.garbage('a message was no frame')
     if (frame.incarnation !== this.birth.incarnation) {
@@ -163,19 +155,8 @@ export class WorkerProcess {
     if (this.#isConfirmed || this.#exit === null) return
     this.#isConfirmed = true
     this.kill()
-    const left = new Set(this.profileFolder === null ? [] : browsersOn(this.profileFolder))
-    for (const pid of left) killGroup(pid, 'SIGKILL')
-    if (this.browserPid !== null) left.add(this.browserPid)
-    this.#tellOnceGone(this.#exit, [...left], Date.now() + BROWSER_DEATH_LIMIT_MS)
-  }
-
-  /** A killed browser takes a moment to die, and till then it writes to the profile. */
-  #tellOnceGone(exit: ExitStatus, left: readonly number[], limitAt: number): void {
-    if (left.some(isAlive) && Date.now() < limitAt) {
-      setTimeout(() => this.#tellOnceGone(exit, left, limitAt), BROWSER_DEATH_POLL_MS)
-      return
-    }
-    this.#events.exited(exit, this.#spawnError ?? this.#lastWords())
+    const exit = this.#exit
+    buryRemains(this, () => this.#events.exited(exit, this.#spawnError ?? this.#lastWords()))
   }
 
   #lastWords(): ErrorFacts | null {

@@ -1,0 +1,70 @@
+/**
+ * The process a child lives in: its pipe to the pool, its signals, its end, and what is loaded into it.
+ * Everything `child.ts` takes from its process passes here, so that a simulated process can be one, too.
+ * It never says what a word means.
+ */
+import module from 'node:module'
+import type { Frame, LaunchSpec, Order, Report } from '../worker/protocol.ts'
+import type { BrowserDriver } from './browser-driver.ts'
+import { type LoadedTasks, loadTasks } from './task-file.ts'
+
+/** What a process tells the child that lives in it. */
+export interface HomeEars {
+  onFrame(frame: Frame<Order>): void
+  /** The pipe is closed: the pool is gone. */
+  onPoolGone(): void
+  /** Nothing can be awaited any more. */
+  onExit(): void
+  onDefect(error: unknown): void
+  onUnhandled(error: unknown): void
+}
+
+export interface Home {
+  /** False while the pipe is full; `written` is called once the frame has left. */
+  send(frame: Frame<Report>, written: () => void): boolean
+  listen(ears: HomeEars): void
+  loadTasks(url: string): Promise<LoadedTasks>
+  driverOf(spec: LaunchSpec): Promise<BrowserDriver>
+  rssBytes(): number
+  /** All that a start loads is loaded. */
+  onOpened(): void
+  exit(code: number): void
+  /** Ends this process and all it has started, at once. `running`: attempts that have not ended. */
+  die(running: number): void
+}
+
+/** The process this code runs in, forked by a pool. */
+export const processHome: Home = {
+  send: (frame, written) =>
+    process.send ? process.send(frame, undefined, undefined, written) : false,
+  listen: (ears) => {
+    process.on('message', (frame: Frame<Order>) => ears.onFrame(frame))
+    process.on('disconnect', () => ears.onPoolGone())
+    process.on('exit', () => ears.onExit())
+    // A terminal sends it to everybody; the pool decides what it means.
+    process.on('SIGINT', () => undefined)
+    process.on('uncaughtException', (error) => ears.onDefect(error))
+    process.on('unhandledRejection', (error) => ears.onUnhandled(error))
+  },
+  loadTasks,
+  driverOf,
+  rssBytes: () => process.memoryUsage.rss(),
+  // For the next process of this run; a killed process would not write it.
+  onOpened: () => void setImmediate(() => module.flushCompileCache()),
+  exit: (code) => process.exit(code),
+  die: () => {
+    try {
+      // A worker leads its own group: what tasks have started goes with it.
+      process.kill(-process.pid, 'SIGKILL')
+    } catch {
+      process.kill(process.pid, 'SIGKILL')
+    }
+  },
+}
+
+export async function driverOf(spec: LaunchSpec): Promise<BrowserDriver> {
+  if (spec.driver === undefined) return (await import('./puppeteer-driver.ts')).createDriver()
+  const loaded: { driver?: BrowserDriver } = await import(spec.driver)
+  if (loaded.driver === undefined) throw new Error(`${spec.driver} does not export "driver".`)
+  return loaded.driver
+}

@@ -1,0 +1,134 @@
+/**
+ * A worker without a process of its own: the same child, in the pool's own process. What travels
+ * between the two is serialized as a pipe would, so that nothing is shared that would not be, and the
+ * outcomes are the same. What cannot be the same: there is no process to kill, so code that ignores
+ * its abort signal runs on, and an exception that nobody catches is the host's.
+ */
+import { deserialize, serialize } from 'node:v8'
+import type { ExitStatus } from '../../machines/vocabulary.ts'
+import { toErrorFacts, TroupeError } from '../errors.ts'
+import type { Clock } from '../ledger/ports.ts'
+import { parseFrame } from './frame.ts'
+import { killGroup } from './process-group.ts'
+import type { ChildBirth, Frame, Order, Report } from './protocol.ts'
+import { buryRemains } from './remains.ts'
+import type { WorkerHandle, WorkerProcessEvents } from './worker-handle.ts'
+
+/** What the child is given to live on. */
+export interface Wire {
+  /** @throws as a pipe does, for what cannot be serialized. */
+  send(frame: Frame<Report>, written: () => void): boolean
+  exit(exit: ExitStatus): void
+  /** The code of so many attempts runs on, and nothing can stop it. */
+  abandon(attempts: number): void
+}
+
+/** The child's end of the wire. */
+export interface InProcessChild {
+  receive(frame: Frame<Order>): void
+  /** Ends what it has started, and drops the rest. */
+  die(): void
+}
+
+export type StartChild = (birth: ChildBirth, wire: Wire) => InProcessChild
+
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+const CHILD = new URL(`../child/in-process.${extension}`, import.meta.url)
+const KILLED: ExitStatus = { code: null, signal: 'SIGKILL' }
+
+export class InProcessWorker implements WorkerHandle {
+  readonly birth: ChildBirth
+  readonly pid = null
+  readonly startedAtMs: number
+  lastFrameAtMs = Number.POSITIVE_INFINITY
+  browserPid: number | null = null
+  profileFolder: string | null = null
+  readonly #events: WorkerProcessEvents
+  readonly #clock: Clock
+  #child: InProcessChild | null = null
+  #orders: Order[] = []
+  #exit: ExitStatus | null = null
+
+  constructor(birth: ChildBirth, events: WorkerProcessEvents, clock: Clock) {
+    this.birth = birth
+    this.#events = events
+    this.#clock = clock
+    this.startedAtMs = clock.nowMs()
+    void this.#begin()
+  }
+
+  send(...orders: Order[]): void {
+    if (this.#orders.length === 0) this.#clock.defer(() => this.#flush())
+    this.#orders.push(...orders)
+  }
+
+  sendNow(orders: readonly Order[]): void {
+    this.send(...orders)
+  }
+
+  /** There is no gentler way: a signal would be the host's. */
+  terminate(): void {
+    this.kill()
+  }
+
+  kill(): void {
+    this.#child?.die()
+    if (this.browserPid !== null) killGroup(this.browserPid, 'SIGKILL')
+    this.#end(KILLED)
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      const { startChild } = (await import(CHILD.href)) as { readonly startChild: StartChild }
+      if (this.#exit !== null) return
+      this.#child = startChild(this.birth, {
+        send: (frame, written) => this.#carry(frame, written),
+        exit: (exit) => this.#end(exit),
+        abandon: (attempts) => this.#events.garbage(abandoned(attempts)),
+      })
+      this.#flush()
+    } catch (error) {
+      this.#end({ code: null, signal: null }, error)
+    }
+  }
+
+  #flush(): void {
+    if (this.#child === null || this.#exit !== null || this.#orders.length === 0) return
+    const items = this.#orders
+    this.#orders = []
+    const { incarnation } = this.birth
+    this.#child.receive(deserialize(serialize({ incarnation, items })) as Frame<Order>)
+  }
+
+  #carry(frame: Frame<Report>, written: () => void): boolean {
+    const bytes = serialize(frame)
+    this.#clock.defer(() => {
+      written()
+      if (this.#exit !== null) return
+      this.lastFrameAtMs = this.#clock.nowMs()
+      const arrived = parseFrame(deserialize(bytes))
+      if (arrived === null) this.#events.garbage('a message was no frame')
+      else this.#events.reports(arrived.items)
+    })
+    return true
+  }
+
+  /** Told later, as the end of a process is: whoever kills has not finished speaking. */
+  #end(exit: ExitStatus, error?: unknown): void {
+    if (this.#exit !== null) return
+    const failure = error === undefined ? null : toErrorFacts(error, 'WORKER_START_FAILED')
+    this.#clock.defer(() => {
+      this.#exit = exit
+      buryRemains(this, () => this.#events.exited(exit, failure))
+    })
+  }
+}
+
+function abandoned(attempts: number): string {
+  const what = attempts === 1 ? 'a task that ignores' : `${attempts} tasks that ignore`
+  const error = new TroupeError(
+    'KILL_FAILED',
+    `the code of ${what} its abort signal runs on: without a process of its own it cannot be killed`,
+  )
+  return `${error.code}: ${error.message}`
+}
