@@ -89,7 +89,15 @@ function suggestion(path: Path, key: string): string {
   return `; these are: ${siblings.join(', ')}`
 }
 
-const SECTIONS: readonly Path[] = [[], ['task'], ['task', 'backoff'], ['browser'], ['restart']]
+const SECTIONS: readonly Path[] = [
+  [],
+  ['task'],
+  ['task', 'backoff'],
+  ['browser'],
+  ['restart'],
+  ['taskTypes'],
+  ['taskTypes', 'limits'],
+]
 
 function namesAt(path: Path): readonly string[] {
   let schema: unknown = poolSchema
@@ -97,13 +105,14 @@ function namesAt(path: Path): readonly string[] {
   return Object.keys(shapeOf(schema) ?? {})
 }
 
-/** The fields of an object schema, through its optional and default wrappers. */
+/** The fields of an object schema, through its wrappers; of a union, those of its object. */
 function shapeOf(schema: unknown): Record<string, unknown> | null {
   let inner = schema as
     | { def?: { innerType?: unknown }; shape?: Record<string, unknown> }
     | undefined
   while (inner?.def?.innerType !== undefined) inner = inner.def.innerType as typeof inner
-  return inner?.shape ?? null
+  const among = (inner?.def as { options?: readonly unknown[] } | undefined)?.options ?? []
+  return inner?.shape ?? among.map(shapeOf).find((shape) => shape !== null) ?? null
 }
 
 /** The closest known name, if it is close: a slip of the finger, not another word. */

@@ -4,146 +4,33 @@
  * (cores, folders) is filled in by config.ts.
  */
 import { z } from 'zod'
-import type { LogSink } from './logger.ts'
-import type { PoolOptions } from './pool-options.ts'
-import { MAX_DURATION_MS } from './option-checks.ts'
 import {
-  BACKOFF_TYPES,
-  DEFAULT_TASK_OPTIONS,
-  MAX_ATTEMPTS,
-  MAX_METADATA_KEYS,
-  MAX_PRIORITY,
-  PRIORITY_NAMES,
-} from './task-options.ts'
+  choice,
+  flag,
+  MAX_BYTES,
+  moduleReference,
+  ms,
+  section,
+  share,
+  text,
+  whole,
+} from './config-fields.ts'
+import { browser, deadLetters, restart, resultCache, task } from './config-sections.ts'
+import type { LogSink } from './logger.ts'
+import { strategies } from '../machines/order-policy.ts'
+import { capabilities, groupConcurrency } from './order-schema.ts'
+import type { PoolOptions } from './pool-options.ts'
+import { store } from './store-schema.ts'
+import { plugins, taskTypes } from './task-types-config.ts'
 
+export { MAX_BROWSER_ARGS } from './config-sections.ts'
 export const MAX_WORKERS = 64
 export const MAX_TASKS_PER_WORKER = 256
 export const MAX_QUEUE = 100_000_000
-export const MAX_BROWSER_ARGS = 200
+const DEFAULT_DISK_FLOOR_BYTES = 32 * 1024 * 1024
 export const MIN_WORKER_MEMORY_BYTES = 16 * 1024 * 1024
-const MAX_BYTES = 2 ** 50
-const MAX_RESTART_INTENSITY = 10_000
-const MAX_TEXT = 4_096
 
 export const OBSERVABILITY_LEVELS = ['basic', 'detailed', 'complete'] as const
-
-function whole(min: number, max: number, description: string, unit = '') {
-  const error = `must be a whole number${unit} from ${min} to ${max}`
-  return z.int({ error }).min(min, { error }).max(max, { error }).describe(description)
-}
-
-function ms(description: string, min = 0) {
-  return whole(min, MAX_DURATION_MS, `ms. ${description}`, ' of ms')
-}
-
-function share(description: string) {
-  const error = 'must be a number from 0 to 1'
-  return z.number({ error }).min(0, { error }).max(1, { error }).describe(description)
-}
-
-function flag(description: string) {
-  return z.boolean({ error: 'must be true or false' }).describe(description)
-}
-
-function choice<const Names extends readonly [string, ...string[]]>(
-  names: Names,
-  description: string,
-) {
-  return z.enum(names, { error: `must be one of: ${names.join(', ')}` }).describe(description)
-}
-
-function text(description: string) {
-  const error = `must be a string of 1 to ${MAX_TEXT} characters`
-  return z.string({ error }).min(1, { error }).max(MAX_TEXT, { error }).describe(description)
-}
-
-/** A module to load: a URL, or a path relative to the working folder. */
-function moduleReference(description: string) {
-  const error = 'must be a URL or a path, as in new URL("./tasks.ts", import.meta.url)'
-  const reference = z.union([z.string().min(1).max(MAX_TEXT), z.instanceof(URL)], { error })
-  return reference.describe(description)
-}
-
-function section<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.strictObject(shape, { error: sectionError })
-}
-
-/** Unknown keys keep zod's own issue: config.ts turns it into a suggestion. */
-function sectionError(issue: { readonly code?: string }): string | undefined {
-  return issue.code === 'invalid_type' ? 'must be an object' : undefined
-}
-
-const backoff = section({
-  type: choice(BACKOFF_TYPES, 'How the wait grows. Default exponential.').optional(),
-  delay: ms('Wait before the second attempt. Default 1,000.').optional(),
-  jitter: share('Share of the wait drawn at random. Default 0.2.').optional(),
-  maxDelay: ms('Cap of the growth. Default 30,000.').optional(),
-}).refine(
-  ({ delay, maxDelay }) =>
-    maxDelay === undefined || maxDelay >= (delay ?? DEFAULT_TASK_OPTIONS.backoff.delay),
-  { path: ['maxDelay'], error: 'must not be less than delay' },
-)
-
-const priorityNames = Object.keys(PRIORITY_NAMES) as [keyof typeof PRIORITY_NAMES]
-const priority = z
-  .union([z.int().min(0).max(MAX_PRIORITY), z.enum(priorityNames)], {
-    error: `must be a whole number from 0 to ${MAX_PRIORITY} or ${priorityNames.join(', ')}`,
-  })
-  .describe('0 first, 100 last. Default 10.')
-
-const task = section({
-  priority: priority.optional(),
-  attempts: whole(1, MAX_ATTEMPTS, 'Starts at most, the first included. Default 3.').optional(),
-  backoff: backoff.optional(),
-  timeout: ms('One attempt may run this long; 0: no limit. Default 300,000.').optional(),
-  queueTimeout: ms('Wait before the first start; 0: no limit. Default 0.').optional(),
-  deadline: ms('From submission to the end; 0: no limit. Default 0.').optional(),
-  delay: ms('Before it may start. Default 0.').optional(),
-  idempotent: flag('False: never start again what ran when its worker died.').optional(),
-  metadata: z
-    .record(z.string(), z.unknown(), { error: 'must be an object' })
-    .refine((record) => Object.keys(record).length <= MAX_METADATA_KEYS, {
-      error: `must have at most ${MAX_METADATA_KEYS} keys`,
-    })
-    .describe('Shown in status and events, never interpreted.')
-    .optional(),
-})
-
-const restart = section({
-  minBackoff: ms('First wait before a crashed worker starts again.').default(200),
-  maxBackoff: ms('Longest wait.').default(30_000),
-  randomFactor: share('Share of the wait drawn at random.').default(0.2),
-  resetBackoffAfter: ms('A worker that lived this long starts from minBackoff.').default(60_000),
-  intensity: whole(
-    1,
-    MAX_RESTART_INTENSITY,
-    'Restarts per period before the breaker opens. Default max(5, 2 × workers).',
-  ).optional(),
-  period: ms('The window of intensity.', 1).default(30_000),
-}).refine(({ minBackoff, maxBackoff }) => minBackoff <= maxBackoff, {
-  path: ['maxBackoff'],
-  error: 'must not be less than minBackoff',
-})
-
-const browserArgs = z
-  .array(text('One switch, as --lang=en.'), { error: 'must be an array of strings' })
-  .max(MAX_BROWSER_ARGS, { error: `must have at most ${MAX_BROWSER_ARGS} entries` })
-
-const browser = section({
-  executablePath: text('Path of the Chromium to start. Default: found.').optional(),
-  headless: flag('Without a window.').default(true),
-  args: browserArgs.describe('Further command line switches.').default([]),
-  baseProfile: text('Folder that each worker gets a clone of as its profile.').optional(),
-  maxProfileBytes: whole(1, MAX_BYTES, 'Bytes a profile may grow to.', ' of bytes').default(
-    100 * 1024 * 1024,
-  ),
-  driver: moduleReference('Module that exports a BrowserDriver of your own.').optional(),
-  isolation: choice(
-    ['session', 'context'],
-    'session: cookies and logins persist in a worker; context: a clean context per task.',
-  ).default('session'),
-  launchTimeout: ms('A launch may take this long.', 1).default(20_000),
-})
 
 function isLogSink(value: unknown): value is LogSink {
   if (typeof value !== 'object' || value === null) return false
@@ -152,6 +39,7 @@ function isLogSink(value: unknown): value is LogSink {
 }
 
 const memoryError = `must be 0 (off) or at least ${MIN_WORKER_MEMORY_BYTES} bytes (16 MiB)`
+const strategyNames = Object.keys(strategies) as [keyof typeof strategies]
 const workers = () => whole(1, MAX_WORKERS, 'Worker processes.')
 
 export const poolSchema = section({
@@ -161,24 +49,61 @@ export const poolSchema = section({
   workers: workers().optional(),
   minWorkers: workers().optional(),
   maxWorkers: workers().optional(),
+  standby: whole(0, MAX_WORKERS, 'Started spares beside the workers; 0: none.').default(0),
+  idleTimeout: ms('Low load this long takes one worker away.').default(60_000),
   concurrentTasksPerWorker: whole(1, MAX_TASKS_PER_WORKER, 'Tasks (tabs) at once.').default(1),
-  maxQueue: whole(1, MAX_QUEUE, 'Tasks not yet ended; more are refused.').default(1_000_000),
+  maxQueue: whole(1, MAX_QUEUE, 'Tasks that wait; more are refused.').default(1_000_000),
+  queueFull: choice(
+    ['reject', 'wait'],
+    'reject: run and map fail when the queue is full; wait: they wait for room.',
+  ).default('reject'),
   task: task.prefault({}).describe('Defaults for the options of every task.'),
-  parallel: flag('False: one task at a time in the whole pool.').default(true),
+  ageing: ms('A wait that is worth a step of priority; 0: none is.').default(10_000),
+  strategy: choice(strategyNames, 'Which worker gets the next task.').default('roundRobin'),
+  groupConcurrency,
+  capabilities,
+  deadLetters: deadLetters.prefault({}).describe('Failed tasks that are kept.'),
+  store: store.optional(),
+  resultCache: resultCache.prefault({}).describe('Results of tasks with the option cache.'),
+  taskTypes: taskTypes.prefault({}).describe('What built-in and plugged-in types may do.'),
+  plugins,
+  workerScript: moduleReference('Module that is loaded in each worker first.').optional(),
+  parallel: z
+    .union([z.boolean(), z.literal('auto')], { error: "must be true, false or 'auto'" })
+    .describe('False: one task at a time, without a process; auto: so where none can be forked.')
+    .default(true),
+  sequentialBelow: whole(0, MAX_QUEUE, 'Tasks up to which no process is forked; 0: off.').default(
+    0,
+  ),
   cancelGrace: ms('From the abort signal to the kill.').default(5_000),
   maxTasksPerWorker: whole(0, MAX_QUEUE, 'Tasks before recycling; 0: off.').default(0),
   maxWorkerAge: ms('Age at which a worker is recycled; 0: off.').default(0),
   maxWorkerMemory: whole(0, MAX_BYTES, 'Bytes at which a worker is recycled; 0: off.', ' of bytes')
     .refine((bytes) => bytes === 0 || bytes >= MIN_WORKER_MEMORY_BYTES, { error: memoryError })
     .default(0),
+  maxWorkerMemoryHard: whole(
+    0,
+    MAX_BYTES,
+    'Bytes at which a worker is killed; 0: off.',
+    ' of bytes',
+  )
+    .refine((bytes) => bytes === 0 || bytes >= MIN_WORKER_MEMORY_BYTES, { error: memoryError })
+    .default(0),
+  diskFloor: whole(
+    0,
+    MAX_BYTES,
+    'Bytes that must be free where profiles and artifacts are written; 0: off.',
+    ' of bytes',
+  ).default(DEFAULT_DISK_FLOOR_BYTES),
   memoryThreshold: share('Used share of memory at which idle workers are recycled.').default(0.75),
   heartbeatInterval: ms('Between two signs of life of a worker.', 10).default(5_000),
   zombieAfter: ms('A worker silent this long is killed.', 20).default(30_000),
-  startTimeout: ms('From fork to a ready session.', 1).default(30_000),
+  startTimeout: ms('Loading the task file, and again opening the session.', 1).default(30_000),
   closeTimeout: ms('Closing one worker.', 1).default(10_000),
   drainTimeout: ms('Draining at shutdown.').default(60_000),
   restart: restart.prefault({}).describe('How crashed workers come back.'),
   browser: browser.prefault({}).describe('The browser of each worker.'),
+  trace: text('File (.jsonl) or folder for the record of every step. Default: none.').optional(),
   observability: choice(OBSERVABILITY_LEVELS, 'How much is recorded and logged.').default('basic'),
   logger: z
     .union([z.literal('silent'), z.custom<LogSink>(isLogSink)], {
@@ -196,6 +121,19 @@ export const poolSchema = section({
   if (minWorkers !== undefined && maxWorkers !== undefined && minWorkers > maxWorkers) {
     object('maxWorkers', `must not be less than minWorkers (${minWorkers})`)
   }
+  const { maxWorkerMemory: soft, maxWorkerMemoryHard: hard } = options
+  if (hard > 0 && hard <= soft) {
+    object('maxWorkerMemoryHard', `must be more than maxWorkerMemory (${soft}), or 0`)
+  }
+  if (options.sequentialBelow > 0 && options.parallel === false) {
+    object('sequentialBelow', 'is for a pool that may fork: leave out parallel: false')
+  }
+  if (options.sequentialBelow > 0 && (minWorkers !== undefined || maxWorkers !== undefined)) {
+    object('sequentialBelow', 'grows into a fixed number: use workers, not minWorkers, maxWorkers')
+  }
+  if (options.standby > 0 && (options.parallel === false || options.sequentialBelow > 0)) {
+    object('standby', 'is for a pool of processes: leave it out, or parallel and sequentialBelow')
+  }
   if (options.zombieAfter < 2 * options.heartbeatInterval) {
     object('zombieAfter', `must be at least twice heartbeatInterval (${options.heartbeatInterval})`)
   }
@@ -212,10 +150,11 @@ type Agrees = PoolOptions extends Input
 type NamesOf<Options> =
   | keyof Options
   | {
-      [Section in 'task' | 'browser' | 'restart']: Options extends {
+      [Section in SectionName]: Options extends {
         [Key in Section]?: infer Inner
       }
         ? `${Section}.${string & keyof NonNullable<Inner>}`
         : never
-    }['task' | 'browser' | 'restart']
+    }[SectionName]
+type SectionName = 'task' | 'browser' | 'restart' | 'deadLetters' | 'resultCache' | 'taskTypes'
 true satisfies Agrees

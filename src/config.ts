@@ -6,13 +6,18 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { describeIssues } from './config-messages.ts'
 import { type OBSERVABILITY_LEVELS, poolSchema } from './config-schema.ts'
 import { TroupeError } from './errors.ts'
 import type { LogSink } from './logger.ts'
+import { requireSlots } from './order-schema.ts'
+import { moduleUrl } from './module-url.ts'
 import type { TaskOptions } from './pool-types.ts'
+import { type StoreConfig, storeConfig } from './store-schema.ts'
+import { completeTaskTypes } from './task-types-config.ts'
+import type { TaskTypesFacts } from './worker/child-types.ts'
 import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions, parseTaskOptions } from './task-options.ts'
 
 export type { BrowserOptions, PoolOptions, RestartOptions } from './pool-options.ts'
@@ -28,6 +33,8 @@ export {
  */
 export const DEFAULT_WORKERS_LIMIT = 4
 const MIN_RESTART_INTENSITY = 5
+/** Names a trace for pools whose options name none: to see what a program's pool does. */
+export const TRACE_VARIABLE = 'TROUPE_TRACE'
 
 export type Observability = (typeof OBSERVABILITY_LEVELS)[number]
 
@@ -36,14 +43,36 @@ type Parsed = z.output<typeof poolSchema>
 /** A pool's configuration with nothing left open. Names and units are those of PoolOptions. */
 export interface PoolConfig
   extends Readonly<
-    Omit<Parsed, 'tasks' | 'artifacts' | 'runFolder' | 'task' | 'restart' | 'browser' | 'logger'>
+    Omit<
+      Parsed,
+      | 'tasks'
+      | 'taskTypes'
+      | 'plugins'
+      | 'workerScript'
+      | 'artifacts'
+      | 'runFolder'
+      | 'store'
+      | 'trace'
+      | 'task'
+      | 'restart'
+      | 'browser'
+      | 'logger'
+    >
   > {
   /** URL of the task file, as a string. */
   readonly tasks: string
+  /** With the URLs of the plug-ins. */
+  readonly taskTypes: TaskTypesFacts
+  /** URL, as a string; null: none. */
+  readonly workerScript: string | null
   /** Absolute; null: in the run folder. */
   readonly artifacts: string | null
   /** Absolute; null: the default root for run folders. */
   readonly runFolder: string | null
+  /** Null: tasks end with the pool. */
+  readonly store: StoreConfig | null
+  /** Absolute; null: nothing is recorded on disk. */
+  readonly trace: string | null
   /** Workers at the start. Equal to minWorkers. */
   readonly workers: number
   readonly minWorkers: number
@@ -105,12 +134,18 @@ export function configJsonSchema(): Record<string, unknown> {
 function complete(parsed: Parsed): PoolConfig {
   const { minWorkers, maxWorkers } = scaleOf(parsed)
   const { task, restart, browser, ...rest } = parsed
+  const { plugins, workerScript } = parsed
+  requireSlots(parsed.capabilities, minWorkers, parsed.standby)
   return Object.freeze({
     ...rest,
     concurrentTasksPerWorker: parsed.parallel ? parsed.concurrentTasksPerWorker : 1,
     tasks: moduleUrl(parsed.tasks),
+    taskTypes: completeTaskTypes(parsed.taskTypes, plugins),
+    workerScript: workerScript === undefined ? null : moduleUrl(workerScript),
     artifacts: absolute(parsed.artifacts),
     runFolder: absolute(parsed.runFolder),
+    store: storeConfig(parsed.store),
+    trace: absolute(parsed.trace ?? (process.env[TRACE_VARIABLE] || undefined)),
     workers: minWorkers,
     minWorkers,
     maxWorkers,
@@ -144,12 +179,4 @@ function scaleOf(parsed: Parsed): { minWorkers: number; maxWorkers: number } {
 
 function absolute(path: string | undefined): string | null {
   return path === undefined ? null : resolve(path)
-}
-
-/** `C:\tasks.ts` is a path, `file:///tasks.ts` and `data:…` are URLs. */
-function moduleUrl(reference: string | URL): string {
-  if (typeof reference !== 'string') return reference.href
-  return /^[a-z][a-z\d+.-]+:/i.test(reference) && URL.canParse(reference)
-    ? new URL(reference).href
-    : pathToFileURL(resolve(reference)).href
 }

@@ -15,7 +15,7 @@ export type UsageCode =
 /**
  * Refused: nothing is wrong; the caller may come back. The error carries the task that was refused.
  */
-export type RefusedCode = 'QUEUE_FULL' | 'DRAINING'
+export type RefusedCode = 'QUEUE_FULL' | 'DRAINING' | 'STORE_FULL'
 /** Outcome: how an accepted task ended, when it did not succeed. */
 export type OutcomeCode =
   | 'TASK_FAILED'
@@ -25,13 +25,16 @@ export type OutcomeCode =
   | 'WORKER_LOST'
   | 'BROWSER_LOST'
   | 'DEPENDENCY_FAILED'
-/** Supervision: the operator looks at the machine, the browser or the task file. */
+/** Supervision: the operator looks at the machine, the browser, the task file or the store. */
 export type SupervisionCode =
   | 'BROWSER_NOT_FOUND'
   | 'WORKER_START_FAILED'
   | 'PROFILE_FAILED'
   | 'RESTARTS_EXHAUSTED'
   | 'KILL_FAILED'
+  | 'STORE_LOCKED'
+  | 'STORE_UNREADABLE'
+  | 'STORE_FAILED'
 /** Defect: a bug in Troupe. Please report it with the journal's tail that comes with it. */
 export type DefectCode = 'INVARIANT_VIOLATED' | 'UNEXPECTED_EVENT'
 export type TroupeErrorCode = UsageCode | RefusedCode | OutcomeCode | SupervisionCode | DefectCode
@@ -39,6 +42,7 @@ export type TroupeErrorCode = UsageCode | RefusedCode | OutcomeCode | Supervisio
 const BRAND = Symbol.for('troupe.error')
 const RETRYABLE: ReadonlySet<string> = new Set<TroupeErrorCode>([
   'QUEUE_FULL',
+  'STORE_FULL',
   'TASK_FAILED',
   'TASK_TIMED_OUT',
   'WORKER_LOST',
@@ -46,6 +50,7 @@ const RETRYABLE: ReadonlySet<string> = new Set<TroupeErrorCode>([
 ])
 /** A chain of causes is cut here, so that an error stays bounded (G7). */
 const MAX_CAUSE_DEPTH = 4
+const MAX_OWN_CODE = 256
 
 export interface TroupeErrorOptions {
   readonly cause?: unknown
@@ -95,10 +100,15 @@ export function toErrorFacts(
     message: thrown.message,
     name: thrown.name,
     ...(thrown.stack === undefined ? {} : { stack: thrown.stack }),
-    ...(isTroupeError(thrown) ? { retryable: thrown.retryable } : {}),
+    ...(isTroupeError(thrown) ? { retryable: thrown.retryable } : ownCodeOf(thrown)),
   }
   if (thrown.cause === undefined || depth >= MAX_CAUSE_DEPTH) return facts
   return { ...facts, cause: toErrorFacts(thrown.cause, code, depth + 1) }
+}
+
+function ownCodeOf(thrown: Error): { ownCode?: string } {
+  const { code } = thrown as { code?: unknown }
+  return typeof code === 'string' ? { ownCode: code.slice(0, MAX_OWN_CODE) } : {}
 }
 
 /** The error a user sees, made from facts. */

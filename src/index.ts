@@ -13,25 +13,41 @@ export {
   type TroupeErrorCode,
 } from './errors.ts'
 export type { Logger, LogSink } from './logger.ts'
+export type { MemoryLevel } from './pool-memory.ts'
 export {
   createPoolActor,
   PoolActor,
   type PoolMethods,
+  type RequestOf,
   poolLogic,
   poolOf,
   type TasksModule,
 } from './pool.ts'
 export type * from './pool-types.ts'
 export {
+  defineTaskType,
+  type StandardIssue,
+  type StandardResult,
+  type StandardSchema,
+  type TaskType,
+} from './task-type.ts'
+export type * from './task-types.ts'
+export type { TaskTypesOptions } from './task-types-options.ts'
+export {
   type Artifact,
   type DefinedTasks,
+  type DependencyOutcome,
   type DownloadOptions,
   defineTasks,
   type PlainTaskContext,
+  type ProxySettings,
   type SessionContext,
   type SessionDefinition,
   type SessionFacts,
+  type StorageState,
+  type StoredCookie,
   type TaskContext,
   type TaskDefinition,
   task,
+  type WorkerScriptContext,
 } from './tasks.ts'

@@ -3,11 +3,12 @@
  * that throws is logged, and nothing else in the pool hears of it.
  */
 import type { ErrorFacts, SlotId } from '../machines/vocabulary.ts'
-import type { WorkerToLedger } from '../machines/worker-words.ts'
+import type { ProcessId, WorkerToLedger } from '../machines/worker-words.ts'
 import { fromErrorFacts } from './errors.ts'
 import type { TaskRecord } from './ledger/record.ts'
 import type { Logger } from './logger.ts'
 import { PoolNews } from './pool-events.ts'
+import type { SucceededOutcome } from './pool-types.ts'
 import { outcomeOf } from './task-outcome.ts'
 
 export type TaskNews = 'started' | 'progressed' | 'retried' | 'ended'
@@ -27,7 +28,10 @@ export class PoolAnnouncer {
       case 'ended':
         for (const listener of record.watch?.ended ?? []) listener(record)
         record.watch = null
-        return this.news.tell(`task.${record.state}` as 'task.succeeded', () => outcomeOf(record))
+        return this.news.tell(
+          `task.${record.state}` as 'task.succeeded',
+          () => outcomeOf(record) as SucceededOutcome,
+        )
       case 'progressed':
         this.#tellProgress(record)
         return this.news.tell('task.progress', () => ({ taskId, progress: record.progress }))
@@ -46,9 +50,22 @@ export class PoolAnnouncer {
     }
   }
 
+  tellStore(error: ErrorFacts | null): void {
+    if (error === null) this.#logger.warn('the store can be written to again')
+    else this.#logger.error('the store cannot be written to: no task starts or ends', { error })
+  }
+
   tellWorkerFailed(slot: SlotId, error: ErrorFacts): void {
     this.#logger.error('worker failed for good', { worker: slot, error })
     this.news.tell('worker.failed', () => ({ slot, error: fromErrorFacts(error) }))
+  }
+
+  tellSilent({ slot, incarnation }: ProcessId): void {
+    this.#logger.warn('worker said nothing for too long; it is killed', {
+      worker: slot,
+      incarnation,
+    })
+    this.news.tell('worker.silent', () => ({ slot, incarnation }))
   }
 
   tellWorkerExited(event: Extract<WorkerToLedger, { type: 'worker.exited' }>): void {

@@ -2,48 +2,77 @@
  * The methods of a pool over its actor: submit, run, map, pause, scale, drain, shut down, look. It
  * checks what comes in and waits for what the machine says; it holds no state of its own.
  */
-import { nanoid } from 'nanoid'
 import { waitFor } from 'xstate'
 import type { PoolEvent } from '../machines/pool-facts.ts'
-import type { CancelReason } from '../machines/vocabulary.ts'
-import { fromErrorFacts, TroupeError, type TroupeErrorCode } from './errors.ts'
-import type { Ledger } from './ledger/ledger.ts'
-import { TaskRecord } from './ledger/record.ts'
-import { checkPayload } from './payload.ts'
+import { TroupeError } from './errors.ts'
+import { refuse, wholeNumber } from './option-checks.ts'
+import { DeadLetterDesk } from './pool-dead-letters.ts'
+import { type Accepted, PoolIntake, requestOf } from './pool-intake.ts'
+import type { MemoryLevel } from './pool-memory.ts'
 import type { PoolMachineActor, PoolRuntime } from './pool-runtime.ts'
-import { poolStatus } from './pool-status.ts'
+import { isDraining, isStarting, isUp, type PoolSnapshot, stateName } from './pool-states.ts'
+import { whenStored } from './pool-store.ts'
+import { poolResults, poolStatus } from './pool-status.ts'
 import type {
+  GroupUsage,
   MapOptions,
+  PoolDeadLetters,
   PoolEvents,
+  PoolResults,
   PoolStatus,
   TaskHandle,
   TaskOptions,
   TaskOutcome,
+  TaskRequest,
 } from './pool-types.ts'
 import { MAX_WORKERS } from './config-schema.ts'
-import { Handle, resultOf, watchOf } from './task-handle.ts'
+import { type Groups, MAX_GROUP_LIMITS } from './ledger/groups.ts'
+import { requireGroupLimit } from './order-schema.ts'
+import { Handle, type HandleDeeds, resultOf } from './task-handle.ts'
 import { mapTasks } from './task-map.ts'
-import { parseMapOptions, parseTaskOptions } from './task-options.ts'
+import { parseMapOptions } from './task-options.ts'
 
 type Command = Extract<PoolEvent, { type: `pool.${string}` }>
 
 export class PoolClient {
   readonly #actor: PoolMachineActor
   readonly #runtime: PoolRuntime
-  readonly #cancel = (record: TaskRecord, reason: CancelReason) =>
-    this.#runtime.tellLedger({ type: 'task.cancel', record, reason })
+  readonly #deeds: HandleDeeds
+  readonly #intake: PoolIntake
+  readonly deadLetters: PoolDeadLetters
 
   constructor(actor: PoolMachineActor, runtime: PoolRuntime) {
     this.#actor = actor
     this.#runtime = runtime
+    const intake = new PoolIntake(actor, runtime)
+    this.#intake = intake
+    this.#deeds = {
+      cancel: (record, reason) => intake.cancel(record, reason),
+      stored: (record) => whenStored(runtime.ledger?.books ?? null, record),
+      timers: runtime.world.waitClock,
+    }
+    this.deadLetters = new DeadLetterDesk(runtime, (request) =>
+      this.#handle(intake.accept(request)),
+    )
   }
 
   submit(name: string, payload: unknown, options?: TaskOptions): TaskHandle {
-    return new Handle(this.#accept(name, payload, options), this.#cancel)
+    return this.#handle(this.#intake.accept(requestOf({ name, payload, options })))
+  }
+
+  submitAll(tasks: readonly TaskRequest[]): TaskHandle[] {
+    if (!Array.isArray(tasks)) refuse('tasks', 'must be an array', tasks)
+    const accepted = this.#intake.acceptAll(tasks.map(requestOf))
+    return accepted.map((one) => this.#handle(one))
   }
 
   async run(name: string, payload: unknown, options?: TaskOptions): Promise<unknown> {
-    return resultOf(this.#accept(name, payload, options))
+    const request = requestOf({ name, payload, options })
+    return resultOf((await this.#intake.acceptSoon(request)).record)
+  }
+
+  accepting(): Promise<void> {
+    return this.#intake.accepting()
   }
 
   map(
@@ -52,13 +81,22 @@ export class PoolClient {
     options?: MapOptions,
   ): AsyncGenerator<TaskOutcome, void, undefined> {
     const { config } = this.#runtime
-    const { task, concurrency, ordered } = parseMapOptions(options, config.task)
+    const { taskFor, concurrency, ordered } = parseMapOptions(options, config.task)
     const seats = config.maxWorkers * config.concurrentTasksPerWorker
     return mapTasks(payloads, {
       concurrency: Math.min(concurrency ?? 2 * seats, config.maxQueue),
       ordered,
-      submit: (payload) => this.submit(name, payload, task as TaskOptions),
+      submit: async (payload) => {
+        const request = { name, payload, options: () => taskFor(payload) }
+        const accepted = await this.#intake.acceptSoon(request)
+        return { handle: this.#handle(accepted), isNew: accepted.isNew }
+      },
     })
+  }
+
+  async find(id: string): Promise<TaskHandle | null> {
+    const record = this.#runtime.ledger?.find(id) ?? null
+    return record === null ? null : new Handle(record, this.#deeds)
   }
 
   pause(): void {
@@ -81,14 +119,50 @@ export class PoolClient {
       throw new TroupeError('CONFIG_INVALID', message)
     }
     this.#command({ type: 'pool.scale', workers }, 'scale')
-    this.#runtime.news.tell('pool.scaled', () => ({ workers }))
+    this.#runtime.tellLedger({ type: 'slots.changed' })
     await this.#until(
       ({ value, context }) =>
         !isUp(value) ||
         context.size !== workers ||
-        (context.alive.length === workers &&
-          context.ready.length + context.failed.length >= workers),
+        (context.alive.length === workers + context.spares.length &&
+          context.serving.every(
+            (slot) => context.ready.includes(slot) || context.failed.includes(slot),
+          )),
     )
+  }
+
+  setGroupLimit(group: string, limit: number): void {
+    requireGroupLimit(group, limit)
+    if (!this.#groups.canLimit(group)) {
+      throw new TroupeError('CONFIG_INVALID', `group: ${MAX_GROUP_LIMITS} have a limit already`)
+    }
+    this.#runtime.tellLedger({ type: 'group.limited', group, limit })
+  }
+
+  groupUsage(group: string): GroupUsage {
+    return this.#groups.usageOf(group)
+  }
+
+  get #groups(): Groups {
+    const { ledger } = this.#runtime
+    if (ledger !== null) return ledger.dispatch.queue.groups
+    throw new TroupeError('STATE_INVALID', 'groups are known once the pool was started')
+  }
+
+  scaleUp(by = 1): Promise<void> {
+    return this.scale(this.#size + wholeNumber('by', by, 1, MAX_WORKERS))
+  }
+
+  scaleDown(by = 1): Promise<void> {
+    return this.scale(this.#size - wholeNumber('by', by, 1, MAX_WORKERS))
+  }
+
+  get #size(): number {
+    return this.#actor.getSnapshot().context.size
+  }
+
+  onMemory(ratio: number, listener: (level: MemoryLevel) => void): { unsubscribe(): void } {
+    return this.#runtime.watch.edges.add(ratio, listener)
   }
 
   async drain(): Promise<void> {
@@ -101,12 +175,21 @@ export class PoolClient {
     await this.#until((snapshot) => !isDraining(snapshot))
   }
 
+  cleanProfiles(): Promise<readonly string[]> {
+    return this.#runtime.workers.cleanProfiles()
+  }
+
   async shutdown(options: { readonly force?: boolean } = {}): Promise<void> {
     const snapshot = this.#actor.getSnapshot()
     if (snapshot.status !== 'active' || snapshot.value === 'idle') return
     this.#actor.send({ type: 'pool.stop', force: options.force ?? false })
     await this.#until(({ value }) => value !== 'stopping')
+    this.#runtime.recorder?.flush()
     await this.#runtime.logger.flush()
+  }
+
+  #handle({ record }: Accepted): TaskHandle {
+    return new Handle(record, this.#deeds)
   }
 
   status(): PoolStatus {
@@ -118,62 +201,12 @@ export class PoolClient {
     })
   }
 
+  results(recent?: number): PoolResults {
+    return poolResults(this.#runtime, stateName(this.#actor.getSnapshot().value), recent)
+  }
+
   listen<T extends keyof PoolEvents>(type: T, listener: (event: PoolEvents[T]) => void) {
     return this.#runtime.news.on(type, listener)
-  }
-
-  /** Everything that can be wrong with a task is found here, before anything is started for it. */
-  #accept(name: string, payload: unknown, input: TaskOptions | undefined): TaskRecord {
-    const { runtime, ledger } = this.#intake(name, payload)
-    const options = parseTaskOptions(input, runtime.config.task)
-    checkPayload(payload)
-    const id = options.id ?? nanoid()
-    const task = { id, name, payload }
-    if (options.id !== undefined && ledger.has(id)) {
-      throw new TroupeError('CONFIG_INVALID', `id: a task ${id} has not ended yet`, { task })
-    }
-    if (ledger.counts.pending >= runtime.config.maxQueue) {
-      const { maxQueue } = runtime.config
-      runtime.news.tell('queue.full', () => ({ maxQueue }))
-      throw new TroupeError('QUEUE_FULL', `the queue holds its limit of ${maxQueue} tasks`, {
-        task,
-      })
-    }
-    const record = new TaskRecord(id, name, payload, options, runtime.clock.nowMs())
-    // Counted in at once: a listener may submit while the ledger is in the middle of an event.
-    ledger.admit(record)
-    runtime.tellLedger({ type: 'task.submitted', record })
-    if (options.signal !== undefined) this.#follow(options.signal, record)
-    return record
-  }
-
-  #intake(name: string, payload: unknown): { runtime: PoolRuntime; ledger: Ledger } {
-    const runtime = this.#runtime
-    const { ledger } = runtime
-    const { value, context, status } = this.#actor.getSnapshot()
-    const task = { id: '', name, payload }
-    if (status !== 'active' || ledger === null || !isUp(value)) {
-      const code: TroupeErrorCode = value === 'stopping' ? 'DRAINING' : 'POOL_CLOSED'
-      const cause = context.error === null ? undefined : fromErrorFacts(context.error)
-      const message = `the pool takes no tasks: it is ${stateName(value)}`
-      throw new TroupeError(code, message, { task, ...(cause ? { cause } : {}) })
-    }
-    if (isDraining({ value })) {
-      throw new TroupeError('DRAINING', 'the pool is draining: come back when it is done', { task })
-    }
-    const { manifest } = runtime.workers
-    if (manifest !== null && !manifest.has(name)) {
-      const known = [...manifest.keys()].join(', ')
-      throw new TroupeError('TASK_UNKNOWN', `there is no task "${name}"; known: ${known}`, { task })
-    }
-    return { runtime, ledger }
-  }
-
-  #follow(signal: AbortSignal, record: TaskRecord): void {
-    const cancel = () => this.#cancel(record, 'requested')
-    if (signal.aborted) return cancel()
-    signal.addEventListener('abort', cancel, { once: true })
-    watchOf(record).ended.push(() => signal.removeEventListener('abort', cancel))
   }
 
   /** Waits for what the machine says, and keeps the host alive meanwhile. */
@@ -189,23 +222,4 @@ export class PoolClient {
     }
     this.#actor.send(event)
   }
-}
-
-type PoolSnapshot = ReturnType<PoolMachineActor['getSnapshot']>
-export type PoolValue = PoolSnapshot['value']
-
-export function stateName(value: PoolValue): PoolStatus['state'] {
-  return (typeof value === 'string' ? value : Object.keys(value)[0]) as PoolStatus['state']
-}
-
-function isUp(value: PoolValue): boolean {
-  return ['starting', 'running', 'paused'].includes(stateName(value))
-}
-
-function isStarting(value: PoolValue): boolean {
-  return stateName(value) === 'starting'
-}
-
-function isDraining({ value }: { value: PoolValue }): boolean {
-  return typeof value === 'object' && 'running' in value && value.running === 'draining'
 }

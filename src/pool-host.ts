@@ -3,34 +3,33 @@
  * it, the exit kills what is left, and the pool keeps the host alive only while it has something to
  * do.
  */
-import { type PoolValue, stateName } from './pool-client.ts'
+import type { HostEars, HostLease } from './pool-host-process.ts'
 import type { PoolMachineActor, PoolRuntime } from './pool-runtime.ts'
+import { type PoolValue, stateName } from './pool-states.ts'
 import type { PoolStatus } from './pool-types.ts'
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-/** As long as a timer can be; it only stands for "the pool has something to do". */
-const KEEP_ALIVE_MS = 2 ** 31 - 1
-
-export class HostWatch {
+export class HostWatch implements HostEars {
   readonly #actor: PoolMachineActor
   readonly #runtime: PoolRuntime
   #state: PoolStatus['state'] = 'idle'
+  #size: number
   #received: NodeJS.Signals | null = null
   #subscription: { unsubscribe(): void } | null = null
-  #keepAlive: NodeJS.Timeout | null = null
-  readonly #onSignal = (signal: NodeJS.Signals) => this.#interrupt(signal)
-  readonly #onExit = () => this.#runtime.destroy()
-  readonly #onBeforeExit = () => this.#actor.send({ type: 'pool.stop', force: false })
+  #lease: HostLease | null = null
 
   constructor(actor: PoolMachineActor, runtime: PoolRuntime) {
     this.#actor = actor
     this.#runtime = runtime
+    this.#size = runtime.config.workers
   }
 
   /** Watches for as long as the pool is up; a pool at rest leaves no trace on the host. */
   attach(): void {
     this.#subscription ??= this.#actor.subscribe({
-      next: ({ value }) => this.#follow(value),
+      next: ({ value, context }) => {
+        this.#follow(value)
+        this.#measure(context.size)
+      },
       error: (error) => {
         this.#runtime.logger.error('the pool actor failed', { error })
         this.#runtime.destroy()
@@ -52,7 +51,15 @@ export class HostWatch {
       this.#runtime.news.tell('pool.changed', () => ({ state }))
     }
     if (state === 'idle') this.#rest()
-    else this.#wake(state)
+    else this.#hold(state)
+  }
+
+  /** Told whoever changed it: a caller or the load. */
+  #measure(workers: number): void {
+    if (workers === this.#size) return
+    const by = workers > this.#size ? 'up' : 'down'
+    this.#size = workers
+    this.#runtime.news.tell('pool.scaled', () => ({ workers, by }))
   }
 
   #log(state: PoolStatus['state']): void {
@@ -62,46 +69,43 @@ export class HostWatch {
     logger.error('no worker can start; what waited has failed', { error })
   }
 
-  #wake(state: PoolStatus['state']): void {
-    this.#hold(state)
-    if (process.listeners('exit').includes(this.#onExit)) return
-    process.on('exit', this.#onExit)
-    process.on('beforeExit', this.#onBeforeExit)
-    if (!this.#runtime.config.signals) return
-    for (const signal of SIGNALS) process.on(signal, this.#onSignal)
-  }
-
-  #rest(): void {
-    process.off('exit', this.#onExit)
-    process.off('beforeExit', this.#onBeforeExit)
-    for (const signal of SIGNALS) process.off(signal, this.#onSignal)
-    if (this.#keepAlive !== null) clearInterval(this.#keepAlive)
-    this.#keepAlive = null
-    const signal = this.#received
-    this.#received = null
-    // The exit status must be the signal's own, unless the host has a say of its own in it.
-    if (signal !== null && process.listenerCount(signal) === 0) process.kill(process.pid, signal)
-  }
-
-  /**
-   * A pool that starts or stops has something to do; one that runs has while a task has not ended.
-   */
-  #hold(state: PoolStatus['state']): void {
-    this.#keepAlive ??= setInterval(() => {}, KEEP_ALIVE_MS)
-    this.#runtime.business.onChange = (isBusy) => {
-      if (isBusy) this.#keepAlive?.ref()
-      else this.#keepAlive?.unref()
-    }
-    const isOnTheWay = state === 'starting' || state === 'stopping'
-    this.#runtime.business.onChange(isOnTheWay || this.#runtime.business.isBusy)
-  }
-
-  #interrupt(signal: NodeJS.Signals): void {
+  onSignal(signal: NodeJS.Signals): void {
     const force = this.#received !== null
     this.#received = signal
     this.#runtime.logger.warn(
       force ? `${signal} again: killing` : `${signal}: shutting down; once more to kill`,
     )
     this.#actor.send({ type: 'pool.stop', force })
+  }
+
+  onExit(): void {
+    this.#runtime.destroy()
+  }
+
+  onUncaught(error: Error): void {
+    this.#runtime.logger.error('the host threw and nobody caught it', { error })
+  }
+
+  onBeforeExit(): void {
+    this.#actor.send({ type: 'pool.stop', force: false })
+  }
+
+  #rest(): void {
+    const lease = this.#lease
+    const signal = this.#received
+    this.#lease = null
+    this.#received = null
+    lease?.release(signal)
+  }
+
+  /**
+   * A pool that starts or stops has something to do; one that runs has while a task has not ended.
+   */
+  #hold(state: PoolStatus['state']): void {
+    const { business, config, world } = this.#runtime
+    this.#lease ??= world.host.listen(this, config.signals)
+    const isOnTheWay = state === 'starting' || state === 'stopping'
+    business.onChange = (isBusy) => this.#lease?.keepAlive(isOnTheWay || isBusy)
+    business.onChange(business.isBusy)
   }
 }

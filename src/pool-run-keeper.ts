@@ -5,22 +5,24 @@
 import type { PoolConfig } from './config.ts'
 import { TroupeError } from './errors.ts'
 import type { Logger } from './logger.ts'
-import { PoolRun } from './pool-run.ts'
+import type { Run, World } from './pool-world.ts'
 
 export class RunKeeper {
   readonly #config: PoolConfig
   readonly #logger: Logger
-  #run: PoolRun | null = null
-  #opening: Promise<PoolRun> | null = null
+  readonly #openRun: World['openRun']
+  #run: Run | null = null
+  #opening: Promise<Run> | null = null
   #closing: Promise<void> | null = null
 
-  constructor(config: PoolConfig, logger: Logger) {
+  constructor(config: PoolConfig, logger: Logger, openRun: World['openRun']) {
     this.#config = config
     this.#logger = logger
+    this.#openRun = openRun
   }
 
   /** The newest run, open or closed. @throws INVARIANT_VIOLATED before the first is open */
-  get run(): PoolRun {
+  get run(): Run {
     if (this.#run === null) throw new TroupeError('INVARIANT_VIOLATED', 'no run was ever open')
     return this.#run
   }
@@ -61,9 +63,9 @@ export class RunKeeper {
     return this.#closing
   }
 
-  async #openAfter(closing: Promise<void> | null): Promise<PoolRun> {
+  async #openAfter(closing: Promise<void> | null): Promise<Run> {
     await closing
-    return PoolRun.open(this.#config, this.#logger)
+    return this.#openRun(this.#config, this.#logger)
   }
 
   /** For the exit of the host: at once, or never. */

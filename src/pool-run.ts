@@ -9,7 +9,7 @@ import { openProfileStore, type ProfileStore } from './profile/store.ts'
 import { type FoundBrowser, findBrowser } from './worker/browser-finder.ts'
 import { type Guardian, startGuardian } from './worker/guardian.ts'
 import { openCompileCache } from './worker/compile-cache.ts'
-import type { LaunchSpec } from './worker/protocol.ts'
+import type { LaunchSpec, SessionManifest } from './worker/protocol.ts'
 import { openRunFolder, type RunFolder, sweepRunFolders } from './worker/run-folder.ts'
 
 export class PoolRun {
@@ -33,6 +33,7 @@ export class PoolRun {
     this.profiles = openProfileStore({
       folder: folder.profiles,
       maxBytes: config.browser.maxProfileBytes,
+      diskFloorBytes: config.diskFloor,
       ...(config.browser.baseProfile === null ? {} : { base: config.browser.baseProfile }),
     })
   }
@@ -56,11 +57,16 @@ export class PoolRun {
   }
 
   /** A profile for one incarnation, and how to launch a browser on it. */
-  async prepareLaunch(slot: string, incarnation: number): Promise<LaunchSpec> {
+  async prepareLaunch(
+    slot: string,
+    incarnation: number,
+    session: SessionManifest,
+  ): Promise<LaunchSpec> {
     const { browser } = this.#config
     this.#browser ??= this.#find()
     const found = await this.#browser
-    const profile = await this.profiles.acquire(slot, incarnation)
+    const base = session.baseProfile ?? undefined
+    const profile = await this.profiles.acquire(slot, incarnation, base)
     return {
       executablePath: found.executablePath,
       args: [...found.args, ...browser.args],
@@ -69,6 +75,8 @@ export class PoolRun {
       tmpFolder: this.folder.tmp,
       isolation: browser.isolation,
       launchTimeoutMs: browser.launchTimeout,
+      session: session.name,
+      maxProfileBytes: browser.maxProfileBytes,
       ...(browser.driver === null ? {} : { driver: browser.driver }),
     }
   }
@@ -78,6 +86,7 @@ export class PoolRun {
   }
 
   async close(): Promise<void> {
+    await this.profiles.close()
     await this.folder.close()
     await this.guardian.stop()
   }

@@ -1,8 +1,11 @@
 /**
- * The public shapes of a pool in use: task options, handles, outcomes, status, events. Types only.
+ * The public shapes of a pool in use: task options, handles, outcomes, dead letters. Types only.
  */
-import type { ExitStatus, SlotId } from '../machines/vocabulary.ts'
+import type { SlotId } from '../machines/vocabulary.ts'
 import type { TroupeError } from './errors.ts'
+
+export type * from './pool-event-types.ts'
+export type * from './pool-status-types.ts'
 
 /** 0 first, 100 last, 10 by default; the names stand for 0, 5, 10 and 20. */
 export type Priority = number | 'urgent' | 'high' | 'normal' | 'low'
@@ -39,10 +42,56 @@ export interface TaskOptions {
    * stopped by its timeout), it is not started again. Default true.
    */
   readonly idempotent?: boolean
+  /**
+   * Error codes or class names of your handler's errors that are worth another attempt; every other
+   * failure of the handler is permanent. Default: all but those that say so themselves.
+   */
+  readonly retryOn?: readonly string[]
+  /**
+   * Ids of tasks that must have ended before this one may start. Each must be known: not ended, or
+   * among the last 10,000 to end. The handler gets their outcomes as `dependencies`.
+   */
+  readonly dependsOn?: readonly string[]
+  /**
+   * When one of them did not succeed: `fail` with DEPENDENCY_FAILED at once (default), or `run` all
+   * the same once all have ended.
+   */
+  readonly dependencyFailure?: 'fail' | 'run'
+  /**
+   * A task of the same name and key that has not ended, or has succeeded less than `ttl` ms ago
+   * (default 0), is given back instead of a new one. One that failed never stands in the way.
+   */
+  readonly deduplication?: KeyOptions
+  /**
+   * The result of a success is kept under this key for `ttl` ms (default: the pool's) and answers
+   * the next task of the same name and key at once, marked `cached`.
+   */
+  readonly cache?: KeyOptions
+  /**
+   * Who it is for, at most 256 characters. Groups take turns within a priority, and the pool's
+   * `groupConcurrency` limits how many tasks of one run at once. Tasks without one are a group too.
+   */
+  readonly group?: string
+  /** Capabilities that its worker must have, at most 16: see the pool's `capabilities`. */
+  readonly requires?: readonly string[]
+  /**
+   * Prefer the worker whose last task had the same key: for tasks that share what is costly to get.
+   * It never waits for one.
+   */
+  readonly affinity?: string
+  /** Name of the session it runs in, for tasks with a browser. Default `default`. */
+  readonly session?: string
   /** Yours: shown in status and events, never interpreted. */
   readonly metadata?: Readonly<Record<string, unknown>>
   /** Aborting it cancels the task. */
   readonly signal?: AbortSignal
+}
+
+export interface KeyOptions<Key = string> {
+  /** At most 1,024 characters. */
+  readonly key: Key
+  /** ms */
+  readonly ttl?: number
 }
 
 export type TaskState =
@@ -71,7 +120,12 @@ export type TaskOutcome<Result = unknown, Payload = unknown> = {
   /** As given with the task. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
 } & (
-  | { readonly status: 'succeeded'; readonly value: Result }
+  | {
+      readonly status: 'succeeded'
+      readonly value: Result
+      /** The value was kept from an earlier task (option `cache`): this one did not run. */
+      readonly cached?: true
+    }
   | { readonly status: 'failed'; readonly error: TroupeError }
   | { readonly status: 'cancelled'; readonly error: TroupeError }
 )
@@ -85,6 +139,13 @@ export interface TaskStatus {
   readonly progress: unknown
   /** As given with the task. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** One of the tasks of `submitAll`. */
+export interface TaskRequest {
+  readonly name: string
+  readonly payload: unknown
+  readonly options?: TaskOptions | undefined
 }
 
 /** What `submit` gives back at once. */
@@ -102,84 +163,76 @@ export interface TaskHandle<Result = unknown, Payload = unknown> {
   outcome(): Promise<TaskOutcome<Result, Payload>>
   /** The result; rejects with the outcome's error. */
   result(): Promise<Result>
+  /**
+   * Resolves when the task is on the disk: at once, unless the store's `durability` is `batched`.
+   * Rejects with STORE_FAILED when it will not be; without a store it resolves at once, for there
+   * is nothing to wait for.
+   */
+  stored(): Promise<void>
   onProgress(listener: (progress: unknown) => void): () => void
 }
 
-export interface MapOptions extends TaskOptions {
+/** Options of `map`. What must differ from task to task is a function of its payload. */
+export interface MapOptions<Payload = unknown>
+  extends Omit<TaskOptions, 'id' | 'deduplication' | 'cache'> {
+  readonly id?: (payload: Payload) => string
+  readonly deduplication?: KeyOptions<(payload: Payload) => string>
+  readonly cache?: KeyOptions<(payload: Payload) => string>
   /** Tasks under way at once. Default: twice the pool's seats. */
   readonly concurrency?: number
   /** Outcomes in the order of the input rather than of their end. Default false. */
   readonly ordered?: boolean
 }
 
-export interface WorkerStatus {
-  readonly slot: SlotId
-  /** The worker machine's state, as `ready.busy`. */
-  readonly state: string
-  readonly healthy: boolean
-  readonly pid: number | null
-  readonly browserPid: number | null
-  readonly incarnation: number
-  readonly running: readonly string[]
-  readonly tasksExecuted: number
-  /** Bytes, 0 before the first reading. */
-  readonly memoryBytes: number
-  readonly uptimeMs: number
-  readonly lastActivityMs: number
-  readonly restarts: number
-  readonly lastError: string | null
+/** A task that failed, kept with everything needed to send it again. */
+export interface DeadLetter {
+  /** The task's id. */
+  readonly id: string
+  readonly name: string
+  readonly payload: unknown
+  readonly error: TroupeError
+  /** Starts it took. */
+  readonly attempts: number
+  /** ms since 1970. */
+  readonly submittedAt: number
+  readonly failedAt: number
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
 }
 
-export interface PoolStatus {
-  readonly state: 'idle' | 'starting' | 'running' | 'paused' | 'stopping' | 'error'
-  readonly health: 'healthy' | 'degraded' | 'critical'
-  readonly uptimeMs: number
-  readonly workers: readonly WorkerStatus[]
-  readonly tasks: {
-    readonly submitted: number
-    /** Blocked, delayed, queued or backing off. */
-    readonly pending: number
-    /** Assigned, running or cancelling. */
-    readonly active: number
-    readonly succeeded: number
-    readonly failed: number
-    readonly cancelled: number
-    readonly retried: number
-  }
-  readonly processesStarted: number
-  readonly logins: number
-  /** Tasks that needed no new process, of all started. 0–1. */
-  readonly reuseRate: number
-  /** Tasks ended per second since the start. */
-  readonly throughput: number
-  readonly memory: { readonly usedRatio: number; readonly workersBytes: number }
-  readonly lastError: string | null
+export interface DeadLetterFilter {
+  readonly name?: string
+  /** The code or class name of the error, or the `code` of what your handler threw. */
+  readonly errorCode?: string
 }
 
-/** What `pool.on` can listen to. */
-export interface PoolEvents {
-  'pool.changed': { readonly state: PoolStatus['state'] }
-  'task.started': { readonly taskId: string; readonly attempt: number; readonly worker: SlotId }
-  'task.progress': { readonly taskId: string; readonly progress: unknown }
-  'task.retried': { readonly taskId: string; readonly attempt: number; readonly error: TroupeError }
-  'task.succeeded': TaskOutcome
-  'task.failed': TaskOutcome
-  'task.cancelled': TaskOutcome
-  'worker.ready': { readonly slot: SlotId; readonly incarnation: number; readonly pid: number }
-  'worker.exited': {
-    readonly slot: SlotId
-    readonly incarnation: number
-    readonly exit: ExitStatus
-    readonly cause: string
+export interface DeadLetterQuery extends DeadLetterFilter {
+  /** 1–1,000. Default 100. */
+  readonly limit?: number
+  /** The `next` of the page before. */
+  readonly after?: number
+}
+
+/** The tasks that ended `failed`, and what can be done with them. */
+export interface PoolDeadLetters {
+  /** One page, oldest failure first. @throws CONFIG_INVALID */
+  list(query?: DeadLetterQuery): {
+    readonly letters: readonly DeadLetter[]
+    /** Null when this was the last page. */
+    readonly next: number | null
   }
-  'worker.failed': { readonly slot: SlotId; readonly error: TroupeError }
-  'worker.log': {
-    readonly slot: SlotId
-    readonly level: string
-    readonly message: string
-    readonly fields: Readonly<Record<string, unknown>>
+  get(id: string): DeadLetter | null
+  /**
+   * Submits it again under its old id, with all its options and new attempts. @throws TASK_UNKNOWN
+   * when there is no such letter, or as `submit`; then the letter stays.
+   */
+  redrive(id: string): TaskHandle
+  /** All that pass the filter, oldest first. What is refused stays, and is told. */
+  redriveAll(filter?: DeadLetterFilter): {
+    readonly redriven: readonly TaskHandle[]
+    readonly refused: readonly { readonly id: string; readonly error: TroupeError }[]
   }
-  'queue.full': { readonly maxQueue: number }
-  'pool.scaled': { readonly workers: number }
-  'memory.changed': { readonly band: 'normal' | 'pressure' | 'critical'; readonly ratio: number }
+  /** True if it was there. */
+  delete(id: string): boolean
+  /** How many were deleted. */
+  deleteAll(filter?: DeadLetterFilter): number
 }

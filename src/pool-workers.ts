@@ -9,21 +9,27 @@ import type { ProcessId } from '../machines/worker-words.ts'
 import type { PoolConfig } from './config.ts'
 import { toErrorFacts, TroupeError } from './errors.ts'
 import type { AttemptReport, LedgerEvent } from './ledger/events.ts'
-import type { Clock } from './ledger/ports.ts'
 import type { Logger } from './logger.ts'
 import type { PoolNews } from './pool-events.ts'
-import type { PoolRun } from './pool-run.ts'
+import { PoolSessions } from './pool-sessions.ts'
+import type { Run, World } from './pool-world.ts'
+import type { ChildTaskTypes } from './worker/child-types.ts'
 import { isAttemptReport } from './worker/frame.ts'
 import type { Order, Report, RunOrder, TaskManifest } from './worker/protocol.ts'
-import { WorkerProcess } from './worker/worker-process.ts'
+import type { WorkerHandle } from './worker/worker-handle.ts'
 
 export interface WorkersPorts {
-  readonly clock: Clock
+  readonly world: World
   readonly logger: Logger
   readonly news: PoolNews
-  run(): PoolRun
+  run(): Run
+  typesForChild(): ChildTaskTypes
   tellWorker(slot: SlotId, event: WorkerEvent): void
   tellLedger(event: LedgerEvent): void
+  /** Where the session's steps are recorded, if anywhere. */
+  traceFor(id: ProcessId): string | undefined
+  /** Which session the process shall open. */
+  chooseSession(id: ProcessId): string
 }
 
 /** What is known of a slot beyond its machine. */
@@ -38,9 +44,9 @@ export class PoolWorkers {
   readonly slots = new Map<SlotId, SlotFacts>()
   /** What the task file declares; null until a first child has loaded it. */
   manifest: ReadonlyMap<string, TaskManifest> | null = null
-  logins = 0
+  readonly sessions = new PoolSessions()
   processesStarted = 0
-  readonly #processes = new Map<string, WorkerProcess>()
+  readonly #processes = new Map<string, WorkerHandle>()
   #gone: Array<() => void> = []
   readonly #config: PoolConfig
   readonly #ports: WorkersPorts
@@ -51,12 +57,12 @@ export class PoolWorkers {
   }
 
   /** The slot's newest living process. */
-  newest(slot: SlotId): WorkerProcess | null {
+  newest(slot: SlotId): WorkerHandle | null {
     const mine = [...this.#processes.values()].filter((process) => process.birth.slot === slot)
     return mine.at(-1) ?? null
   }
 
-  living(): WorkerProcess[] {
+  living(): WorkerHandle[] {
     return [...this.#processes.values()]
   }
 
@@ -69,9 +75,16 @@ export class PoolWorkers {
     return facts
   }
 
+  /** The ledger has taken so many ends from a process of that slot: a word said twice counts once. */
+  countEnded(slot: SlotId, count: number): void {
+    this.factsOf(slot).tasksExecuted += count
+  }
+
   fork(id: ProcessId): void {
     const run = this.#ports.run()
-    const process = new WorkerProcess(
+    const { workerScript } = this.#config
+    const trace = this.#ports.traceFor(id)
+    const process = this.#ports.world.fork(
       {
         slot: id.slot,
         incarnation: id.incarnation,
@@ -79,8 +92,12 @@ export class PoolWorkers {
         runFolder: run.folder.path,
         compileCache: run.compileCache,
         artifactFolder: run.artifacts,
+        diskFloorBytes: this.#config.diskFloor,
         heartbeatMs: this.#config.heartbeatInterval,
         concurrency: this.#config.concurrentTasksPerWorker,
+        taskTypes: this.#ports.typesForChild(),
+        ...(workerScript === null ? {} : { workerScript }),
+        ...(trace === undefined ? {} : { trace }),
       },
       {
         reports: (reports) => this.#receive(id, reports),
@@ -93,13 +110,16 @@ export class PoolWorkers {
     this.processesStarted++
     this.factsOf(id.slot).processesStarted++
     if (process.pid !== null) run.guardian.watch(process.pid)
+    this.#ports.news.tell('worker.started', () => ({ ...id, pid: process.pid }))
   }
 
   async openSession(id: ProcessId): Promise<void> {
     const needsBrowser = [...(this.manifest?.values() ?? [])].some((task) => task.browser)
+    // Held at once: whoever chooses next must know of it.
+    const session = this.sessions.open(id, this.#ports.chooseSession(id))
     try {
       const launch = needsBrowser
-        ? await this.#ports.run().prepareLaunch(id.slot, id.incarnation)
+        ? await this.#ports.run().prepareLaunch(id.slot, id.incarnation, session)
         : null
       const process = this.#processes.get(keyOf(id))
       if (process === undefined) return this.#releaseProfile(id)
@@ -127,6 +147,11 @@ export class PoolWorkers {
     this.#processes.get(keyOf(id))?.kill()
   }
 
+  async cleanProfiles(): Promise<readonly string[]> {
+    // Before the first process there is no run.
+    return this.processesStarted === 0 ? [] : this.#ports.run().profiles.clean()
+  }
+
   /** Resolves when no process is left. */
   async allGone(): Promise<void> {
     if (this.#processes.size === 0) return
@@ -151,8 +176,6 @@ export class PoolWorkers {
       else this.#hear(id, report)
     }
     if (attempts.length === 0) return
-    const facts = this.factsOf(id.slot)
-    for (const attempt of attempts) if (attempt.kind === 'ended') facts.tasksExecuted++
     this.#ports.tellLedger({ type: 'attempts.reported', ...id, reports: attempts })
   }
 
@@ -161,6 +184,8 @@ export class PoolWorkers {
     switch (report.kind) {
       case 'loaded':
         this.manifest = new Map(report.tasks.map((task) => [task.name, task]))
+        this.sessions.learn(report.sessions)
+        this.#ports.tellLedger({ type: 'tasks.known', known: knownOf(report) })
         return this.#tell(id, { type: 'process.loaded' })
       case 'sessionReady':
         return this.#sessionReady(id, process, report.browserPid)
@@ -179,8 +204,7 @@ export class PoolWorkers {
         this.#ports.logger[report.level](report.message, { worker: id.slot, ...report.fields })
         return this.#ports.news.tell('worker.log', () => ({ slot: id.slot, ...report }))
       case 'login':
-        this.logins++
-        return
+        return this.sessions.noteLogin(id)
       case 'retire':
         return this.#tell(id, { type: 'retire.requested' })
       case 'heartbeat':
@@ -188,7 +212,7 @@ export class PoolWorkers {
     }
   }
 
-  #sessionReady(id: ProcessId, process: WorkerProcess | undefined, browserPid: number | null) {
+  #sessionReady(id: ProcessId, process: WorkerHandle | undefined, browserPid: number | null) {
     if (process === undefined) return
     process.browserPid = browserPid
     if (browserPid !== null) this.#ports.run().guardian.watch(browserPid)
@@ -205,11 +229,13 @@ export class PoolWorkers {
     if (process.pid !== null) guardian.release(process.pid)
     if (process.browserPid !== null) guardian.release(process.browserPid)
     this.#processes.delete(keyOf(id))
+    this.sessions.forget(id)
     if (this.#processes.size === 0) for (const tell of this.#gone.splice(0)) tell()
     if (error !== null) this.factsOf(id.slot).lastError = error.message
     void this.#releaseProfile(id)
-    const atMs = this.#ports.clock.nowMs()
-    this.#tell(id, { type: 'process.exited', exit, error, random: Math.random(), atMs })
+    const { clock, random } = this.#ports.world
+    const atMs = clock.nowMs()
+    this.#tell(id, { type: 'process.exited', exit, error, random: random(), atMs })
   }
 
   async #releaseProfile(id: ProcessId): Promise<void> {
@@ -227,6 +253,14 @@ export class PoolWorkers {
 
   #warn(id: ProcessId, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
     this.#ports.logger.warn(message, { worker: id.slot, incarnation: id.incarnation, ...fields })
+  }
+}
+
+/** What the ledger must know to send tasks where they can run. */
+function knownOf({ tasks, sessions }: Extract<Report, { kind: 'loaded' }>) {
+  return {
+    sessions: new Set(sessions.map(({ name }) => name)),
+    plain: new Set(tasks.filter(({ browser }) => !browser).map(({ name }) => name)),
   }
 }
 

@@ -4,77 +4,21 @@
  */
 import { Actor, type ActorOptions, type ActorRef } from 'xstate'
 import { parseConfig, type PoolOptions, requireTaskFile } from './config.ts'
-import { machineClock } from './pool-clock.ts'
 import { PoolClient } from './pool-client.ts'
 import { HostWatch } from './pool-host.ts'
+import type { MemoryLevel } from './pool-memory.ts'
+import type { PoolMethods, TasksModule } from './pool-methods.ts'
 import { type PoolLogic, type PoolMachineActor, PoolRuntime } from './pool-runtime.ts'
 import type {
-  MapOptions,
+  GroupUsage,
+  PoolDeadLetters,
   PoolEvents,
+  PoolResults,
   PoolStatus,
   TaskHandle,
-  TaskOptions,
-  TaskOutcome,
 } from './pool-types.ts'
-import type { DefinedTasks, PayloadOf, ResultOf, TaskMap } from './tasks.ts'
 
-/** What `typeof import('./tasks.ts')` gives: a module with the tasks as its default export. */
-export interface TasksModule {
-  readonly default: DefinedTasks
-}
-type TasksOf<M> = M extends { readonly default: DefinedTasks<infer Tasks> } ? Tasks : TaskMap
-type NameOf<M> = keyof TasksOf<M> & string
-type Payload<M, N extends NameOf<M>> = PayloadOf<TasksOf<M>[N]>
-type Result<M, N extends NameOf<M>> = ResultOf<TasksOf<M>[N]>
-
-/** The methods of a pool, typed by its task file. */
-export interface PoolMethods<M = TasksModule> {
-  /**
-   * Hands a task in. @throws CONFIG_INVALID, PAYLOAD_INVALID, TASK_UNKNOWN, POOL_CLOSED,
-   * QUEUE_FULL, DRAINING
-   */
-  submit<N extends NameOf<M>>(
-    name: N,
-    payload: Payload<M, N>,
-    options?: TaskOptions,
-  ): TaskHandle<Result<M, N>, Payload<M, N>>
-  /**
-   * Hands a task in and waits for its result. Rejects with the outcome's error, or as `submit`
-   * throws.
-   */
-  run<N extends NameOf<M>>(
-    name: N,
-    payload: Payload<M, N>,
-    options?: TaskOptions,
-  ): Promise<Result<M, N>>
-  /** Runs one task for each payload, a bounded number at once, and yields every outcome. */
-  map<N extends NameOf<M>>(
-    name: N,
-    payloads: Iterable<Payload<M, N>> | AsyncIterable<Payload<M, N>>,
-    options?: MapOptions,
-  ): AsyncGenerator<TaskOutcome<Result<M, N>, Payload<M, N>>, void, undefined>
-  /** Starts no more tasks; those that run may end. @throws STATE_INVALID unless running */
-  pause(): void
-  /** @throws STATE_INVALID unless paused */
-  resume(): void
-  /** From `error` back to `idle`, so that it can be started again. @throws STATE_INVALID */
-  recover(): void
-  /**
-   * Resolves when the pool has that many workers. Those taken away end their tasks first. @throws
-   * CONFIG_INVALID, STATE_INVALID
-   */
-  scale(workers: number): Promise<void>
-  /**
-   * Refuses new tasks until all accepted ones have ended, then accepts again. @throws STATE_INVALID
-   */
-  drain(): Promise<void>
-  /**
-   * Running tasks may end within `drainTimeout`, waiting ones are cancelled; `force` kills at once.
-   * Resolves when nothing is left.
-   */
-  shutdown(options?: { readonly force?: boolean }): Promise<void>
-  status(): PoolStatus
-}
+export type { PoolMethods, RequestOf, TasksModule } from './pool-methods.ts'
 
 /** A pool: an XState actor with the pool's methods. */
 export class PoolActor<M = TasksModule>
@@ -109,10 +53,15 @@ export class PoolActor<M = TasksModule>
 
   submit: PoolMethods<M>['submit'] = (name, payload, options) =>
     this.#client.submit(name, payload, options) as never
+  submitAll: PoolMethods<M>['submitAll'] = (tasks) => this.#client.submitAll(tasks) as never
   run: PoolMethods<M>['run'] = (name, payload, options) =>
     this.#client.run(name, payload, options) as never
   map: PoolMethods<M>['map'] = (name, payloads, options) =>
-    this.#client.map(name, payloads, options) as never
+    this.#client.map(name, payloads, options as never) as never
+
+  find(id: string): Promise<TaskHandle | null> {
+    return this.#client.find(id)
+  }
 
   pause(): void {
     this.#client.pause()
@@ -130,16 +79,52 @@ export class PoolActor<M = TasksModule>
     return this.#client.scale(workers)
   }
 
+  scaleUp(by?: number): Promise<void> {
+    return this.#client.scaleUp(by)
+  }
+
+  scaleDown(by?: number): Promise<void> {
+    return this.#client.scaleDown(by)
+  }
+
+  onMemory(ratio: number, listener: (level: MemoryLevel) => void): { unsubscribe(): void } {
+    return this.#client.onMemory(ratio, listener)
+  }
+
+  setGroupLimit(group: string, limit: number): void {
+    this.#client.setGroupLimit(group, limit)
+  }
+
+  groupUsage(group: string): GroupUsage {
+    return this.#client.groupUsage(group)
+  }
+
   drain(): Promise<void> {
     return this.#client.drain()
+  }
+
+  cleanProfiles(): Promise<readonly string[]> {
+    return this.#client.cleanProfiles()
   }
 
   shutdown(options?: { readonly force?: boolean }): Promise<void> {
     return this.#client.shutdown(options)
   }
 
+  accepting(): Promise<void> {
+    return this.#client.accepting()
+  }
+
   status(): PoolStatus {
     return this.#client.status()
+  }
+
+  results(recent?: number): PoolResults {
+    return this.#client.results(recent)
+  }
+
+  get deadLetters(): PoolDeadLetters {
+    return this.#client.deadLetters
   }
 
   /** Listens to the pool's news (PoolEvents). */
@@ -173,9 +158,21 @@ export function createPoolActor<M = TasksModule>(
   options: PoolOptions,
   actorOptions: Pick<ActorOptions<PoolLogic>, 'inspect' | 'id' | 'logger'> = {},
 ): PoolActor<M> {
-  const runtime = runtimeFor(options)
-  const input = poolInput(runtime)
-  return new PoolActor<M>(runtime, { id: 'pool', clock: machineClock, ...actorOptions, input })
+  return poolActorOf<M>(runtimeFor(options), actorOptions)
+}
+
+/** The actor of a runtime: for who has made a world of their own, as simulations have. */
+export function poolActorOf<M = TasksModule>(
+  runtime: PoolRuntime,
+  actorOptions: Pick<ActorOptions<PoolLogic>, 'inspect' | 'id' | 'logger'> = {},
+): PoolActor<M> {
+  const clock = runtime.world.machineClock
+  return new PoolActor<M>(runtime, {
+    id: 'pool',
+    clock,
+    ...actorOptions,
+    input: poolInput(runtime),
+  })
 }
 
 const runtimes = new WeakMap<PoolLogic, PoolRuntime>()
@@ -217,5 +214,6 @@ function runtimeFor(options: PoolOptions): PoolRuntime {
 }
 
 function poolInput({ config }: PoolRuntime) {
-  return { workers: config.workers, startTimeoutMs: config.startTimeout }
+  const workers = config.sequentialBelow > 0 ? 1 : config.workers
+  return { workers, standby: config.standby, startTimeoutMs: config.startTimeout }
 }

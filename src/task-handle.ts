@@ -3,6 +3,7 @@
  * they are asked for.
  */
 import type { CancelReason } from '../machines/vocabulary.ts'
+import type { Timers } from './ledger/ports.ts'
 import type { TaskRecord, Watch } from './ledger/record.ts'
 import type { TaskHandle, TaskOutcome, TaskStatus } from './pool-types.ts'
 import { hasEnded, outcomeOf, statusOf } from './task-outcome.ts'
@@ -25,13 +26,20 @@ export function resultOf(record: TaskRecord): Promise<unknown> {
   })
 }
 
+/** What a handle can do about its task, and the timers that `wait` waits by. */
+export interface HandleDeeds {
+  cancel(record: TaskRecord, reason: CancelReason): void
+  stored(record: TaskRecord): Promise<void>
+  readonly timers: Timers
+}
+
 export class Handle implements TaskHandle {
   readonly #record: TaskRecord
-  readonly #cancel: (record: TaskRecord, reason: CancelReason) => void
+  readonly #deeds: HandleDeeds
 
-  constructor(record: TaskRecord, cancel: (record: TaskRecord, reason: CancelReason) => void) {
+  constructor(record: TaskRecord, deeds: HandleDeeds) {
     this.#record = record
-    this.#cancel = cancel
+    this.#deeds = deeds
   }
 
   get id(): string {
@@ -44,17 +52,18 @@ export class Handle implements TaskHandle {
 
   cancel(): boolean {
     if (hasEnded(this.#record)) return false
-    this.#cancel(this.#record, 'requested')
+    this.#deeds.cancel(this.#record, 'requested')
     return true
   }
 
   async wait(ms: number): Promise<TaskOutcome | null> {
     const { promise, resolve } = Promise.withResolvers<null>()
-    const timer = setTimeout(resolve, ms, null)
+    const { timers } = this.#deeds
+    const timer = timers.setTimeout(() => resolve(null), ms)
     try {
       return await Promise.race([this.outcome(), promise])
     } finally {
-      clearTimeout(timer)
+      timers.clearTimeout(timer)
     }
   }
 
@@ -68,6 +77,10 @@ export class Handle implements TaskHandle {
 
   result(): Promise<unknown> {
     return resultOf(this.#record)
+  }
+
+  stored(): Promise<void> {
+    return this.#deeds.stored(this.#record)
   }
 
   onProgress(listener: (progress: unknown) => void): () => void {

@@ -1,19 +1,30 @@
 /**
- * Checks the options of one task. It is on the hot path of `submit`, so it is written by hand: no
- * schema, no copy of what did not change. Its limits are the ones the pool's schema shows. It never
- * touches the payload.
+ * The options of one task, with nothing left open: what was given over the pool's defaults. It never
+ * touches the payload. What each option may be stands in task-option-checks.ts.
  */
-import { asRecord, duration, refuse, trueOrFalse, wholeNumber } from './option-checks.ts'
-import type { Priority, TaskOptions } from './pool-types.ts'
+import { asRecord, refuse, trueOrFalse, wholeNumber } from './option-checks.ts'
+import type { MapOptions, TaskOptions } from './pool-types.ts'
+import {
+  keyed,
+  MAX_KEY_LENGTH,
+  MAX_TASK_ID_LENGTH,
+  PRIORITY_NAMES,
+  TASK_OPTION_CHECKS,
+  text,
+} from './task-option-checks.ts'
 
-export const MAX_ATTEMPTS = 100
-export const MAX_PRIORITY = 100
-export const MAX_TASK_ID_LENGTH = 256
-export const MAX_METADATA_KEYS = 64
+export {
+  BACKOFF_TYPES,
+  DEPENDENCY_FAILURES,
+  MAX_ATTEMPTS,
+  MAX_METADATA_KEYS,
+  MAX_PRIORITY,
+  MAX_RETRY_NAMES,
+  MAX_TASK_ID_LENGTH,
+  PRIORITY_NAMES,
+} from './task-option-checks.ts'
+
 export const MAX_MAP_CONCURRENCY = 100_000
-
-export const PRIORITY_NAMES = { urgent: 0, high: 5, normal: 10, low: 20 } as const
-export const BACKOFF_TYPES = ['fixed', 'exponential'] as const
 
 export interface NormalBackoff {
   readonly type: 'fixed' | 'exponential'
@@ -23,6 +34,12 @@ export interface NormalBackoff {
   readonly jitter: number
   /** ms */
   readonly maxDelay: number
+}
+
+export interface NormalKey {
+  readonly key: string
+  /** ms; null: the pool's. */
+  readonly ttl: number | null
 }
 
 /** Task options with nothing left open. Durations in ms, 0 for none. */
@@ -36,15 +53,27 @@ export interface NormalTaskOptions {
   readonly deadline: number
   readonly delay: number
   readonly idempotent: boolean
+  /** Undefined: whatever is not permanent by itself. */
+  readonly retryOn: readonly string[] | undefined
+  readonly dependsOn: readonly string[] | undefined
+  readonly dependencyFailure: 'fail' | 'run'
+  readonly deduplication: { readonly key: string; readonly ttl: number } | undefined
+  readonly cache: NormalKey | undefined
+  readonly group: string | undefined
+  /** Sorted, none twice; undefined: none. */
+  readonly requires: readonly string[] | undefined
+  readonly affinity: string | undefined
+  readonly session: string
   readonly metadata: Readonly<Record<string, unknown>> | undefined
   readonly signal: AbortSignal | undefined
 }
 
 export interface NormalMapOptions {
-  readonly task: NormalTaskOptions
   /** Undefined: the pool decides. */
   readonly concurrency: number | undefined
   readonly ordered: boolean
+  /** The options of the task for one payload. */
+  taskFor(payload: unknown): NormalTaskOptions
 }
 
 type Draft = { -readonly [Key in keyof NormalTaskOptions]: NormalTaskOptions[Key] }
@@ -64,6 +93,15 @@ export const DEFAULT_TASK_OPTIONS: NormalTaskOptions = Object.freeze({
   deadline: 0,
   delay: 0,
   idempotent: true,
+  retryOn: undefined,
+  dependsOn: undefined,
+  dependencyFailure: 'fail' as const,
+  deduplication: undefined,
+  cache: undefined,
+  group: undefined,
+  requires: undefined,
+  affinity: undefined,
+  session: 'default',
   metadata: undefined,
   signal: undefined,
 })
@@ -83,19 +121,7 @@ export function parseTaskOptions(
 ): NormalTaskOptions {
   if (input === undefined) return defaults
   const options = asRecord(input, 'task options')
-  const draft: Draft = {
-    id: defaults.id,
-    priority: defaults.priority,
-    attempts: defaults.attempts,
-    backoff: defaults.backoff,
-    timeout: defaults.timeout,
-    queueTimeout: defaults.queueTimeout,
-    deadline: defaults.deadline,
-    delay: defaults.delay,
-    idempotent: defaults.idempotent,
-    metadata: defaults.metadata,
-    signal: defaults.signal,
-  }
+  const draft: Draft = { ...defaults }
   for (const key of Object.keys(options)) {
     const value = options[key]
     if (value !== undefined) setOption(draft, key, value)
@@ -103,129 +129,68 @@ export function parseTaskOptions(
   return draft
 }
 
+function setOption(draft: Draft, key: string, value: unknown): void {
+  if (!Object.hasOwn(TASK_OPTION_CHECKS, key)) {
+    refuse(key, `is not a task option; these are: ${TASK_OPTION_NAMES.join(', ')}`)
+  }
+  const name = key as keyof NormalTaskOptions
+  const check = TASK_OPTION_CHECKS[name] as (...given: unknown[]) => never
+  draft[name] = check(value, name, draft[name])
+}
+
 /**
- * The options of `map`: those of each task, and how many at once.
+ * The options of `map`: those of each task, and how many at once. What must differ from task to
+ * task (`id` and the keys) is a function of its payload.
  *
  * @throws CONFIG_INVALID naming the option and what it may be.
  */
 export function parseMapOptions(
-  input: (TaskOptions & { concurrency?: number; ordered?: boolean }) | undefined,
+  input: MapOptions<never> | undefined,
   defaults: NormalTaskOptions,
 ): NormalMapOptions {
-  if (input === undefined) return { task: defaults, concurrency: undefined, ordered: false }
-  const { concurrency, ordered, ...task } = asRecord(input, 'map options')
-  if ('id' in task && task.id !== undefined) {
-    refuse('id', 'cannot be set for a whole map: each of its tasks needs its own', task.id)
+  if (input === undefined) {
+    return { concurrency: undefined, ordered: false, taskFor: () => defaults }
   }
+  const { concurrency, ordered, id, deduplication, cache, ...rest } = asRecord(input, 'map options')
+  const shared = parseTaskOptions(rest, defaults)
+  const own = { id, deduplication, cache }
+  const hasOwn = Object.values(own).some((option) => option !== undefined)
+  const taskFor = hasOwn ? ownOptions(own, shared) : () => shared
   return {
-    task: Object.keys(task).length === 0 ? defaults : parseTaskOptions(task, defaults),
     concurrency:
       concurrency === undefined
         ? undefined
         : wholeNumber('concurrency', concurrency, 1, MAX_MAP_CONCURRENCY),
     ordered: ordered === undefined ? false : trueOrFalse('ordered', ordered),
+    taskFor,
   }
 }
 
-function setOption(draft: Draft, key: string, value: unknown): void {
-  switch (key) {
-    case 'id':
-      draft.id = taskId(value)
-      return
-    case 'priority':
-      draft.priority = priority(value)
-      return
-    case 'attempts':
-      draft.attempts = wholeNumber(key, value, 1, MAX_ATTEMPTS)
-      return
-    case 'backoff':
-      draft.backoff = backoff(value, draft.backoff)
-      return
-    case 'timeout':
-    case 'queueTimeout':
-    case 'deadline':
-    case 'delay':
-      draft[key] = duration(key, value)
-      return
-    case 'idempotent':
-      draft.idempotent = trueOrFalse(key, value)
-      return
-    case 'metadata':
-      draft.metadata = metadata(value)
-      return
-    case 'signal':
-      draft.signal = abortSignal(value)
-      return
-    default:
-      refuse(key, `is not a task option; these are: ${TASK_OPTION_NAMES.join(', ')}`)
-  }
-}
+type Chooser = (payload: unknown) => unknown
 
-function taskId(value: unknown): string {
-  if (typeof value === 'string' && value.length > 0 && value.length <= MAX_TASK_ID_LENGTH) {
-    return value
-  }
-  return refuse('id', `must be a string of 1 to ${MAX_TASK_ID_LENGTH} characters`, value)
-}
-
-function priority(value: unknown): Extract<Priority, number> {
-  if (typeof value === 'number') return wholeNumber('priority', value, 0, MAX_PRIORITY)
-  if (typeof value === 'string' && Object.hasOwn(PRIORITY_NAMES, value)) {
-    return PRIORITY_NAMES[value as keyof typeof PRIORITY_NAMES]
-  }
-  const names = Object.keys(PRIORITY_NAMES).join(', ')
-  return refuse('priority', `must be a whole number from 0 to ${MAX_PRIORITY} or ${names}`, value)
-}
-
-function backoff(input: unknown, defaults: NormalBackoff): NormalBackoff {
-  const options = asRecord(input, 'backoff')
-  for (const key of Object.keys(options)) {
-    if (!Object.hasOwn(defaults, key)) {
-      refuse(`backoff.${key}`, 'is not an option; these are: type, delay, jitter, maxDelay')
+function ownOptions(
+  { id, deduplication, cache }: Record<'id' | 'deduplication' | 'cache', unknown>,
+  shared: NormalTaskOptions,
+): (payload: unknown) => NormalTaskOptions {
+  const idOf = id === undefined ? null : chooser(id, 'id')
+  const once = deduplication === undefined ? null : keyed(deduplication, 'deduplication', chooser)
+  const kept = cache === undefined ? null : keyed(cache, 'cache', chooser)
+  return (payload) => {
+    const draft: Draft = { ...shared }
+    if (idOf !== null) draft.id = text(idOf(payload), 'id', MAX_TASK_ID_LENGTH)
+    if (once !== null) {
+      const key = text(once.key(payload), 'deduplication.key', MAX_KEY_LENGTH)
+      draft.deduplication = { key, ttl: once.ttl ?? 0 }
     }
+    if (kept !== null) {
+      draft.cache = { key: text(kept.key(payload), 'cache.key', MAX_KEY_LENGTH), ttl: kept.ttl }
+    }
+    return draft
   }
-  const type = given(options.type, defaults.type)
-  if (type !== 'fixed' && type !== 'exponential') {
-    refuse('backoff.type', 'must be fixed or exponential', type)
-  }
-  const jitter = given(options.jitter, defaults.jitter)
-  if (typeof jitter !== 'number' || !(jitter >= 0 && jitter <= 1)) {
-    refuse('backoff.jitter', 'must be a number from 0 to 1', jitter)
-  }
-  const delay = duration('backoff.delay', given(options.delay, defaults.delay))
-  // A longer first delay lifts the default cap; a cap the caller named himself must hold.
-  const maxDelay =
-    options.maxDelay === undefined
-      ? Math.max(defaults.maxDelay, delay)
-      : duration('backoff.maxDelay', options.maxDelay)
-  if (maxDelay < delay) {
-    refuse('backoff.maxDelay', `must not be less than backoff.delay (${delay})`, maxDelay)
-  }
-  return { type, delay, jitter, maxDelay }
 }
 
-function given(value: unknown, otherwise: unknown): unknown {
-  return value === undefined ? otherwise : value
-}
-
-function metadata(value: unknown): Readonly<Record<string, unknown>> {
-  const record = asRecord(value, 'metadata')
-  const count = Object.keys(record).length
-  if (count > MAX_METADATA_KEYS) {
-    refuse('metadata', `must have at most ${MAX_METADATA_KEYS} keys; it has ${count}`)
-  }
-  return record
-}
-
-function abortSignal(value: unknown): AbortSignal {
-  const signal = value as Partial<AbortSignal> | null
-  if (
-    typeof signal === 'object' &&
-    signal !== null &&
-    typeof signal.aborted === 'boolean' &&
-    typeof signal.addEventListener === 'function'
-  ) {
-    return signal as AbortSignal
-  }
-  return refuse('signal', "must be an AbortSignal, as in 'new AbortController().signal'", value)
+function chooser(value: unknown, name: string): Chooser {
+  if (typeof value === 'function') return value as Chooser
+  const rule = 'cannot be one for a whole map: give a function of the payload'
+  return refuse(name, rule, value)
 }

@@ -20,7 +20,10 @@ export function outcomeOf(record: TaskRecord): TaskOutcome {
     worker: record.seat?.slot ?? null,
     metadata: record.options.metadata,
   }
-  if (record.state === 'succeeded') return { ...facts, status: 'succeeded', value: record.value }
+  if (record.state === 'succeeded') {
+    const { value, cached } = record
+    return { ...facts, status: 'succeeded', value, ...(cached ? { cached } : {}) }
+  }
   const error = fromErrorFacts(
     record.error ?? { code: 'TASK_FAILED', message: 'the task failed without an error' },
     { id: record.id, name: record.name, payload: record.payload },

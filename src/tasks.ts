@@ -4,8 +4,19 @@
  * `troupe-child`), so a task file loads in no time.
  */
 import type { Page } from 'puppeteer-core'
+import type { TroupeError } from './errors.ts'
+import type { SessionDefinition, SessionFacts } from './session-definition.ts'
 
 export { isTroupeError, TroupeError } from './errors.ts'
+export { defineTaskType } from './task-type.ts'
+export type {
+  ProxySettings,
+  SessionContext,
+  SessionDefinition,
+  SessionFacts,
+  StorageState,
+  StoredCookie,
+} from './session-definition.ts'
 
 /** A file a task has produced. */
 export interface Artifact {
@@ -15,22 +26,27 @@ export interface Artifact {
   readonly bytes: number
   /** Lower-case hex. */
   readonly sha256: string
+  /** Of a download: where it came from in the end, after redirects. */
+  readonly url?: string
+  /** Of a download: as the server said. Missing where it said nothing, or nobody could hear it. */
+  readonly contentType?: string
 }
 
-/** What a worker remembers between its tasks: its session. */
-export interface SessionFacts {
-  /** The session's name; `default` when the task named none. */
-  readonly name: string
-  /** How often this worker has logged in. */
-  readonly logins: number
-  /** Kept for as long as the worker process lives. For what is cheap to make again. */
+/** What a worker script's `setup` and `teardown` get. */
+export interface WorkerScriptContext {
+  readonly slot: string
+  /** Which process of its slot this is, from 1. */
+  readonly incarnation: number
+  /** The session's store: what `setup` puts there, tasks find in `session.store`. */
   readonly store: Map<string, unknown>
-  /**
-   * Says that the login is gone: log in again, then run this task again without costing an attempt.
-   * Throws.
-   */
-  expired(reason?: string): never
+  log(message: string, fields?: Readonly<Record<string, unknown>>): void
 }
+
+/** How a task ended that another depends on. */
+export type DependencyOutcome =
+  | { readonly status: 'succeeded'; readonly value: unknown }
+  /** Only with `dependencyFailure: 'run'`. */
+  | { readonly status: 'failed' | 'cancelled'; readonly error: TroupeError }
 
 /** What every handler gets, browser or not. */
 export interface PlainTaskContext<Payload = unknown> {
@@ -43,6 +59,8 @@ export interface PlainTaskContext<Payload = unknown> {
    */
   readonly signal: AbortSignal
   readonly session: SessionFacts
+  /** How the tasks ended that this one depends on (`dependsOn`), by id. */
+  readonly dependencies: Readonly<Record<string, DependencyOutcome>>
   /** Tells watchers how far the task is. The last one wins; bounded to 16 KiB. */
   progress(value: unknown): void
   /** A structured log line, stamped with task, attempt and worker. */
@@ -88,35 +106,15 @@ export interface TaskDefinition<Payload = AnyPayload, Result = unknown> {
   readonly handler: Handler<Payload, Result> | PlainHandler<Payload, Result>
 }
 
-/** How a worker's session logs in. Part of `defineTasks`' second argument. */
-export interface SessionDefinition {
-  /**
-   * Runs once at a worker's start and whenever the login is gone; never twice at a time in a
-   * worker.
-   */
-  login?(context: SessionContext): Promise<void>
-  /**
-   * True while the session is logged in. Runs before a task when the last check is older than
-   * `checkEvery`.
-   */
-  check?(context: SessionContext): Promise<boolean>
-  /** ms between checks. Default 60,000. */
-  readonly checkEvery?: number
-}
-
-export interface SessionContext {
-  readonly page: Page
-  readonly session: SessionFacts
-  readonly signal: AbortSignal
-  log(message: string, fields?: Readonly<Record<string, unknown>>): void
-}
-
 export type TaskMap = Readonly<Record<string, Handler | TaskDefinition>>
 
 export interface DefinedTasks<Tasks extends TaskMap = TaskMap> {
   readonly kind: 'troupe.tasks'
   readonly tasks: Tasks
+  /** Of tasks that name no session. */
   readonly session: SessionDefinition | null
+  /** By name. */
+  readonly sessions: Readonly<Record<string, SessionDefinition>>
 }
 
 /** The payload type of a task, taken from its handler. */
@@ -176,7 +174,13 @@ export function task(
  */
 export function defineTasks<const Tasks extends TaskMap>(
   tasks: Tasks,
-  options: { readonly session?: SessionDefinition } = {},
+  options: {
+    /** Of tasks that name no session. */
+    readonly session?: SessionDefinition
+    /** By name: `run(name, payload, { session: 'buyer' })` runs where that session is. */
+    readonly sessions?: Readonly<Record<string, SessionDefinition>>
+  } = {},
 ): DefinedTasks<Tasks> {
-  return { kind: 'troupe.tasks', tasks, session: options.session ?? null }
+  const { session = null, sessions = {} } = options
+  return { kind: 'troupe.tasks', tasks, session, sessions }
 }

@@ -1,0 +1,85 @@
+/**
+ * One simulated machine with one pool on it: the real pool, its ledger, supervisor, shutdown and worker
+ * code, in time that moves only here. It drives and looks; what is done with the pool is the caller's.
+ */
+import { parseConfig, type PoolConfig } from '../config.ts'
+import type { PoolOptions } from '../pool-options.ts'
+import { type PoolActor, poolActorOf } from '../pool.ts'
+import { PoolRuntime } from '../pool-runtime.ts'
+import type { DefinedTasks } from '../tasks.ts'
+import { FaultPlan, type Faults } from './faults.ts'
+import { SeededRandom } from './seeded-random.ts'
+import { emptyPage, type PageMaker } from './virtual-browser.ts'
+import { type Scope, VirtualClock } from './virtual-clock.ts'
+import { VirtualMachine } from './virtual-machine.ts'
+import { loadedFor, WorldTruth } from './virtual-tasks.ts'
+import { realTurn } from './virtual-time.ts'
+
+export interface SimulationOptions {
+  readonly tasks: DefinedTasks
+  readonly config: PoolConfig
+  readonly faults: Faults
+  readonly seed: number
+  readonly page?: PageMaker
+  /** Frames are copied, as real pipes do it. Default true. */
+  readonly isCopying?: boolean
+  /** ms between readings of the machine; default: as often as the pool asks for. */
+  readonly readingEveryMs?: number
+}
+
+/** @throws CONFIG_INVALID */
+export function configFor(options: Omit<PoolOptions, 'tasks'>): PoolConfig {
+  return parseConfig({ logger: 'silent', ...options, tasks: 'simulated.ts' })
+}
+
+export class Simulation {
+  readonly clock = new VirtualClock()
+  readonly random: SeededRandom
+  readonly faults: FaultPlan
+  readonly truth = new WorldTruth()
+  readonly machine: VirtualMachine
+  /** Of the code that uses the pool. */
+  readonly user: Scope
+  /** Of the pool that was made last. */
+  runtime: PoolRuntime | null = null
+  pool: PoolActor | null = null
+  readonly #options: SimulationOptions
+
+  constructor(options: SimulationOptions) {
+    this.#options = options
+    this.random = new SeededRandom(options.seed)
+    this.faults = new FaultPlan(options.faults, this.random)
+    this.user = this.clock.scope('user')
+    this.machine = new VirtualMachine({
+      clock: this.clock,
+      random: this.random,
+      faults: this.faults,
+      page: options.page ?? emptyPage,
+      isCopying: options.isCopying ?? true,
+      ...(options.readingEveryMs && { readingEveryMs: options.readingEveryMs }),
+      loadTasks: loadedFor(options.tasks, this),
+    })
+  }
+
+  /** A pool on this machine; the one before must have ended, or been killed. */
+  createPool(): PoolActor {
+    const runtime = new PoolRuntime(this.#options.config, this.machine.world())
+    this.runtime = runtime
+    this.pool = poolActorOf(runtime)
+    return this.pool
+  }
+
+  /**
+   * Lets time pass until `isDone`, or until nothing is left to happen. Every promise settles before the
+   * clock moves on.
+   *
+   * @returns False when it ended for another reason than `isDone`.
+   */
+  async runUntil(isDone: () => boolean, limitMs = Number.POSITIVE_INFINITY): Promise<boolean> {
+    for (;;) {
+      await realTurn()
+      if (isDone()) return true
+      if (!this.clock.step(limitMs)) return false
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What a simulated machine really did, compared with what the pool says: functions that say what is
+ * wrong, or null. The rules for the pool's own inside are in `invariants.ts`.
+ */
+import type { TaskOutcome } from '../pool-types.ts'
+import type { Leftovers } from './virtual-machine.ts'
+import type { WorldTruth } from './virtual-tasks.ts'
+
+/** A task is submitted, and then it is in exactly one place. */
+export function flawOfBalance(counts: {
+  readonly submitted: number
+  readonly pending: number
+  readonly active: number
+  readonly succeeded: number
+  readonly failed: number
+  readonly cancelled: number
+}): string | null {
+  const { submitted, pending, active, succeeded, failed, cancelled } = counts
+  if (pending < 0 || active < 0)
+    return `a count below nothing: ${pending} pending, ${active} active`
+  const sum = pending + active + succeeded + failed + cancelled
+  return sum === submitted
+    ? null
+    : `${submitted} tasks were submitted, and ${sum} are accounted for`
+}
+
+/** A slot has one process and perhaps its successor. */
+export function flawOfCrowd(
+  processes: Iterable<{
+    readonly birth: { readonly slot: string }
+    readonly life: string
+    readonly isOrphan: boolean
+  }>,
+): string | null {
+  const living = new Map<string, number>()
+  for (const { birth, life, isOrphan } of processes) {
+    if (life !== 'living' || isOrphan) continue
+    const count = (living.get(birth.slot) ?? 0) + 1
+    if (count > 2) return `${birth.slot} has ${count} living processes`
+    living.set(birth.slot, count)
+  }
+  return null
+}
+
+/** A pool that was shut down has left nothing. */
+export function flawOfLeftovers(leftovers: Leftovers): string | null {
+  const left = Object.entries(leftovers).flatMap(([what, found]: [string, unknown]) => {
+    const count = Array.isArray(found) ? found.length : Number(found)
+    return count === 0
+      ? []
+      : [`${count} ${what}${Array.isArray(found) ? ` (${found.join()})` : ''}`]
+  })
+  return left.length === 0 ? null : `left after the shutdown: ${left.join(', ')}`
+}
+
+/** A success was one, and what was stopped has stopped. */
+export function flawOfOutcome(outcome: TaskOutcome, truth: WorldTruth): string | null {
+  const { taskId, attempts } = outcome
+  if (outcome.status === 'succeeded') {
+    if (outcome.cached === true) return null
+    const isTrue = truth.isFinished(taskId, attempts)
+    return isTrue ? null : `${taskId} succeeded, and its attempt ${attempts} never finished`
+  }
+  const wasStopped = outcome.status === 'cancelled' || outcome.error.code === 'TASK_TIMED_OUT'
+  const running = truth.running(taskId).filter(({ attempt }) => attempt === attempts)
+  if (!wasStopped || running.length === 0) return null
+  const where = running.map(({ process }) => process.scope.name).join(', ')
+  return `${taskId} is told as ${outcome.error.code}, and its code still runs in ${where}`
+}

@@ -1,0 +1,288 @@
+/**
+ * A machine that is not there: processes, browsers, a disk, memory and a host, all in virtual time and
+ * with drawn faults. A pool runs on it as on a real one, through its world; who tests the pool sees
+ * here what is really so, whatever the pool believes.
+ */
+import type { BrowserDriver } from '../child/browser-driver.ts'
+import type { LoadedTasks } from '../child/task-file.ts'
+import { MemoryDisk, MemoryStore } from '../ledger/stores/memory.ts'
+import type { MonitorReading } from '../monitor/monitor.ts'
+import type { HostEars } from '../pool-host-process.ts'
+import type { World } from '../pool-world.ts'
+import type { FaultPlan } from './faults.ts'
+import type { SeededRandom } from './seeded-random.ts'
+import { type PageMaker, type VirtualBrowser, virtualDriver } from './virtual-browser.ts'
+import type { Scope, VirtualClock } from './virtual-clock.ts'
+import { VirtualProcess } from './virtual-process.ts'
+import { VirtualRun } from './virtual-run.ts'
+import { virtualWallMs } from './virtual-time.ts'
+
+const MEMORY_BYTES = 16_000_000_000
+const USED_RATIO = 0.3
+const PRESSED_RATIO = 0.97
+const PRESSURE_MS = 10_000
+const WORKER_BYTES = 100_000_000
+const LEAKED_BYTES = 4_000_000_000
+const DISK_BYTES = 100_000_000_000
+const LAUNCH_MS = { least: 30, most: 120 } as const
+const PROCESSORS = 2
+
+/** What a virtual process has from its machine. */
+export interface ProcessPorts {
+  readonly clock: VirtualClock
+  /** What happens between processes: pipes, deaths. */
+  readonly kernel: Scope
+  /** Of the pool that has forked it. */
+  readonly pool: Scope
+  readonly faults: FaultPlan
+  readonly random: SeededRandom
+  nextPid(): number
+  /** A frame as it comes out at the other end of the pipe. */
+  carry<T>(frame: T): T
+  loadTasks(process: VirtualProcess): Promise<LoadedTasks>
+  driverOf(process: VirtualProcess): BrowserDriver
+  killBrowser(pid: number): void
+  killBrowsersOn(profileFolder: string): void
+  buried(process: VirtualProcess): void
+}
+
+export interface MachineOptions {
+  readonly clock: VirtualClock
+  readonly random: SeededRandom
+  readonly faults: FaultPlan
+  /** The task file, as the child code would load it. */
+  readonly loadTasks: (process: VirtualProcess) => Promise<LoadedTasks>
+  readonly page: PageMaker
+  /** True: frames are copied, as real pipes do it. */
+  readonly isCopying: boolean
+  /** ms between readings of the machine; default: as often as the pool asks for. */
+  readonly readingEveryMs?: number
+}
+
+/** What is on the machine. */
+export interface Leftovers {
+  readonly processes: readonly string[]
+  readonly browsers: number
+  readonly profiles: number
+  readonly runFolders: number
+  readonly guardians: number
+  /** Timers that the pool has set. */
+  readonly timers: number
+  readonly listeners: number
+  readonly monitors: number
+}
+
+export class VirtualMachine {
+  readonly clock: VirtualClock
+  readonly kernel: Scope
+  readonly processes = new Set<VirtualProcess>()
+  readonly browsers = new Map<number, VirtualBrowser>()
+  readonly runs: VirtualRun[] = []
+  readonly ears = new Set<HostEars>()
+  readonly options: MachineOptions
+  monitors = 0
+  #pid = 100
+  #ids = 0
+  readonly #leaking = new Set<number>()
+  /** What a store has written outlives its pool. */
+  readonly #disk = new MemoryDisk()
+  #pressedUntilMs = 0
+  #fullUntilMs = 0
+  /** Of the pool that lives on it now. */
+  #pool: Scope
+
+  constructor(options: MachineOptions) {
+    this.options = options
+    this.clock = options.clock
+    this.kernel = options.clock.scope('kernel')
+    this.#pool = options.clock.scope('pool')
+  }
+
+  /** The world of a pool that begins to live here. */
+  world(): World {
+    const { clock, random, readingEveryMs: everyMs } = this.options
+    const pool = clock.scope('pool')
+    this.#pool = pool
+    return {
+      clock: pool,
+      machineClock: pool,
+      waitClock: pool,
+      host: { listen: (ears) => this.#listen(ears) },
+      processors: PROCESSORS,
+      random: random.fraction,
+      newId: () => `task-${++this.#ids}`,
+      wallMs: () => virtualWallMs(pool),
+      fork: (birth, events) => {
+        const process = new VirtualProcess(birth, events, this.#portsOf(pool))
+        this.processes.add(process)
+        return process
+      },
+      openRun: () => this.#openRun(pool),
+      openStore: () =>
+        new MemoryStore(
+          { nowMs: () => pool.nowMs(), wallMs: () => virtualWallMs(pool) },
+          this.#disk,
+        ),
+      createMonitor: ({ intervalMs, pids, onReading }) => {
+        this.monitors++
+        const timer = pool.setInterval(
+          () => onReading(this.#reading(pids())),
+          everyMs ?? intervalMs,
+        )
+        return {
+          stop: () => {
+            if (timer.isSet) this.monitors--
+            pool.clearTimeout(timer)
+          },
+        }
+      },
+    }
+  }
+
+  /** The host process of the pool dies, as by SIGKILL: what is left is its guardian's. */
+  killPool(): void {
+    this.#pool.end()
+    this.ears.clear()
+    this.monitors = 0
+    for (const process of this.processes) process.orphan()
+    const left = [...this.runs]
+    this.kernel.after(500, () => {
+      for (const run of left) {
+        if (!run.isGuarded) continue
+        for (const process of this.processes) {
+          if (run.watched.has(process.pid)) process.end({ code: null, signal: 'SIGKILL' })
+        }
+        for (const pid of run.watched) this.killBrowser(pid)
+        this.killBrowsersOn(run.folder.path)
+        run.remove()
+        run.isGuarded = false
+      }
+    })
+  }
+
+  /** A signal to the host process. */
+  signal(signal: NodeJS.Signals): void {
+    for (const ears of this.ears) ears.onSignal(signal)
+  }
+
+  /** Processes and browsers there have ever been. */
+  get pids(): number {
+    return this.#pid
+  }
+
+  leftovers(): Leftovers {
+    return {
+      processes: [...this.processes].map(({ scope }) => scope.name),
+      browsers: this.browsers.size,
+      profiles: this.runs.reduce((sum, run) => sum + run.profilesHeld.size, 0),
+      runFolders: this.runs.filter((run) => run.isOnDisk).length,
+      guardians: this.runs.filter((run) => run.isGuarded).length,
+      timers: this.#pool.timers,
+      listeners: this.ears.size,
+      monitors: this.monitors,
+    }
+  }
+
+  killBrowser(pid: number): void {
+    this.browsers.get(pid)?.kill()
+  }
+
+  killBrowsersOn(folder: string): void {
+    for (const browser of this.browsers.values()) {
+      if (browser.profileFolder.startsWith(folder)) browser.kill()
+    }
+  }
+
+  #openRun(pool: Scope): Promise<VirtualRun> {
+    const { faults } = this.options
+    return new Promise((resolve, reject) => {
+      pool.after(1, () => {
+        if (faults.strikes('diskFull')) return reject(new Error('ENOSPC: no space left on device'))
+        const path = `/simulated/run-${this.runs.length + 1}`
+        const run = new VirtualRun(path, { kernel: this.kernel, faults })
+        this.runs.push(run)
+        resolve(run)
+      })
+    })
+  }
+
+  #listen(ears: HostEars) {
+    this.ears.add(ears)
+    return { keepAlive: () => {}, release: () => void this.ears.delete(ears) }
+  }
+
+  #reading<Key extends string>(pids: ReadonlyMap<Key, number>): MonitorReading<Key> {
+    const { faults } = this.options
+    const nowMs = this.clock.nowMs()
+    if (faults.strikes('memoryPressure')) this.#pressedUntilMs = nowMs + PRESSURE_MS
+    if (faults.strikes('lowDisk')) this.#fullUntilMs = nowMs + PRESSURE_MS
+    const ratio = nowMs < this.#pressedUntilMs ? PRESSED_RATIO : USED_RATIO
+    return {
+      atMs: virtualWallMs(this.kernel),
+      lateMs: 0,
+      memory: {
+        limitBytes: MEMORY_BYTES,
+        usedBytes: ratio * MEMORY_BYTES,
+        ratio,
+        source: 'simulated',
+      },
+      processorRatio: null,
+      disk: {
+        totalBytes: DISK_BYTES,
+        freeBytes: nowMs < this.#fullUntilMs ? 0 : DISK_BYTES,
+      },
+      workers: [...pids].map(([slot, pid]) => ({
+        slot,
+        pid,
+        memoryBytes: this.#bytesOf(pid),
+        exact: false,
+      })),
+    }
+  }
+
+  #bytesOf(pid: number): number {
+    if (!this.#leaking.has(pid) && this.options.faults.strikes('leak')) this.#leaking.add(pid)
+    return this.#leaking.has(pid) ? LEAKED_BYTES : WORKER_BYTES
+  }
+
+  #portsOf(pool: Scope): ProcessPorts {
+    const { clock, random, faults, loadTasks, isCopying } = this.options
+    return {
+      clock,
+      kernel: this.kernel,
+      pool,
+      faults,
+      random,
+      nextPid: () => ++this.#pid,
+      carry: (frame) => (isCopying ? structuredClone(frame) : frame),
+      loadTasks,
+      driverOf: (process) => this.#driverOf(process),
+      killBrowser: (pid) => this.killBrowser(pid),
+      killBrowsersOn: (folder) => this.killBrowsersOn(folder),
+      buried: (process) => {
+        this.processes.delete(process)
+        this.#leaking.delete(process.pid)
+      },
+    }
+  }
+
+  #driverOf(process: VirtualProcess): BrowserDriver {
+    const { random, faults, page } = this.options
+    return virtualDriver({
+      scope: process.scope,
+      page,
+      isLiving: () => process.life === 'living',
+      nextPid: () => ++this.#pid,
+      launchMs: () => random.int(LAUNCH_MS.least, LAUNCH_MS.most),
+      launchFails: () => faults.strikes('failedLaunch'),
+      born: (browser) => {
+        this.browsers.set(browser.pid, browser)
+        process.browsers.add(browser)
+      },
+      gone: (browser) => {
+        this.browsers.delete(browser.pid)
+        process.browsers.delete(browser)
+      },
+    })
+  }
+}

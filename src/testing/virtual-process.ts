@@ -1,0 +1,202 @@
+/**
+ * A worker process of a simulation: the real child code (`Child`, its task runner, its session) in a
+ * process that has a pid, a pipe in each direction and a death, but no memory of its own. What it sends
+ * before its death arrives; what its code does after its death is seen by nobody.
+ */
+import type { ExitStatus } from '../../machines/vocabulary.ts'
+import { Child } from '../child/child.ts'
+import type { Home, HomeEars } from '../child/home.ts'
+import { parseFrame } from '../worker/frame.ts'
+import type { ChildBirth, Frame, Order, Report } from '../worker/protocol.ts'
+import type { WorkerHandle, WorkerProcessEvents } from '../worker/worker-handle.ts'
+import type { VirtualBrowser } from './virtual-browser.ts'
+import type { Scope } from './virtual-clock.ts'
+import type { ProcessPorts } from './virtual-machine.ts'
+import { runIn } from './virtual-time.ts'
+
+/** A frame is on its way for so long. */
+const PIPE_MS = { least: 0, most: 2 } as const
+const MAX_LATE_MS = 2_000
+const START_MS = { least: 20, most: 80 } as const
+const SLOW_START = 20
+const SLOW_DEATH_MS = 1_000
+const RSS_BYTES = 60_000_000
+
+type Life = 'living' | 'dying' | 'dead'
+
+export class VirtualProcess implements WorkerHandle {
+  readonly birth: ChildBirth
+  readonly pid: number
+  readonly startedAtMs: number
+  lastFrameAtMs = Number.POSITIVE_INFINITY
+  browserPid: number | null = null
+  profileFolder: string | null = null
+  /** Of the code that runs in it. */
+  readonly scope: Scope
+  readonly browsers = new Set<VirtualBrowser>()
+  life: Life = 'living'
+  readonly #events: WorkerProcessEvents
+  readonly #ports: ProcessPorts
+  readonly #isStubborn: boolean
+  #isHung = false
+  #ears: HomeEars | null = null
+  #outbox: Order[] = []
+  /** When the last frame in each direction arrives: a pipe keeps the order. */
+  #upAtMs = 0
+  #downAtMs = 0
+
+  constructor(birth: ChildBirth, events: WorkerProcessEvents, ports: ProcessPorts) {
+    this.birth = birth
+    this.#events = events
+    this.#ports = ports
+    this.pid = ports.nextPid()
+    this.startedAtMs = ports.kernel.nowMs()
+    this.scope = ports.clock.scope(`${birth.slot}#${birth.incarnation}`)
+    this.scope.enter = (callback) => this.#guard(() => runIn(this.scope, callback))
+    this.#isStubborn = ports.faults.strikes('stubborn')
+    this.#start()
+  }
+
+  /** The pool that forked it is dead. */
+  get isOrphan(): boolean {
+    return this.#ports.pool.isOver
+  }
+
+  // What the pool does with it.
+
+  send(...orders: Order[]): void {
+    if (this.#outbox.length === 0) this.#ports.pool.defer(() => this.#flush())
+    this.#outbox.push(...orders)
+  }
+
+  sendNow(orders: readonly Order[]): void {
+    this.#outbox.push(...orders)
+    this.#flush()
+  }
+
+  terminate(): void {
+    if (!this.#isStubborn && !this.#isHung) this.end({ code: null, signal: 'SIGTERM' })
+  }
+
+  kill(): void {
+    const isSlow = this.life === 'living' && this.#ports.faults.strikes('slowDeath')
+    this.end({ code: null, signal: 'SIGKILL' }, isSlow ? SLOW_DEATH_MS : 1)
+    if (this.browserPid !== null) this.#ports.killBrowser(this.browserPid)
+  }
+
+  exit(code: number): void {
+    this.end({ code, signal: null })
+  }
+
+  /** It does nothing more, and nothing but SIGKILL reaches it. */
+  hang(): void {
+    this.#isHung = true
+    this.scope.freeze()
+  }
+
+  /** The pool is gone: its ends of the pipes are closed. */
+  orphan(): void {
+    if (this.life === 'living') this.scope.defer(() => this.#ears?.onPoolGone())
+  }
+
+  /** Its code runs no further. The pool hears of it when all it had sent has arrived. */
+  end(exit: ExitStatus, afterMs = 0): void {
+    if (this.life !== 'living') return
+    this.life = 'dying'
+    this.scope.end()
+    const { kernel } = this.#ports
+    kernel.after(Math.max(afterMs, this.#upAtMs - kernel.nowMs()), () => this.#bury(exit))
+  }
+
+  #bury(exit: ExitStatus): void {
+    this.life = 'dead'
+    // As the real one does: what it left running goes before anybody hears of its end.
+    if (this.browserPid !== null) this.#ports.killBrowser(this.browserPid)
+    if (this.profileFolder !== null) this.#ports.killBrowsersOn(this.profileFolder)
+    this.#ports.buried(this)
+    if (!this.#ports.pool.isOver) this.#events.exited(exit, null)
+  }
+
+  #start(): void {
+    const { faults, random } = this.#ports
+    const slowness = faults.strikes('slowStart') ? SLOW_START : 1
+    const startMs = random.int(START_MS.least, START_MS.most) * slowness
+    if (faults.strikes('failedStart')) {
+      this.scope.after(startMs, () => this.exit(1))
+    } else if (!faults.strikes('hungStart')) {
+      this.scope.after(startMs, () => new Child(this.birth, this.#home()).start())
+    }
+  }
+
+  /** The process as the code in it sees it. */
+  #home(): Home {
+    return {
+      send: (frame, written) => {
+        this.#up(frame)
+        this.scope.defer(written)
+        return true
+      },
+      listen: (ears) => {
+        this.#ears = ears
+      },
+      loadTasks: () => this.#ports.loadTasks(this),
+      driverOf: () => Promise.resolve(this.#ports.driverOf(this)),
+      rssBytes: () => RSS_BYTES,
+      onOpened: () => {},
+      exit: (code) => this.exit(code),
+      die: () => this.end({ code: null, signal: 'SIGKILL' }),
+    }
+  }
+
+  #flush(): void {
+    if (this.#outbox.length === 0 || this.life !== 'living') return
+    const items = this.#outbox
+    this.#outbox = []
+    const { faults, kernel } = this.#ports
+    if (faults.strikes('lostOrder')) return
+    const frame = this.#ports.carry({ incarnation: this.birth.incarnation, items })
+    this.#downAtMs = Math.max(this.#downAtMs, kernel.nowMs() + this.#pipeMs())
+    this.scope.after(this.#downAtMs - kernel.nowMs(), () => this.#receive(frame))
+  }
+
+  #receive(frame: Frame<Order>): void {
+    const isClosing = frame.items.some(({ kind }) => kind === 'close')
+    if (isClosing && this.#isStubborn) return
+    this.#ears?.onFrame(frame)
+  }
+
+  #up(sent: Frame<Report>): void {
+    const { faults, random, kernel } = this.#ports
+    if (this.life !== 'living' || faults.strikes('lostFrame')) return
+    const lateMs = faults.strikes('lateFrame') ? random.int(1, MAX_LATE_MS) : 0
+    this.#upAtMs = Math.max(this.#upAtMs, kernel.nowMs() + this.#pipeMs() + lateMs)
+    const frame = this.#ports.carry(sent)
+    const message = faults.strikes('garbledFrame') ? { garbled: frame } : frame
+    const times = faults.strikes('doubleFrame') ? 2 : 1
+    for (let time = 0; time < times; time++) {
+      kernel.after(this.#upAtMs - kernel.nowMs(), () => this.#arrive(message))
+    }
+  }
+
+  #arrive(message: unknown): void {
+    if (this.life === 'dead' || this.#ports.pool.isOver) return
+    this.lastFrameAtMs = this.#ports.kernel.nowMs()
+    const frame = parseFrame(message)
+    if (frame === null) this.#events.garbage('a message was no frame')
+    else this.#events.reports(frame.items)
+  }
+
+  #pipeMs(): number {
+    return this.#ports.random.int(PIPE_MS.least, PIPE_MS.most)
+  }
+
+  /** An exception that nobody caught ends a process, not a simulation. */
+  #guard(code: () => void): void {
+    try {
+      code()
+    } catch (error) {
+      if (this.#ears === null) throw error
+      this.#ears.onDefect(error)
+    }
+  }
+}
