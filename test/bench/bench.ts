@@ -6,11 +6,14 @@
 import { parseArgs } from 'node:util'
 import { buildPackage } from './build.ts'
 import { measureDispatch } from './dispatch.ts'
+import { measureDispatchScale } from './dispatch-scale.ts'
+import { measureDurable } from './durable.ts'
 import { measureHeap } from './heap.ts'
 import { measureMemory } from './memory.ts'
 import { measureNoop } from './noop.ts'
 import { measurePages } from './pages.ts'
 import { ROW_IDS, type Row, type RowId, type Say } from './row.ts'
+import { measureSpeedup } from './speedup.ts'
 import { measureStart } from './start.ts'
 import { measureStatus } from './status.ts'
 import { table } from './table.ts'
@@ -23,6 +26,9 @@ const MEASURES: Readonly<Record<RowId, (say: Say) => Promise<Row>>> = {
   memory: measureMemory,
   status: measureStatus,
   heap: measureHeap,
+  'dispatch-scale': measureDispatchScale,
+  durable: measureDurable,
+  speedup: measureSpeedup,
 }
 const USAGE = `usage: npm run bench -- [--json] [--only ${ROW_IDS.join(',')}]`
 

@@ -20,6 +20,7 @@ export function launchOptions(executablePath: string): LaunchOptions {
     profileFolder: '',
     tmpFolder: '',
     isolation: 'session',
+    session: 'default',
     launchTimeoutMs: 0,
   })
   return {

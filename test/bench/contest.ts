@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { median, round, type Say } from './row.ts'
 
 /** A contestant that is not done by then has broken. */
-const CONTESTANT_LIMIT_MS = 60_000
+const CONTESTANT_LIMIT_MS = 180_000
 
 export interface Contestant {
   readonly name: string

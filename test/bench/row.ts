@@ -2,7 +2,18 @@
  * The shape of one row of the benchmark, and the small sums every row needs. It measures nothing itself.
  */
 
-export const ROW_IDS = ['noop', 'dispatch', 'pages', 'start', 'memory', 'status', 'heap'] as const
+export const ROW_IDS = [
+  'noop',
+  'dispatch',
+  'pages',
+  'start',
+  'memory',
+  'status',
+  'heap',
+  'dispatch-scale',
+  'durable',
+  'speedup',
+] as const
 export type RowId = (typeof ROW_IDS)[number]
 
 /** One figure beside its peers. `ratio` is `figure` divided by what `aim` names. */

@@ -31,7 +31,8 @@ export interface ChaosReport extends BooksSummary {
 /** True when nothing is there that must not be. */
 export function isClean(report: ChaosReport): boolean {
   const { lost, doubled, wrong, orphanProcesses, profilesLeft, submitted, settledOnce } = report
-  const nothing = lost + doubled + wrong + orphanProcesses + profilesLeft
+  const failed = Object.keys(report.failures).length
+  const nothing = lost + doubled + wrong + failed + orphanProcesses + profilesLeft
   const complaints = report.unhealed.length + report.unexpectedEvents.length
   return nothing + complaints === 0 && report.capacityBack && submitted === settledOnce
 }

@@ -29,7 +29,9 @@ export const damagedBase = (stage: Stage, random: Random) =>
   stage.onVictim(random, async ({ slot, incarnation, pid, tree }) => {
     const ready = stage.nextReady(slot, incarnation + 1)
     const [run = ''] = readdirSync(stage.root)
-    writeFileSync(join(stage.root, run, 'profiles', 'base', 'Default', 'Preferences'), '{"half":')
+    const profiles = join(stage.root, run, 'profiles')
+    const copy = readdirSync(profiles).find((name) => name.startsWith('base.')) ?? ''
+    writeFileSync(join(profiles, copy, 'Default', 'Preferences'), '{"half":')
     process.kill(pid, 'SIGKILL')
     stage.graves.watchProcesses(tree)
     await ready

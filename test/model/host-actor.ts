@@ -14,6 +14,8 @@ export interface ModelProcess {
   /** Asked to go, by an order or by SIGTERM. */
   isLeaving: boolean
   isKilled: boolean
+  /** A word of its start was lost on the way: nobody will hear that it is ready. */
+  isMute: boolean
 }
 export interface HostState {
   processes: ModelProcess[]
@@ -24,7 +26,7 @@ export const MAX_PROCESSES = 2
 const GONE = { code: null, signal: 'SIGKILL' }
 export const LOST = { code: 'WORKER_LOST', message: 'gone' }
 
-type Stamped = EventObject & { incarnation: number; permanent?: boolean }
+type Stamped = EventObject & { incarnation: number; permanent?: boolean; lost?: boolean }
 
 export const hostLogic: PlainLogic<HostState> = {
   initial: { processes: [] },
@@ -45,7 +47,7 @@ export const hostLogic: PlainLogic<HostState> = {
 }
 
 function fork(state: HostState, { incarnation }: Stamped, voice: Voice): void {
-  const fresh = { isHung: false, isLeaving: false, isKilled: false }
+  const fresh = { isHung: false, isLeaving: false, isKilled: false, isMute: false }
   if (state.processes.length >= MAX_PROCESSES) voice.blame('a slot has more than two processes')
   if (state.processes.some((one) => one.incarnation >= incarnation)) {
     voice.blame('an incarnation was used twice')
@@ -81,10 +83,14 @@ function report(
   switch (event.type) {
     case 'does.load':
       process.phase = 'loaded'
-      return say('process.loaded')
+      if (event.lost !== true) return say('process.loaded')
+      process.isMute = true
+      return
     case 'does.open':
       process.phase = 'ready'
-      return say('session.ready')
+      if (event.lost !== true) return say('session.ready')
+      process.isMute = true
+      return
     case 'does.fail':
       return say('session.failed', { error: LOST, permanent: event.permanent === true })
     case 'does.retire':

@@ -10,6 +10,8 @@ import type { SlotId, Verdict } from '../../machines/vocabulary.ts'
 import type { LedgerEvent } from '../../src/ledger/events.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { TaskRecord } from '../../src/ledger/record.ts'
+import { MemoryDeadLetters } from '../../src/ledger/dead-letters.ts'
+import { MemoryResultCache } from '../../src/ledger/result-cache.ts'
 import { DEFAULT_TASK_OPTIONS } from '../../src/task-options.ts'
 import { LOST } from './host-actor.ts'
 import { ledgerLogic } from './ledger-actor.ts'
@@ -274,7 +276,7 @@ class Mirror {
   #makeReal(): Ledger {
     const say = (to: string, event: EventObject) => this.#said.push(wordOf(to, event))
     return new Ledger(
-      { seatsPerWorker: SEATS, cancelGraceMs: 1 },
+      { seatsPerWorker: SEATS, cancelGraceMs: 1, cacheTtlMs: 0 },
       {
         clock: {
           nowMs: () => this.#nowMs,
@@ -284,6 +286,9 @@ class Mirror {
           },
         },
         random: () => (this.#jitter++ % 5_000) / 5_000,
+        wallMs: () => this.#nowMs,
+        deadLetters: new MemoryDeadLetters(),
+        resultCache: new MemoryResultCache(),
         tellWorker: (slot, event) => say(slot, event),
         tellPool: (event) => say('pool', event),
         tellShutdown: (event) => say('shutdown', event),

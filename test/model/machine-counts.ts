@@ -7,6 +7,7 @@ import type { AnyStateMachine } from 'xstate'
 import { sessionMachine, taskMachine } from '../../machines/index.ts'
 import { sessionPlan } from '../machines/session.events.ts'
 import { taskPlan } from '../machines/task.events.ts'
+import { noteCoverage } from '../support/coverage.ts'
 import { type Exploration as Alone, explore } from '../support/explore.ts'
 import { isIgnore, sitesOf } from '../support/instrument.ts'
 import type { Exploration } from './checker.ts'
@@ -37,6 +38,11 @@ export function machinesOf(explorations: readonly Exploration[]): MachineCount[]
   const session = explore(sessionMachine, sessionPlan)
   const task = explore(taskMachine, taskPlan)
   return [...composed, alone(sessionMachine, session), alone(taskMachine, task)]
+}
+
+/** For the report on the whole suite's coverage. */
+export function noteTaken({ system }: Exploration): void {
+  noteCoverage('model', new Map(COMPOSED.map((id) => [id, system[id].taken])))
 }
 
 function alone(machine: AnyStateMachine, { states, edges, taken }: Alone): MachineCount {

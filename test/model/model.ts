@@ -65,20 +65,12 @@ async function run(): Promise<boolean> {
   const violations = explorations.reduce((sum, one) => sum + one.violations.length, 0)
   const isComplete = explorations.every((one) => one.isComplete)
   if (values.json) {
-    const { states, edges, seconds, plan } = main
+    const { states, edges, seconds } = main
     console.log(
       JSON.stringify({
         machines: machines.map(({ untaken: _, ...machine }) => machine),
         composed: { states, edges, seconds: Math.round(seconds * 10) / 10, violations },
         sometimes,
-        composition: { name: plan.name, heldStill: plan.heldStill, isComplete },
-        others: explorations.slice(0, -1).map((one) => ({
-          name: one.plan.name,
-          size: `${one.plan.workers}×${one.plan.tasks}×${one.plan.faults}`,
-          states: one.states,
-          edges: one.edges,
-          violations: one.violations.map(({ flaw }) => flaw),
-        })),
       }),
     )
   }

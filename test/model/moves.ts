@@ -154,10 +154,12 @@ export class Moves {
     if (!isKilled) this.#fault('hang', 'host', slot, does('does.hang'))
     if (phase === 'loading') {
       this.#add('host', slot, does('does.load'), 'progress')
+      this.#fault('lostWord', 'host', slot, does('does.load', { lost: true }))
       this.#fault('failedStart', 'host', slot, does('does.fail', { permanent: true }))
     }
     if (phase === 'opening') {
       this.#add('host', slot, does('does.open'), 'progress')
+      this.#fault('lostWord', 'host', slot, does('does.open', { lost: true }))
       this.#fault('failedStart', 'host', slot, does('does.fail', { permanent: true }))
     }
     if (phase === 'opening' || phase === 'ready') {
@@ -278,7 +280,10 @@ export class Moves {
           ? incarnation
           : (current?.incarnation ?? incarnation)
       const process = this.#hosted(slot).find((one) => one.incarnation === awaited)
-      const isVain = process === undefined || (process.isHung && !process.isKilled)
+      const isVain =
+        process === undefined ||
+        (process.isHung && !process.isKilled) ||
+        (isOfStart && process.isMute)
       this.#deadline('worker', slot, { type }, isVain)
     }
   }

@@ -34,12 +34,14 @@ export type FaultWord =
   | 'failedAttempt'
   | 'failedStart'
   | 'failedRun'
+  /** A word of a start is lost. That an attempt has ended: `stuckTask`. */
+  | 'lostWord'
   | 'earlyTimer'
   | 'falseSilence'
   | 'retire'
 
 /** What a reading may say beside silence. */
-export type ReadingWord = 'memory' | 'load' | 'health'
+export type ReadingWord = 'memory' | 'load' | 'health' | 'disk'
 
 export interface MachineSet {
   readonly pool: AnyStateMachine
@@ -50,7 +52,9 @@ export interface MachineSet {
 
 export interface CompositionPlan {
   readonly name: string
+  /** Slots, those that stand by included. */
   readonly workers: number
+  readonly standby: number
   readonly tasks: number
   readonly faults: number
   readonly seatsPerWorker: number
@@ -71,6 +75,11 @@ export interface CompositionPlan {
   /** What the environment holds still here, and where it is looked at instead. */
   readonly heldStill: readonly string[]
 }
+
+/** Bytes, of which only the order matters. */
+export const SOFT_LIMIT = 10
+export const HARD_LIMIT = 30
+export const DISK_FLOOR = 10
 
 export const SHIPPED: MachineSet = {
   pool: poolMachine,
@@ -114,9 +123,17 @@ export function supervisorPolicy(plan: CompositionPlan): SupervisorPolicy {
       criticalRatio: 0.9,
       hysteresis: 0.05,
       dwellMs: 0,
-      maxWorkerBytes: 10,
+      maxWorkerBytes: SOFT_LIMIT,
+      killWorkerBytes: HARD_LIMIT,
     },
-    scaling: { minWorkers: 1, maxWorkers: plan.workers, upAt: 0.8, downAt: 0.2, idleMs: 0 },
+    diskFloorBytes: plan.readings.includes('disk') ? DISK_FLOOR : 0,
+    scaling: {
+      minWorkers: 1,
+      maxWorkers: plan.workers - plan.standby,
+      upAt: 0.8,
+      downAt: 0.2,
+      idleMs: 0,
+    },
   }
 }
 

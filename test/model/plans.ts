@@ -1,9 +1,10 @@
 /** The compositions that are checked. What one holds still, another looks at. */
 import { type CompositionPlan, PLAIN_TASK, SHIPPED } from './plan.ts'
 
-const READINGS = "supervisor's memory, scaling and health (compositions memory, load)"
+const READINGS = "supervisor's memory, disk, scaling and health (compositions memory, disk, load)"
 const RECYCLING = 'recycling by count (composition recycling)'
 const SCALE = 'pool.scale (composition scaling)'
+const STANDBY = 'spares (composition standby)'
 const LEAVE = 'fewer starts at once than workers (composition leave)'
 const CLOCKS = 'delay, queueTimeout, deadline of tasks (composition clocks)'
 const PAUSE = 'pause and drain (composition whole)'
@@ -12,6 +13,7 @@ const STARTED = '`started` reports (every other composition)'
 const base: CompositionPlan = {
   name: '',
   workers: 2,
+  standby: 0,
   tasks: 3,
   faults: 1,
   seatsPerWorker: 1,
@@ -24,6 +26,7 @@ const base: CompositionPlan = {
     'failedAttempt',
     'failedStart',
     'failedRun',
+    'lostWord',
     'earlyTimer',
     'falseSilence',
     'retire',
@@ -97,6 +100,15 @@ export const SHORT_PLANS: readonly CompositionPlan[] = [
     heldStill: [RECYCLING, CLOCKS],
   }),
   planOf({
+    name: 'disk',
+    workers: 1,
+    tasks: 2,
+    faultKinds: ['crash', 'stuckTask'],
+    users: ['stop', 'pause'],
+    readings: ['disk'],
+    heldStill: [RECYCLING, CLOCKS],
+  }),
+  planOf({
     name: 'load',
     tasks: 1,
     faults: 0,
@@ -104,6 +116,15 @@ export const SHORT_PLANS: readonly CompositionPlan[] = [
     readings: ['load', 'health'],
     isSymmetric: false,
     heldStill: [RECYCLING, CLOCKS],
+  }),
+  planOf({
+    name: 'standby',
+    standby: 1,
+    tasks: 1,
+    users: ['stop', 'recover'],
+    faultKinds: ['crash', 'hang', 'failedStart', 'lostWord'],
+    isSymmetric: false,
+    heldStill: [READINGS, RECYCLING, CLOCKS],
   }),
   planOf({
     name: 'scaling',
@@ -118,7 +139,7 @@ export const SHORT_PLANS: readonly CompositionPlan[] = [
 /** The composition the issue asks for. */
 export const WHOLE_PLAN: CompositionPlan = planOf({
   name: 'whole',
-  heldStill: [READINGS, RECYCLING, SCALE, LEAVE, CLOCKS],
+  heldStill: [READINGS, RECYCLING, SCALE, STANDBY, LEAVE, CLOCKS],
 })
 
 /** For a night. */
@@ -128,7 +149,7 @@ export const DEEP_PLAN: CompositionPlan = planOf({
   saysStarted: false,
   intensity: 1,
   users: ['stop', 'force', 'recover', 'restart', 'cancel'],
-  heldStill: [PAUSE, READINGS, RECYCLING, SCALE, LEAVE, CLOCKS, STARTED],
+  heldStill: [PAUSE, READINGS, RECYCLING, SCALE, STANDBY, LEAVE, CLOCKS, STARTED],
 })
 
 /**

@@ -5,6 +5,7 @@
 import type { EventObject } from 'xstate'
 import type { PoolContext } from '../../machines/pool-facts.ts'
 import type { ModelSeat } from './ledger-state.ts'
+import { DISK_FLOOR, HARD_LIMIT, SOFT_LIMIT } from './plan.ts'
 import { slotName } from './routes.ts'
 import { AT, hostAt, type System } from './system.ts'
 
@@ -35,7 +36,8 @@ export function readingMoves(system: System, row: ArrayLike<number>): readonly R
     })
   })
   const { ready } = system.pool.at(row[AT.pool] as number).context as PoolContext
-  const calm = { atMs: 0, memoryRatio: 0, utilization: 0.5, queued: 0, ready: 99, workers: seen }
+  const load = { utilization: 0.5, queued: 0, ready: 99, workers: seen }
+  const calm = { atMs: 0, memoryRatio: 0, diskFreeBytes: null, ...load }
   const say = (facts: object): EventObject =>
     ({ type: 'reading.taken', reading: { ...calm, ...facts } }) as EventObject
   const words: ReadingMove[] = []
@@ -45,11 +47,17 @@ export function readingMoves(system: System, row: ArrayLike<number>): readonly R
     for (const [band, memoryRatio] of Object.entries(MEMORY)) {
       add({ memoryRatio }, band === 'normal' ? 'pace' : 'user')
     }
-    const heavy = seen.map((one, at) => (at === 0 ? { ...one, memoryBytes: 20 } : one))
-    if (heavy.length > 0) add({ workers: heavy })
+    for (const memoryBytes of [SOFT_LIMIT + 1, HARD_LIMIT + 1]) {
+      const heavy = seen.map((one, at) => (at === 0 ? { ...one, memoryBytes } : one))
+      if (heavy.length > 0) add({ workers: heavy })
+    }
   }
   if (readings.includes('load')) {
     for (const [utilization, queued] of Object.values(LOADS)) add({ utilization, queued })
+  }
+  if (readings.includes('disk')) {
+    add({ diskFreeBytes: DISK_FLOOR - 1 })
+    add({ diskFreeBytes: 2 * DISK_FLOOR }, 'pace')
   }
   if (readings.includes('health')) add({ ready: ready.length })
   return words

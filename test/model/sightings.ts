@@ -30,6 +30,11 @@ export const SIGHTINGS: Readonly<Record<string, readonly RegExp[]>> = {
   pause: [/^pool: .* · pool\.pause · 0$/],
   drained: [/^pool: .* · ledger\.emptied · 0$/],
   uncleanEnd: [/^shutdown: .* · after killTimeout · 0$/, /^shutdown: .* · after sweepTimeout · 0$/],
+  spareCalled: [/^worker: standby · worker\.start · 0$/],
+  successorAgain: [/^worker: .*recycling\.resting · after restartBackoff · 0$/],
+  secondTry: [/^pool: .*starting\.late · /],
+  diskFloor: [/^supervisor: .*disk\.\w+ · reading\.taken · 0$/],
+  hardMemoryLimit: [/^supervisor: .*sizes\.\w+ · reading\.taken · [0-9]$/],
   taskTimedOut: [/^task: timed out$/],
 }
 

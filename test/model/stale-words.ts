@@ -4,7 +4,7 @@
  */
 import type { EventObject } from 'xstate'
 import type { WorkerContext } from '../../machines/worker-facts.ts'
-import { LOST } from './host-actor.ts'
+import { LOST, type ModelProcess } from './host-actor.ts'
 import { slotName } from './routes.ts'
 import { AT, hostAt, type System, workerAt } from './system.ts'
 
@@ -60,15 +60,19 @@ function staleWord(system: System, worker: number, host: number): string | null 
   }
   // A living process may say twice what it has said before.
   for (const process of processes) {
-    const said = process.phase === 'loading' ? [] : ['process.loaded']
-    if (process.phase === 'ready') said.push('session.ready')
-    for (const type of said) {
+    for (const type of saidBy(process)) {
       const event = { type, incarnation: process.incarnation } as EventObject
       const flaw = changeBy(system, worker, event)
       if (flaw !== null && !(type === 'process.loaded' && process.phase === 'loaded')) return flaw
     }
   }
   return null
+}
+
+/** What is lost on its way has not been said. */
+function saidBy({ phase, isMute }: ModelProcess): readonly string[] {
+  if (phase === 'ready') return isMute ? ['process.loaded'] : ['process.loaded', 'session.ready']
+  return phase === 'loading' || isMute ? [] : ['process.loaded']
 }
 
 function changeBy(system: System, worker: number, event: EventObject): string | null {

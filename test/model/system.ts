@@ -61,7 +61,11 @@ export class System {
     const { machines } = plan
     const make = (kind: keyof typeof routes, input: unknown) =>
       new MachineActor(machines[kind], input, this.words, routes[kind])
-    this.pool = make('pool', { workers: plan.workers, startTimeoutMs: 1 })
+    this.pool = make('pool', {
+      workers: plan.workers - plan.standby,
+      standby: plan.standby,
+      startTimeoutMs: 1,
+    })
     this.supervisor = make('supervisor', { policy: supervisorPolicy(plan) })
     this.shutdown = make('shutdown', { policy: SHUTDOWN_POLICY })
     this.worker = make('worker', { slot: 'worker-1', policy: workerPolicy(plan) })
@@ -214,12 +218,15 @@ export class System {
     this.#renamed(state, (slot, incarnation) => ({ slot: other(slot), incarnation })),
   )
   readonly #swapPool = memoized((state) => {
-    const { alive, ready, failed } = this.pool.at(state).context as PoolContext
-    return this.pool.changed(state, {
-      alive: alive.map(other),
-      ready: ready.map(other),
-      failed: failed.map(other),
-    })
+    const context = this.pool.at(state).context as PoolContext
+    const names = ['alive', 'ready', 'warm', 'failed'] as const
+    const swapped = names.map((name) => [name, context[name].map(other)])
+    // A cast names its slots in their order, whoever they are: it is told when all of them are down.
+    const casts = (['serving', 'spares'] as const).map((name) => [
+      name,
+      context[name].map(other).toSorted(),
+    ])
+    return this.pool.changed(state, Object.fromEntries([...swapped, ...casts]))
   })
   readonly #swapSupervisor = memoized((state) => {
     const { waiting, starting } = this.supervisor.at(state).context as SupervisorContext

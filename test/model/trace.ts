@@ -99,10 +99,12 @@ export function placeOf(system: System, row: ArrayLike<number>): string {
   const slots = Array.from({ length: system.plan.workers }, (_, slot) => {
     const worker = system.worker.at(row[workerAt(slot)] as number)
     const { processes } = system.host.at(row[hostAt(slot)] as number)
-    const lives = processes.map(
-      ({ incarnation, phase, isHung, isLeaving, isKilled }) =>
-        `#${incarnation} ${phase}${isHung ? ' hung' : ''}${isLeaving ? ' leaving' : ''}${isKilled ? ' killed' : ''}`,
-    )
+    const lives = processes.map((process) => {
+      const marks = (['isMute', 'isHung', 'isLeaving', 'isKilled'] as const)
+        .filter((name) => process[name])
+        .map((name) => ` ${name.slice(2).toLowerCase()}`)
+      return `#${process.incarnation} ${process.phase}${marks.join('')}`
+    })
     const retiree = text(worker, 'retiree')
     const beside = retiree === 'none' ? '' : ` + retiree ${retiree}`
     return `${slotName(slot)} ${text(worker, 'life')}${beside} [${lives.join(', ')}]`

@@ -32,7 +32,7 @@ export function userMoves(
   say((isUp || pool === 'error') && may('stop'), { type: 'pool.stop', force: false })
   say(pool !== 'idle' && may('force'), { type: 'pool.stop', force: true })
   say(pool === 'error' && may('recover'), { type: 'pool.recover' })
-  for (let workers = 1; workers <= system.plan.workers; workers++) {
+  for (let workers = 1; workers <= system.plan.workers - system.plan.standby; workers++) {
     say(isUp && may('scale'), { type: 'pool.scale', workers })
   }
   return [...moves, ...taskMoves(system, row, isUp && !isDraining, may('cancel'))]

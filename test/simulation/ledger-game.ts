@@ -13,6 +13,7 @@ const MAX_LATE_MS = 1
 /** Rounds of work in which all tasks must have ended, once nothing stands in their way. */
 const MAX_ROUNDS = 200
 const ROUND_MS = 50
+const MAX_LETTERS = 1_000
 const HOLDERS = ['pool', 'memory', 'breaker', 'shutdown'] as const
 
 export class Referee {
@@ -24,7 +25,9 @@ export class Referee {
   readonly seen = new Set<string>()
   readonly trace: string[] = []
   readonly #reactions: Move[]
-  readonly #admitted: TaskRecord[] = []
+  readonly #admitted: (readonly TaskRecord[])[] = []
+  /** Dead letters that another task has made needless. */
+  readonly #met: string[] = []
   #isOccupied = false
   #retried = 0
 
@@ -33,9 +36,18 @@ export class Referee {
     this.model = new LedgerModel(plan)
     this.#reactions = [...reactions]
     this.stage.judge = (event) => this.#judge(event)
-    this.stage.onAdmitted = (record) => {
-      this.#admitted.push(record)
+    this.stage.onAdmitted = (records) => {
+      this.#admitted.push(records)
       if (!this.stage.isBusy) this.#admit()
+    }
+    this.stage.onLetterMet = (id) => {
+      this.seen.add('a letter was met by a key')
+      this.#met.push(id)
+      if (!this.stage.isBusy) this.#admit()
+    }
+    this.stage.onAsked = (key, found) => {
+      // In the middle of an event, the ledger knows more than the model has heard.
+      if (!this.stage.isBusy) this.#compareStandIn(key, found)
     }
     this.stage.onNews = () => {
       this.#compareCounts('at the news')
@@ -49,6 +61,7 @@ export class Referee {
     play(this.stage, move)
     if (move.do === 'pass' || move.do === 'settle') this.#checkWork()
     this.#checkTimers()
+    this.#compareLetters()
     return this.wrong.length === 0
   }
 
@@ -62,12 +75,32 @@ export class Referee {
     this.#checkNothingLeft(how)
   }
 
+  /** What of the ways round a start has come up. */
+  #noteFlow(event: StageEvent, answered: readonly TaskRecord[]): void {
+    const { all } = this.model
+    const unended = all.filter(({ hasEnded }) => !hasEnded)
+    if (unended.some(({ record, state }) => state === 'queued' && answered.includes(record))) {
+      this.seen.add('answered in the queue')
+    }
+    if (event.type === 'task.submitted' && event.record.cached) this.seen.add('answered at once')
+    if (all.some(({ state }) => state === 'blocked')) this.seen.add('blocked')
+    if (all.length > this.model.tasks.size) this.seen.add('redriven')
+  }
+
+  #compareStandIn(key: string, found: TaskRecord | null): void {
+    if (found !== null) this.seen.add(`stood in ${found.state === 'succeeded'}`)
+    const must = this.model.standIn(key, this.stage.clock.nowMs())?.record ?? null
+    if (found === must) return
+    this.wrong.push(`for the key ${key} stands ${found?.id ?? 'none'}, not ${must?.id ?? 'none'}`)
+  }
+
   #judge(event: StageEvent): void {
     const { stage, model } = this
-    model.hear(event, stage.clock.nowMs())
-    this.#admit()
+    const answered = stage.records.filter(({ cached }) => cached)
+    this.#noteFlow(event, answered)
     const rounds = stage.takeAssignments()
-    this.wrong.push(...model.assign(rounds))
+    this.wrong.push(...model.hear(event, stage.clock.nowMs(), answered, rounds))
+    this.#admit()
     if (rounds.length > 0 && event.type !== 'dispatch.due') {
       this.wrong.push(`assigned at ${event.type}`)
     }
@@ -96,7 +129,8 @@ export class Referee {
 
   /** What was submitted in the middle of an event came after it. */
   #admit(): void {
-    for (const record of this.#admitted.splice(0)) this.model.admit(record)
+    for (const records of this.#admitted.splice(0)) this.model.admit(records)
+    for (const id of this.#met.splice(0)) this.model.letters.delete(id)
   }
 
   /**
@@ -140,7 +174,7 @@ export class Referee {
     const { model } = this
     const open = [...model.processes.values()].filter(({ isOpen }) => isOpen)
     const must = {
-      submitted: model.tasks.size,
+      submitted: model.all.length,
       retried: this.#retried,
       queued: model.lanes.size,
       used: open.reduce((sum, { tasks }) => sum + tasks.length, 0),
@@ -153,10 +187,24 @@ export class Referee {
       queued: ledger.queued,
       used: ledger.seats.used,
       capacity: ledger.seats.capacity,
-      known: model.all.map(({ record }) => record.id).filter((id) => ledger.has(id)),
+      known: model.all
+        .filter(
+          ({ record }) => ledger.has(record.id) && model.tasks.get(record.id)?.record === record,
+        )
+        .map(({ record }) => record.id),
     }
     if (JSON.stringify(is) === JSON.stringify(must)) return
     this.wrong.push(`after ${event.type} it has ${JSON.stringify(is)}, not ${JSON.stringify(must)}`)
+  }
+
+  #compareLetters(): void {
+    const { letters } = this.stage.deadLetters.list({}, 0, MAX_LETTERS)
+    const events = letters.map(({ id }) => this.model.letters.get(id) ?? -1)
+    // Of those that failed in one event, the order is free.
+    const isInOrder = events.every((event, index) => event >= (events[index - 1] ?? 0))
+    if (isInOrder && letters.length === this.model.letters.size) return
+    const [is, must] = [letters.map(({ id }) => id).join(), [...this.model.letters.keys()].join()]
+    this.wrong.push(`the dead letters are ${is}, not ${must}`)
   }
 
   #checkWork(): void {

@@ -12,7 +12,12 @@ import { type LifeWorld, type ModelProcess, TaskLife } from './task-life.ts'
 type Of<T extends StageEvent['type']> = Extract<StageEvent, { type: T }>
 
 export class LedgerModel {
+  /** The newest of each id. */
   readonly tasks = new Map<string, TaskLife>()
+  readonly all: TaskLife[] = []
+  /** The event in which each dead letter failed, by id. */
+  readonly letters = new Map<string, number>()
+  #events = 0
   readonly processes = new Map<string, ModelProcess>()
   readonly holders = new Set<string>()
   readonly lanes = new ModelLanes()
@@ -20,14 +25,15 @@ export class LedgerModel {
   readonly #world: LifeWorld
   readonly #awaited = new Set<'emptied' | 'calmed'>()
   #failure: ErrorFacts | null = null
+  /** Ended in this event; those that wait for them hear of it after it. */
+  #ended: TaskLife[] = []
+  readonly #ends = new Map<TaskLife, number>()
+  readonly #results = new Map<string, { value: unknown; untilMs: number }>()
 
   constructor(plan: StagePlan) {
     const must = (deed: string) => void this.#deeds.push(deed)
-    this.#world = { plan, lanes: this.lanes, nowMs: 0, must }
-  }
-
-  get all(): TaskLife[] {
-    return [...this.tasks.values()]
+    const ended = (life: TaskLife) => this.#note(life)
+    this.#world = { plan, lanes: this.lanes, nowMs: 0, must, ended }
   }
 
   get unended(): TaskLife[] {
@@ -49,17 +55,62 @@ export class LedgerModel {
     return this.#deeds.splice(0)
   }
 
-  /** From now on it counts as accepted, though the ledger may hear of it a little later. */
-  admit(record: TaskRecord): void {
-    this.tasks.set(record.id, new TaskLife(record, this.#world))
+  /**
+   * From now on they count as accepted, though the ledger may hear of them a little later. What came
+   * in together may name each other.
+   */
+  admit(records: readonly TaskRecord[]): void {
+    const lives = records.map((record) => new TaskLife(record, this.#world))
+    for (const life of lives) {
+      const { id } = life.record
+      this.letters.delete(id)
+      this.tasks.set(id, life)
+      this.all.push(life)
+    }
+    for (const life of lives) {
+      const ids = life.record.options.dependsOn ?? []
+      life.parents = ids.flatMap((id) => this.tasks.get(id) ?? [])
+    }
   }
 
-  hear(event: StageEvent, nowMs: number): void {
+  /** The task that stands for a key. */
+  standIn(key: string, nowMs: number): TaskLife | null {
+    const mine = this.all.filter(({ record }) => record.options.deduplication?.key === key)
+    const unended = mine.find((life) => !life.hasEnded && !life.isBeingStopped)
+    if (unended !== undefined) return unended
+    const kept = mine.filter(
+      ({ state, record }) => state === 'succeeded' && record.options.deduplication?.ttl !== 0,
+    )
+    const last = kept.toSorted((a, b) => this.#order(a) - this.#order(b)).at(-1)
+    const ttl = last?.record.options.deduplication?.ttl ?? 0
+    return last !== undefined && nowMs < last.endedAtMs + ttl ? last : null
+  }
+
+  /** The result that a task's key has now. */
+  result({ record }: TaskLife): { readonly value: unknown } | null {
+    const { cache } = record.options
+    const kept = cache === undefined ? undefined : this.#results.get(cache.key)
+    return kept !== undefined && this.#world.nowMs < kept.untilMs ? kept : null
+  }
+
+  /**
+   * `answered`: those the ledger has given a known result instead of a start; `rounds`: those it has
+   * started. Returns what is wrong with them.
+   */
+  hear(
+    event: StageEvent,
+    nowMs: number,
+    answered: readonly TaskRecord[],
+    rounds: readonly Assigned[],
+  ): string[] {
     this.#world.nowMs = nowMs
     this.lanes.beginMoment()
+    this.#events++
     this.#hear(event)
+    const wrong = [...this.#answer(event, answered), ...this.#assign(rounds)]
+    this.#release()
     this.#fail(this.waiting.filter(({ state }) => state !== 'submitted'))
-    if (event.type === 'xstate.stop') return
+    if (event.type === 'xstate.stop') return wrong
     const isCalm = !this.all.some(({ isActive }) => isActive)
     if (isCalm && this.#awaited.delete('calmed')) {
       this.#world.must('told shutdown ledger.calmed')
@@ -67,10 +118,59 @@ export class LedgerModel {
     if (this.unended.length === 0 && this.#awaited.delete('emptied')) {
       this.#world.must('told pool ledger.emptied')
     }
+    return wrong
+  }
+
+  /** As they come, and when it is their turn and there is room: then they need not run. */
+  #answer(event: StageEvent, answered: readonly TaskRecord[]): string[] {
+    const wrong: string[] = []
+    for (const record of answered) {
+      const life = this.all.find((other) => other.record === record) as TaskLife
+      if (life.state === 'succeeded') continue
+      const known = this.result(life)
+      if (event.type !== 'dispatch.due' || !this.hasWork || life.state !== 'queued') {
+        wrong.push(`${record.id} was answered at ${event.type}`)
+      }
+      if (known === null || known.value !== record.value) {
+        wrong.push(`${record.id} was answered with ${String(record.value)}`)
+      }
+      this.#succeed(life, record.value)
+    }
+    return wrong
+  }
+
+  #succeed(life: TaskLife, value: unknown): void {
+    life.value = value
+    life.isAnswered = true
+    life.end('succeeded')
+  }
+
+  #note(life: TaskLife): void {
+    const { record, state } = life
+    const { cache } = record.options
+    this.#ended.push(life)
+    this.#ends.set(life, this.#ends.size)
+    if (state === 'failed') this.letters.set(record.id, this.#events)
+    if (state !== 'succeeded' || cache === undefined || life.isAnswered) return
+    const ttl = cache.ttl ?? this.#world.plan.cacheTtlMs
+    const untilMs = ttl === 0 ? Infinity : this.#world.nowMs + ttl
+    this.#results.set(cache.key, { value: life.value, untilMs })
+  }
+
+  #order(life: TaskLife): number {
+    return this.#ends.get(life) ?? -1
+  }
+
+  /** One after another, for what is told of one may end the next. */
+  #release(): void {
+    for (const parent of this.#ended) {
+      for (const life of this.all) if (life.waitsFor.has(parent)) life.hear(parent)
+    }
+    this.#ended = []
   }
 
   /** Takes note of what the ledger chose to start. Returns what is wrong with it. */
-  assign(rounds: readonly Assigned[]): string[] {
+  #assign(rounds: readonly Assigned[]): string[] {
     const wrong: string[] = []
     const all = rounds.flatMap(({ tasks }) => tasks)
     if (all.length > 0 && this.holders.size > 0) {
@@ -87,6 +187,10 @@ export class LedgerModel {
         continue
       }
       for (const { taskId, attempt } of tasks) {
+        const life = this.tasks.get(taskId)
+        if (life !== undefined && this.result(life) !== null) {
+          wrong.push(`${taskId} was started, and its result is known`)
+        }
         wrong.push(...(this.tasks.get(taskId)?.start(process, attempt) ?? [`no ${taskId}`]))
       }
     }
@@ -100,9 +204,9 @@ export class LedgerModel {
   #hear(event: StageEvent): void {
     switch (event.type) {
       case 'task.submitted':
-        return this.tasks.get(event.record.id)?.accept()
+        return this.#accept(event.record)
       case 'task.cancel':
-        return this.tasks.get(event.record.id)?.stop(event.reason)
+        return this.all.find(({ record }) => record === event.record)?.stop(event.reason)
       case 'attempts.reported':
         return this.#report(event)
       case 'timers.due':
@@ -139,6 +243,17 @@ export class LedgerModel {
     }
   }
 
+  #accept(record: TaskRecord): void {
+    const life = this.all.find((other) => other.record === record)
+    const known = life === undefined ? null : this.result(life)
+    if (life?.state === 'submitted' && known !== null) this.#succeed(life, known.value)
+    else if (life?.state === 'submitted') {
+      life.accept()
+      this.#fail([life])
+      life.hearEnded()
+    }
+  }
+
   #halt(): void {
     this.#world.must('halted')
     for (const name of Array.from(this.processes.keys())) this.#lose(name, 'stopped')
@@ -171,7 +286,7 @@ export class LedgerModel {
       else if (report.kind === 'progress') task.sayProgress()
       else {
         ended++
-        task.endAttempt(report.verdict, report.error?.code)
+        task.endAttempt(report.verdict, report.error?.code, report.value)
       }
     }
     if (ended > 0) this.#world.must(`told ${process.name} of ${ended} ended`)

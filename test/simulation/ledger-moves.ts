@@ -25,7 +25,14 @@ type DrawnOptions = Pick<
   | 'attempts'
   | 'idempotent'
   | 'backoff'
->
+  | 'retryOn'
+  | 'dependencyFailure'
+  | 'deduplication'
+  | 'cache'
+> & {
+  /** Tasks it depends on, by number. */
+  readonly parents: readonly number[]
+}
 export interface DrawnReport {
   readonly kind: AttemptReport['kind']
   readonly pick: number
@@ -36,6 +43,10 @@ export interface DrawnReport {
 }
 export type Move =
   | { readonly do: 'submit'; readonly options: DrawnOptions }
+  /** Many at once. Each may depend on any after it in the list, too. */
+  | { readonly do: 'batch'; readonly tasks: readonly DrawnOptions[]; readonly next: boolean }
+  /** Sends a dead letter again. */
+  | { readonly do: 'redrive'; readonly pick: number }
   | { readonly do: 'open'; readonly slot: SlotId }
   | { readonly do: 'close'; readonly pick: number }
   | { readonly do: 'exit'; readonly pick: number; readonly cause: ExitCause }
@@ -62,11 +73,16 @@ const HOLDERS = ['pool', 'memory', 'breaker', 'shutdown'] as const
 const SLOTS = ['worker-1', 'worker-2', 'worker-3'] as const
 const MAX_MOVES = 60
 const MAX_REACTIONS = 6
+/** Above all ids that the stage itself gives. */
+const FIRST_BATCH_ID = 9_000
 
 const pick = fc.nat({ max: 20 })
 /** None in most tasks, so that one option does not hide what another does. */
 const durationMs = (maxMs: number) =>
   fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max: maxMs }))
+const key = fc.constantFrom('a', 'b')
+const seldom = <T>(arbitrary: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, arbitrary)
 const backoff = fc
   .record({
     type: fc.constantFrom('fixed' as const, 'exponential' as const),
@@ -84,6 +100,11 @@ const options: fc.Arbitrary<DrawnOptions> = fc.record({
   attempts: fc.integer({ min: 1, max: 3 }),
   idempotent: fc.boolean(),
   backoff,
+  retryOn: fc.constantFrom(undefined, undefined, ['TASK_FAILED'], ['OTHER']),
+  dependencyFailure: fc.constantFrom('fail', 'fail', 'run'),
+  parents: fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, fc.array(pick, { maxLength: 3 })),
+  deduplication: seldom(fc.record({ key, ttl: fc.constantFrom(0, 20) })),
+  cache: seldom(fc.record({ key, ttl: fc.constantFrom(null, 0, 2, 10) })),
 })
 const report: fc.Arbitrary<DrawnReport> = fc.record({
   kind: fc.constantFrom('ended', 'ended', 'started', 'progress'),
@@ -105,6 +126,11 @@ const holder = fc.constantFrom(...HOLDERS)
 const reason = fc.constantFrom('requested', 'shutdown')
 const move = fc.oneof(
   often(24, ['submit'], { options }),
+  often(4, ['batch'], {
+    tasks: fc.array(options, { minLength: 2, maxLength: 4 }),
+    next: fc.boolean(),
+  }),
+  often(6, ['redrive'], { pick }),
   often(32, ['report'], {
     pick,
     reports: fc.array(report, { minLength: 1, maxLength: 4 }),
@@ -133,6 +159,7 @@ export const games: fc.Arbitrary<Game> = fc.record({
     killAfterMs: fc.constantFrom(0, 1, 5, 12),
     random: fc.constantFrom(0, 0.3, 0.999),
     earlyMs: fc.constantFrom(0, 0, 1),
+    cacheTtlMs: fc.constantFrom(0, 3),
   }),
   moves: fc.array(move, { maxLength: MAX_MOVES, size: 'max' }),
   reactions: fc.array(move.filter(isForListeners), { maxLength: MAX_REACTIONS }),
@@ -148,8 +175,13 @@ const at = <T>(list: readonly T[], index: number): T | undefined => list[index %
 export function play(stage: LedgerStage, made: Move): void {
   switch (made.do) {
     case 'submit':
-      if (stage.isTaking) stage.submit({ ...DEFAULT_TASK_OPTIONS, ...made.options })
+      if (stage.isTaking) stage.submit(optionsOf(stage, made.options))
       return
+    case 'batch':
+      if (stage.isTaking) stage.submitAll(batchOf(stage, made))
+      return
+    case 'redrive':
+      return redrive(stage, made.pick)
     case 'open':
       return void stage.open(made.slot)
     case 'close':
@@ -185,6 +217,32 @@ export function play(stage: LedgerStage, made: Move): void {
     case 'settle':
       return stage.clock.settle()
   }
+}
+
+function optionsOf(stage: LedgerStage, { parents, ...plain }: DrawnOptions): NormalTaskOptions {
+  const ids = parents.flatMap((index) => at(stage.records, index)?.id ?? [])
+  return { ...DEFAULT_TASK_OPTIONS, ...plain, dependsOn: [...new Set(ids)] }
+}
+
+/** Where `next` says so, each but the last waits for the one after it, which is not there yet. */
+function batchOf(
+  stage: LedgerStage,
+  { tasks, next }: Extract<Move, { do: 'batch' }>,
+): NormalTaskOptions[] {
+  const idAt = (index: number) => `t${FIRST_BATCH_ID + 10 * stage.records.length + index}`
+  return tasks.map((drawn, index) => {
+    const { dependsOn, ...others } = optionsOf(stage, { ...drawn, deduplication: undefined })
+    const after = next && index + 1 < tasks.length ? [idAt(index + 1)] : []
+    return { ...others, id: idAt(index), dependsOn: [...(dependsOn ?? []), ...after] }
+  })
+}
+
+function redrive(stage: LedgerStage, index: number): void {
+  const { letters } = stage.desk.list()
+  const letter = at(letters, index)
+  if (letter === undefined || !stage.isTaking || stage.ledger.has(letter.id)) return
+  const { id } = stage.desk.redrive(letter.id)
+  if (id !== letter.id) stage.onLetterMet(letter.id)
 }
 
 function withPicked<T>(list: readonly T[], index: number, act: (picked: T) => void): void {

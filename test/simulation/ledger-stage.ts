@@ -8,10 +8,16 @@ import type { CancelReason, ErrorFacts, ExitCause, SlotId } from '../../machines
 import type { WorkerEvent } from '../../machines/worker-facts.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { AttemptReport, LedgerEvent } from '../../src/ledger/events.ts'
+import { MemoryDeadLetters } from '../../src/ledger/dead-letters.ts'
 import { ledgerLogic } from '../../src/ledger/ledger-logic.ts'
 import type { LedgerPolicy, LedgerPorts } from '../../src/ledger/ports.ts'
 import { TaskRecord } from '../../src/ledger/record.ts'
+import { MemoryResultCache } from '../../src/ledger/result-cache.ts'
+import { relate } from '../../src/pool-batch.ts'
+import { DeadLetterDesk } from '../../src/pool-dead-letters.ts'
+import { Handle, type HandleDeeds } from '../../src/task-handle.ts'
 import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task-options.ts'
+import type { RunOrder } from '../../src/worker/protocol.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 export const POOL_ERROR: ErrorFacts = { code: 'WORKER_START_FAILED', message: 'no worker starts' }
@@ -51,12 +57,21 @@ export interface StagePlan extends LedgerPolicy {
 
 /** Deeds within one event; more means that the ledger does not come to an end. */
 const MAX_DEEDS = 10_000
+/** What the calendar says when the stage begins. */
+export const EPOCH_MS = 1_700_000_000_000
+/** Nobody steers a task by the handles of this stage. */
+const HANDS_OFF: HandleDeeds = {
+  cancel: () => {},
+  stored: () => Promise.resolve(),
+  timers: { setTimeout, clearTimeout },
+}
 const PLAN: StagePlan = {
   seatsPerWorker: 1,
   cancelGraceMs: 10,
   killAfterMs: 15,
   random: 0.5,
   earlyMs: 0,
+  cacheTtlMs: 0,
 }
 
 export class LedgerStage {
@@ -64,6 +79,12 @@ export class LedgerStage {
   readonly clock = new VirtualClock()
   readonly ledger: Ledger
   readonly records: TaskRecord[] = []
+  readonly deadLetters = new MemoryDeadLetters()
+  readonly desk = new DeadLetterDesk(this, ({ options }) => {
+    const record = this.submit(options(DEFAULT_TASK_OPTIONS))
+    return new Handle(record, HANDS_OFF)
+  })
+  readonly resultCache = new MemoryResultCache()
   /** What the ledger did since `takeDeeds`, but for the assignments. */
   readonly deeds: string[] = []
   /** What it assigned since `takeAssignments`. */
@@ -71,7 +92,14 @@ export class LedgerStage {
   readonly processes: FakeProcess[] = []
   /** Called after each event, for whoever judges. */
   judge: (event: StageEvent) => void = () => {}
-  onAdmitted: (record: TaskRecord) => void = () => {}
+  /** Called with those that came in together. */
+  onAdmitted: (records: readonly TaskRecord[]) => void = () => {}
+  /** Called when another task already does what a dead letter asks for. */
+  onLetterMet: (id: string) => void = () => {}
+  /** Called when a key was asked for, with the task that stood for it. */
+  onAsked: (key: string, found: TaskRecord | null) => void = () => {}
+  /** Called with what a process is told to run. */
+  onOrder: (order: RunOrder) => void = () => {}
   /** Called at each word about a task. */
   onNews: () => void = () => {}
   /** Whether a pool would take a task now. */
@@ -80,6 +108,7 @@ export class LedgerStage {
   isBusy = false
   readonly #actor
   readonly #incarnations = new Map<SlotId, number>()
+  #made = 0
 
   constructor(plan: Partial<StagePlan> = {}, fault: Fault | null = null) {
     this.plan = { ...PLAN, ...plan }
@@ -113,14 +142,38 @@ export class LedgerStage {
   }
 
   submit(options: Partial<NormalTaskOptions> = {}): TaskRecord {
-    const id = `t${this.records.length + 1}`
-    const all = { ...DEFAULT_TASK_OPTIONS, ...options }
-    const record = new TaskRecord(id, 'noop', null, all, this.clock.nowMs())
-    this.records.push(record)
-    this.ledger.admit(record)
-    this.onAdmitted(record)
-    this.send({ type: 'task.submitted', record })
-    return record
+    return this.submitAll([options])[0] as TaskRecord
+  }
+
+  /** As the pool's intake: each gets its parents, then all are counted in, then all are sent. */
+  submitAll(batch: readonly Partial<NormalTaskOptions>[]): TaskRecord[] {
+    const fresh = new Map<string, TaskRecord>()
+    const records = batch.map((options) => {
+      const all = { ...DEFAULT_TASK_OPTIONS, ...options }
+      const found = this.#standIn(all)
+      if (found !== null) return found
+      const id = all.id ?? `t${++this.#made}`
+      const record = new TaskRecord(id, 'noop', null, all, this.clock.nowMs())
+      fresh.set(id, record)
+      return record
+    })
+    for (const record of fresh.values()) {
+      relate(record, (id) => fresh.get(id) ?? this.ledger.parent(id))
+    }
+    this.ledger.admitAll([...fresh.values()])
+    this.records.push(...fresh.values())
+    this.onAdmitted([...fresh.values()])
+    for (const record of fresh.values()) this.send({ type: 'task.submitted', record })
+    return records
+  }
+
+  /** The task that stands for the key, and a word about it to whoever judges. */
+  #standIn({ deduplication }: NormalTaskOptions): TaskRecord | null {
+    if (deduplication === undefined) return null
+    const { key } = deduplication
+    const found = this.ledger.aftermath.keys.find('noop', key, this.clock.nowMs())
+    this.onAsked(key, found)
+    return found
   }
 
   /** The slot's next process opens; one that was open there takes no more tasks. */
@@ -193,6 +246,9 @@ export class LedgerStage {
         defer: (callback) => clock.defer(callback),
       },
       random: () => this.plan.random,
+      wallMs: () => clock.nowMs() + EPOCH_MS,
+      deadLetters: this.deadLetters,
+      resultCache: this.resultCache,
       tellWorker: (slot, event) => this.#hear(slot, event),
       tellPool: ({ type }) => note(`told pool ${type}`),
       tellShutdown: ({ type }) => note(`told shutdown ${type}`),
@@ -220,6 +276,7 @@ export class LedgerStage {
       const isIt = (process: FakeProcess) =>
         process.slot === slot && process.incarnation === incarnation
       const tasks = event.tasks.map(({ taskId, attempt }) => ({ taskId, attempt }))
+      for (const { order } of event.tasks) this.onOrder(order as RunOrder)
       this.processes.find(isIt)?.attempts.push(...tasks)
       this.assignments.push({ slot, incarnation, tasks })
     } else if (event.type === 'tasks.ended') {

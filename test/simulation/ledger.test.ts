@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { referee } from './ledger-game.ts'
 import { type Game, games } from './ledger-moves.ts'
 import type { Fault } from './ledger-stage.ts'
-import { plantedBugs, plantedFaults } from './planted-faults.ts'
+import { plantedBugs, plantedFaults, plantedFlowBugs } from './planted-faults.ts'
 
 /**
  * More of them: `LEDGER_RUNS=10000 LEDGER_SEED=1 npx vitest run --project fast test/simulation`.
@@ -19,12 +19,17 @@ const RUNS_TO_SEE_ALL = 1_000
 const GAMES_PER_BUG = 1_000
 /** All that a ledger does. Games in which it never does one of these say nothing about that one. */
 const SOMETIMES = [
+  'a letter was met by a key',
   'abort: expired',
   'abort: requested',
   'abort: shutdown',
   'abort: timedOut',
+  'answered at once',
+  'answered in the queue',
+  'blocked',
   'ended cancelled TASK_CANCELLED',
   'ended failed BROWSER_LOST',
+  'ended failed DEPENDENCY_FAILED',
   'ended failed TASK_EXPIRED',
   'ended failed TASK_FAILED',
   'ended failed TASK_TIMED_OUT',
@@ -34,8 +39,11 @@ const SOMETIMES = [
   'halted',
   'kill: cancelled',
   'progressed',
+  'redriven',
   'retried',
   'started',
+  'stood in false',
+  'stood in true',
   'told of ended',
   'told pool ledger.emptied',
   'told shutdown ledger.calmed',
@@ -80,7 +88,7 @@ describe('a planted bug is found', () => {
     expect(isFound(fault)).toBe(true)
   })
 
-  it.each(plantedBugs)('$name', ({ plant }) => {
+  it.each([...plantedBugs, ...plantedFlowBugs])('$name', ({ plant }) => {
     const takeOut = plant()
     try {
       expect(isFound(null)).toBe(true)

@@ -4,10 +4,17 @@
  * test.
  */
 import { vi } from 'vitest'
+import { Attempts } from '../../src/ledger/attempts.ts'
+import { BoundedMap } from '../../src/ledger/bounded-map.ts'
 import { Counts } from '../../src/ledger/counts.ts'
+import { MemoryDeadLetters } from '../../src/ledger/dead-letters.ts'
+import { Deduplication } from '../../src/ledger/deduplication.ts'
+import { Dependencies } from '../../src/ledger/dependencies.ts'
+import type { AttemptReport } from '../../src/ledger/events.ts'
 import type { LedgerPorts } from '../../src/ledger/ports.ts'
 import { Queue } from '../../src/ledger/queue.ts'
 import type { TaskRecord } from '../../src/ledger/record.ts'
+import { MemoryResultCache } from '../../src/ledger/result-cache.ts'
 import { type Seat, Seats } from '../../src/ledger/seats.ts'
 import { TimerHeap } from '../../src/ledger/timers.ts'
 import type { Fault, StageEvent } from './ledger-stage.ts'
@@ -120,6 +127,101 @@ export const plantedBugs: readonly PlantedBug[] = [
       }),
   },
 ]
+
+const { link, note: noteEnded } = Dependencies.prototype
+const { settle } = Deduplication.prototype
+const { get, put } = MemoryResultCache.prototype
+const { report: hearReports } = Attempts.prototype
+
+/** Of tasks that have to do with each other, and of what is kept of the ended. */
+export const plantedFlowBugs: readonly PlantedBug[] = [
+  {
+    name: 'a child does not wait for a parent',
+    plant: () =>
+      replace(Dependencies.prototype, 'link', function (this: Dependencies, record: TaskRecord) {
+        link.call(this, record)
+        record.blockers = 0
+      }),
+  },
+  {
+    name: 'a child waits for ever for a parent that had ended',
+    plant: () => replace(Dependencies.prototype, 'settleEnded', nothing),
+  },
+  {
+    name: 'the children of a cancelled parent hear nothing',
+    plant: () =>
+      replace(Dependencies.prototype, 'note', function (this: Dependencies, record: TaskRecord) {
+        if (record.state !== 'cancelled') noteEnded.call(this, record)
+      }),
+  },
+  {
+    name: 'only one generation hears of a failure',
+    plant: () =>
+      replace(Dependencies.prototype, 'note', function (this: Dependencies, record: TaskRecord) {
+        if (record.error?.code !== 'DEPENDENCY_FAILED') noteEnded.call(this, record)
+      }),
+  },
+  {
+    name: 'a failed task stands in the way of the next with its key',
+    plant: () =>
+      replace(
+        Deduplication.prototype,
+        'settle',
+        function (this: Deduplication, record: TaskRecord) {
+          if (record.state === 'succeeded') settle.call(this, record)
+        },
+      ),
+  },
+  {
+    name: 'a success is forgotten by its key at once',
+    plant: () => replace(BoundedMap.prototype, 'put', () => false),
+  },
+  {
+    name: 'a result is kept for ever',
+    plant: () =>
+      replace(
+        MemoryResultCache.prototype,
+        'put',
+        function (this: MemoryResultCache, key: string, value: unknown) {
+          put.call(this, key, value, 0)
+        },
+      ),
+  },
+  {
+    name: 'one result answers every key',
+    plant: () =>
+      replace(
+        MemoryResultCache.prototype,
+        'get',
+        function (this: MemoryResultCache, _: string, now: number) {
+          return get.call(this, 'noop\na', now)
+        },
+      ),
+  },
+  {
+    name: 'the failed are not kept',
+    plant: () => replace(MemoryDeadLetters.prototype, 'add', nothing),
+  },
+  {
+    name: 'what was sent again stays a dead letter',
+    plant: () => replace(MemoryDeadLetters.prototype, 'delete', () => true),
+  },
+  {
+    name: 'what the handler says is not worth it is tried again',
+    plant: () =>
+      replace(Attempts.prototype, 'report', function (this: Attempts, event: AttemptsReported) {
+        hearReports.call(this, { ...event, reports: event.reports.map(withoutName) })
+      }),
+  },
+]
+
+type AttemptsReported = Parameters<Attempts['report']>[0]
+
+/** As if any failure were one that every task names. */
+function withoutName(said: AttemptReport): AttemptReport {
+  if (said.kind !== 'ended' || said.error?.code !== 'TASK_FAILED') return said
+  return { ...said, error: { ...said.error, name: 'OTHER' } }
+}
 
 function believesOldAttempts(): Fault {
   const records = new Map<string, TaskRecord>()

@@ -25,6 +25,8 @@ export interface LifeWorld {
   nowMs: number
   /** Told of everything that must be done. */
   must(deed: string): void
+  /** It has just ended. */
+  ended(life: TaskLife): void
 }
 
 const BLAMELESS: ReadonlySet<ExitCause> = new Set(['stopped', 'recycled', 'cancelled', 'memory'])
@@ -45,6 +47,13 @@ export class TaskLife {
   process: ModelProcess | null = null
   timer: { readonly atMs: number; readonly ring: () => void } | null = null
   deadlineAtMs: number
+  /** Those it still waits for. */
+  readonly waitsFor = new Set<TaskLife>()
+  value: unknown = undefined
+  /** Its value was known before it ran. */
+  isAnswered = false
+  endedAtMs = 0
+  parents: readonly TaskLife[] = []
   readonly #world: LifeWorld
   #kills = 0
   #reason: CancelReason = 'requested'
@@ -73,9 +82,36 @@ export class TaskLife {
     return `${this.record.id}#${this.starts}`
   }
 
+  /** Whether it is being stopped for good. */
+  get isBeingStopped(): boolean {
+    return this.state === 'cancelling' && this.#reason !== 'timedOut'
+  }
+
   accept(): void {
-    const { delay } = this.record.options
     if (this.state !== 'submitted') return
+    for (const parent of this.parents) this.waitsFor.add(parent)
+    this.state = 'blocked'
+    if (this.waitsFor.size === 0) this.#free()
+  }
+
+  /** What those have come to that had ended before it came. */
+  hearEnded(): void {
+    for (const parent of this.parents) if (parent.hasEnded) this.hear(parent)
+  }
+
+  /** One that it waits for has ended. */
+  hear(parent: TaskLife): void {
+    if (this.state !== 'blocked') return
+    this.waitsFor.delete(parent)
+    const isHarmless =
+      parent.state === 'succeeded' || this.record.options.dependencyFailure === 'run'
+    if (!isHarmless) return this.end('failed DEPENDENCY_FAILED')
+    if (this.waitsFor.size === 0) this.#free()
+  }
+
+  /** Nothing stands in its way but its own delay. */
+  #free(): void {
+    const { delay } = this.record.options
     if (delay === 0) return this.#enqueue('back')
     this.state = 'delayed'
     this.#setTimer(delay, () => this.#enqueue('back'))
@@ -96,7 +132,11 @@ export class TaskLife {
   }
 
   sayStarted(): void {
-    if (this.state === 'assigned') this.state = 'running'
+    const { timeout } = this.record.options
+    if (this.state === 'assigned') {
+      this.state = 'running'
+      if (timeout > 0) this.#setTimer(timeout, () => this.stop('timedOut'))
+    }
     this.#world.must(`started ${this.name}`)
   }
 
@@ -123,12 +163,20 @@ export class TaskLife {
     })
   }
 
-  endAttempt(verdict: Verdict, code: string | undefined): void {
+  endAttempt(verdict: Verdict, code: string | undefined, value?: unknown): void {
     // What starts and ends within one frame is told as both.
     if (this.state === 'assigned') this.#world.must(`started ${this.name}`)
     const isStopped = this.#leave() === 'cancelling'
-    if (verdict === 'ok') return this.end('succeeded')
+    if (verdict === 'ok') {
+      this.value = value
+      return this.end('succeeded')
+    }
     if (isStopped) return this.#endStopped()
+    const { retryOn } = this.record.options
+    const isNamed = retryOn === undefined || code === undefined || retryOn.includes(code)
+    if (verdict === 'retryable' && code !== 'BROWSER_LOST' && !isNamed) {
+      return this.end(`failed ${code}`)
+    }
     if (verdict === 'released' && this.releases < MAX_RELEASES) return this.release()
     const mayHaveRun = code === 'BROWSER_LOST' && !this.record.options.idempotent
     if (verdict === 'permanent' || mayHaveRun) return this.end(`failed ${code}`)
@@ -171,7 +219,9 @@ export class TaskLife {
     this.state = how.split(' ', 1)[0] as State
     this.timer = null
     this.deadlineAtMs = Infinity
+    this.endedAtMs = this.#world.nowMs
     this.#world.must(`ended ${this.record.id} ${how}`)
+    this.#world.ended(this)
   }
 
   #enqueue(where: 'front' | 'back'): void {

@@ -196,11 +196,10 @@ export function refusalFor({ fault, moment }: Cell): Disposable {
 }
 
 /**
- * Silence is held against a process from its first word on, and not against a successor: until
- * then, and there, the limit of the start is the judge. A launch that hangs has a limit of its own
- * in the session.
+ * Silence is held against a process from its first word on: until then the limit of the start is
+ * the judge. A launch that hangs has a limit of its own in the session.
  */
 function isStuckStart({ fault, moment }: Cell): boolean {
-  if (fault.name === 'hung start') return moment !== 'launching'
-  return fault.effect.kind === 'silent' && (moment === 'forking' || moment === 'succeeding')
+  if (fault.name === 'hung start') return moment !== 'launching' && moment !== 'succeeding'
+  return fault.effect.kind === 'silent' && moment === 'forking'
 }

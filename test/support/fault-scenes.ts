@@ -18,12 +18,14 @@ async function succeeds(task: TaskHandle, attempts: number): Promise<void> {
 async function exitIsTold(stage: CellStage, incarnation: number): Promise<void> {
   const { effect } = stage.cell.fault
   const exit = await stage.exitOf(incarnation)
-  if (effect.kind === 'dies') {
+  if (stage.isStuckStart) {
+    expect(exit).toMatchObject({ cause: 'startTimedOut', exit: { signal: 'SIGKILL' } })
+  } else if (effect.kind === 'dies') {
     const { code, signal } = effect
     expect(exit).toMatchObject({ cause: 'crashed', exit: { code, signal } })
   } else if (effect.kind === 'silent') {
     expect(exit).toMatchObject({ cause: 'silent', exit: { code: null, signal: 'SIGKILL' } })
-  } else if (stage.cell.moment === 'launching') {
+  } else if (stage.cell.moment === 'launching' || effect.kind === 'hangs') {
     // The worker says that its browser failed, and is ended for it.
     expect(exit).toMatchObject({ cause: 'startFailed', exit: { code: null, signal: 'SIGKILL' } })
   } else if (effect.kind === 'unborn') {
@@ -50,9 +52,8 @@ const starting: Scene = async (stage) => {
   else await exitIsTold(stage, 1)
 }
 
-/** Why the pool, with its one slot, gives up: nothing was ready in time, or nothing ever will be. */
-function hopeless({ cell, isStuckStart }: CellStage): string | null {
-  if (isStuckStart) return 'WORKER_START_FAILED'
+/** Why the pool, with its one slot, gives up: nothing will ever be ready. */
+function hopeless({ cell }: CellStage): string | null {
   const isMissing = cell.moment === 'launching' && cell.fault.name === 'fork failure ENOENT'
   return isMissing ? 'BROWSER_NOT_FOUND' : null
 }
@@ -101,6 +102,7 @@ const succeeding: Scene = async (stage) => {
   await stage.becomes(() => pool.status().processesStarted === 2)
   if (cell.fault.effect.kind !== 'unborn') await stage.struck()
   await stage.becomes(() => stage.state.startsWith('ready'))
+  if (cell.fault.effect.kind !== 'survives') await exitIsTold(stage, 2)
   stage.release()
   await succeeds(task, 1)
 }

@@ -6,6 +6,7 @@ import {
   initialTransition,
   transition,
 } from 'xstate'
+import { noteCoverage } from './coverage.ts'
 import { commandsOf, type Exploration, type ExplorePlan, explore } from './explore.ts'
 import { sitesOf } from './instrument.ts'
 import {
@@ -51,6 +52,7 @@ export function describeMachine<World>(own: MachineCase<World>) {
   const { machine } = own
   const { found, warnings } = exploreViews(own)
   const wholes = [...found.values()]
+  for (const { taken } of wholes) noteCoverage('machines', new Map([[machine.id, taken]]))
 
   describe(`${machine.id} machine`, () => {
     it('handles or ignores every event in every configuration', () => {

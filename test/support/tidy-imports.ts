@@ -1,6 +1,13 @@
 /** Who may import whom. Lower layers know nothing of higher ones; design.md draws them. */
 import { posix } from 'node:path'
-import { isBelow, isSource, type Rule, type SourceFile, withoutComments } from './tidy-files.ts'
+import {
+  isBelow,
+  isSource,
+  noMatch,
+  type Rule,
+  type SourceFile,
+  withoutComments,
+} from './tidy-files.ts'
 
 interface Import {
   readonly specifier: string
@@ -14,13 +21,14 @@ const LAYERS: readonly (readonly RegExp[])[] = [
   [
     /^src\/(ledger|worker|profile|monitor|inspect)\//,
     /^src\/(?!pool|index)[a-z-]+\.ts$/,
-    /^src\/pool-(types|options)\.ts$/,
+    /^src\/pool-([a-z]+-)?(types|options)\.ts$/,
   ],
   [/^src\/pool[a-z-]*\.ts$/, /^src\/pool\//, /^src\/index\.ts$/],
   [/^src\/(server|cli|bullmq|testing)\//],
 ]
 /** Forked or run by path, never imported from outside. */
 const CLOSED = ['src/cli', 'src/child']
+const INSPECTOR = 'src/inspect/actor-watch.ts'
 const BROWSER_PACKAGE = /^puppeteer(-core)?(\/|$)/
 
 /** Machines import XState and each other. */
@@ -47,6 +55,8 @@ export const closedFolders: Rule = (file) => {
   if (!isBelow(file, 'src', 'machines', 'visualizations')) return []
   return localImports(file).flatMap((target) => {
     const folder = CLOSED.find((closed) => target.startsWith(`${closed}/`))
+    // A simulation runs the child's code where no process is.
+    if (folder === 'src/child' && isBelow(file, 'src/testing')) return []
     return folder && !isBelow(file, folder) ? [`${file.path} imports ${target}`] : []
   })
 }
@@ -64,6 +74,15 @@ export const publicXState: Rule = (file) =>
   importsOf(file)
     .filter(({ specifier }) => /^xstate\/(dist|src)/.test(specifier))
     .map(({ specifier }) => `${file.path} imports ${specifier}`)
+
+/** The shape of XState's inspection events is known to one file. */
+export const oneInspector: Rule = (file) => {
+  if (!isBelow(file, 'src') || file.path === INSPECTOR) return []
+  return noMatch(
+    /@xstate\.|\bInspect(ion|ed)[A-Z]\w*Event\b|\bInspectionEvent\b/,
+    withoutComments,
+  )(file)
+}
 
 function layerOf(path: string): number {
   return LAYERS.findIndex((patterns) => patterns.some((pattern) => pattern.test(path)))

@@ -23,6 +23,22 @@ export const pureMachines: Rule = (file) => {
   return [impure, moduleState].flatMap((pattern) => noMatch(pattern, withoutStrings)(file))
 }
 
+/** What a pool takes from the machine comes through its world, so that a simulation can give another. */
+const WORLD = [
+  ...['world', 'clock', 'run', 'host-process'].map((part) => `src/pool-${part}.ts`),
+  'src/ledger/ports.ts',
+]
+export const worldly: Rule = (file) => {
+  const isBound = /^src\/pool[a-z-]*\.ts$/.test(file.path) || isBelow(file, 'src/ledger')
+  if (!isBound || WORLD.includes(file.path)) return []
+  const direct = [
+    /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bMath\.random\b|\bnanoid\b/,
+    /(?<![.\w])set(Timeout|Interval|Immediate)\(|(?<![.#\w])fork\((?!id: )/,
+    /\bmkdir(Sync)?\b|\bprocess\.(on|off|once)\b/,
+  ]
+  return direct.flatMap((pattern) => noMatch(pattern, withoutStrings)(file))
+}
+
 export const fileLength: Rule = (file) => {
   const lines = file.text.split('\n').length - 1
   const isTooLong = isOwnCode(file) && lines > MAX_LINES

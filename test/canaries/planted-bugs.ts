@@ -1,0 +1,256 @@
+/**
+ * Planted bugs: each a small change of one text, and the layer of tests that claims to catch it. The
+ * texts are looked for as they stand: one that has moved or changed must be planted anew.
+ */
+export interface PlantedBug {
+  readonly bug: string
+  readonly file: string
+  /** Found exactly once in the file. */
+  readonly text: string
+  readonly instead: string
+  readonly layer: 'machines' | 'model' | 'simulation' | 'process'
+  /** The test file that catches it, and of its tests those that are run: part of their names. */
+  readonly test: string
+  readonly named: string
+}
+
+const ledger = (bug: string, file: string, text: string, instead: string): PlantedBug => ({
+  bug,
+  file,
+  text,
+  instead,
+  layer: 'simulation',
+  test: 'test/simulation/ledger.test.ts',
+  named: 'the ledger',
+})
+
+const taskBugs: readonly PlantedBug[] = [
+  ledger(
+    'a task that was alone on a lost worker is forgotten',
+    'src/ledger/attempts.ts',
+    "      this.#step(record, { type: 'attempt.lost', cause, alone, error: lost })",
+    "      if (!alone) this.#step(record, { type: 'attempt.lost', cause, alone, error: lost })",
+  ),
+  ledger(
+    'a task settles twice',
+    'src/ledger/ledger.ts',
+    "    this.#ports.announce('ended', record)",
+    "    this.#ports.announce('ended', record)\n    this.#ports.announce('ended', record)",
+  ),
+  ledger(
+    'a cancel is ignored',
+    'src/ledger/ledger.ts',
+    "        return this.#step(event.record, { type: 'task.cancel', reason: event.reason })",
+    '        return',
+  ),
+  ledger(
+    'the report of an older attempt counts',
+    'src/ledger/attempts.ts',
+    'if (record === undefined || record.attempt !== report.attempt) continue',
+    'if (record === undefined) continue',
+  ),
+  {
+    ...ledger(
+      'a released task never comes back',
+      'src/ledger/attempts.ts',
+      '      this.#end(seat, record, released.get(record) as Ended)',
+      '      this.#dispatch.release(seat, record)',
+    ),
+    test: 'test/simulation/task-retries.test.ts',
+    named: 'released',
+  },
+  {
+    ...ledger(
+      'a timer outlives its task',
+      'src/ledger/deeds.ts',
+      '      deadlines.forget(record)\n',
+      '',
+    ),
+  },
+  ledger(
+    'no grace: who is told to stop is killed at once',
+    'src/ledger/deeds.ts',
+    "deadlines.set(record, 'grace.passed', ports.killAfterMs(record.name) || 1)",
+    "deadlines.set(record, 'grace.passed', 1)",
+  ),
+  {
+    ...ledger(
+      'a drain is never told that it is over',
+      'src/ledger/ledger.ts',
+      "      this.#ports.tellPool({ type: 'ledger.emptied' })",
+      '      return',
+    ),
+    test: 'test/simulation/ledger-words.test.ts',
+    named: 'intake.drain',
+  },
+  {
+    ...ledger(
+      'of two priorities the lower goes first',
+      'src/ledger/queue.ts',
+      'return difference < 0 || (difference === 0 && a.lane.priority < b.lane.priority) ? a : b',
+      'return difference > 0 || (difference === 0 && a.lane.priority > b.lane.priority) ? a : b',
+    ),
+    test: 'test/simulation/queue.test.ts',
+    named: 'the queue',
+  },
+  {
+    ...ledger(
+      'a poisoned task is never quarantined',
+      'machines/task-facts.ts',
+      "isPoison: (facts, event) => (event as Of<'attempt.lost'>).alone && facts.kills + 1 >= MAX_KILLS",
+      'isPoison: () => false',
+    ),
+    test: 'test/simulation/task-retries.test.ts',
+    named: 'idempotent',
+  },
+  {
+    ...ledger(
+      'work that must not be repeated is repeated',
+      'machines/task-facts.ts',
+      'isUnrepeatable: (facts) => !facts.idempotent',
+      'isUnrepeatable: () => false',
+    ),
+    test: 'test/simulation/task-retries.test.ts',
+    named: 'idempotent',
+  },
+  {
+    ...ledger(
+      'the wait before another try does not grow',
+      'machines/policy.ts',
+      "const growth = backoff.type === 'fixed' ? 1 : 2 ** Math.min(failures - 1, 30)",
+      'const growth = 1',
+    ),
+    test: 'test/simulation/task-retries.test.ts',
+    named: 'attempts and backoff',
+  },
+]
+
+const model = (bug: string, composition: string) =>
+  ({
+    bug,
+    layer: 'model',
+    test: 'test/model/model.test.ts',
+    named: `break no rule: ${composition}`,
+  }) as const
+const machine = (bug: string, id: string, named: string) =>
+  ({ bug, layer: 'machines', test: `test/machines/${id}.test.ts`, named }) as const
+
+const machineBugs: readonly PlantedBug[] = [
+  {
+    ...model('the incarnation guard is dropped', 'one'),
+    file: 'machines/worker-facts.ts',
+    text: 'const isOfNewest = ({ context, event }: Args) => stampOf(event) === context.incarnation',
+    instead: 'const isOfNewest = ({ context }: Args) => context.incarnation >= 0',
+  },
+  {
+    ...model('crashes are never counted: it restarts for ever', 'breaker'),
+    file: 'machines/supervisor-facts.ts',
+    text: 'exceedsIntensity: (args: Args) => recentCrashes(args).length > args.context.policy.intensity',
+    instead: 'exceedsIntensity: () => false',
+  },
+  {
+    ...model('an open breaker lets processes start', 'breaker'),
+    file: 'machines/supervisor-starts.ts',
+    text: [
+      "        'start.requested': { actions: 'noteWaiting' },",
+      "        'start.withdrawn': { actions: 'noteStartEnded' },",
+    ].join('\n'),
+    instead: [
+      "        'start.requested': { actions: ['noteStarting', grantAsker] },",
+      "        'start.withdrawn': { actions: 'noteStartEnded' },",
+    ].join('\n'),
+  },
+  {
+    ...model('a paused pool goes on dispatching', 'one'),
+    file: 'machines/pool.ts',
+    text: '      entry: hold,\n',
+    instead: '      entry: [],\n',
+  },
+  {
+    ...model('leave to start is not limited', 'leave'),
+    file: 'machines/supervisor-facts.ts',
+    text: '  mayStart: ({ context }: Args) => context.starting.length < context.policy.maxStarting,',
+    instead: '  mayStart: () => true,',
+  },
+  {
+    ...machine('a zombie is ignored', 'supervisor', 'takes every transition'),
+    file: 'machines/policy.ts',
+    text: 'return reading.workers.filter((worker) => worker.silentMs > zombieAfterMs)',
+    instead: 'return reading.workers.slice(zombieAfterMs)',
+  },
+  {
+    ...machine('memory is always enough', 'supervisor', 'takes every transition'),
+    file: 'machines/policy.ts',
+    text: "return ratio >= policy.pressureRatio - pressureSlack ? 'pressure' : 'normal'",
+    instead: "return ratio >= policy.pressureRatio - pressureSlack ? 'normal' : 'normal'",
+  },
+  {
+    ...machine('a shutdown leaves the run folder', 'shutdown', 'issues every command'),
+    file: 'machines/shutdown.ts',
+    text: "entry: [cancelAll, 'run.sweep'],",
+    instead: 'entry: [cancelAll],',
+  },
+  {
+    ...machine('the recorder forgets commands', 'conformance', 'true trace'),
+    file: 'src/inspect/actor-watch.ts',
+    text: '      if (isCommand(type)) this.note(',
+    instead: '      if (!isCommand(type)) this.note(',
+  },
+]
+
+const process = (bug: string, file: string, named: string) =>
+  ({ bug, layer: 'process', test: `test/process/${file}.test.ts`, named }) as const
+
+const processBugs: readonly PlantedBug[] = [
+  {
+    ...process('the guardian kills only the leader of a group', 'guardian', 'told groups'),
+    file: 'src/worker/guardian.ts',
+    text: 'for p in $told; do kill -9 "-$p"; kill -9 "$p"; done\nfor round',
+    instead: 'for p in $told; do kill -9 "$p"; done\nfor round',
+  },
+  {
+    ...process('a session logs in twice', 'child-session', 'is done once before'),
+    file: 'machines/session.ts',
+    text: "          { target: 'ready', actions: ['noteReady', 'tabs.warm', report('ready')] },",
+    instead:
+      "{ target: 'authenticating', reenter: true, actions: ['noteReady', 'tabs.warm', report('ready')] },",
+  },
+  {
+    ...process('the guardian is told of nobody', 'guardian', 'told groups'),
+    file: 'src/worker/guardian.ts',
+    text: '      watched.add(pid)\n      if (shell) say(shell, `+ ${pid}`)',
+    instead: '      watched.add(pid)',
+  },
+  {
+    ...process('what dead pools left is never swept', 'run-folder', 'kills a dead pool'),
+    file: 'src/worker/run-folder.ts',
+    text: "  if (answer === 'alive') return false\n",
+    instead: '  return false\n',
+  },
+  {
+    ...process('a second signal is ignored', 'pool-faults', 'by a second signal does not wait'),
+    file: 'src/pool-host.ts',
+    text: 'const force = this.#received !== null',
+    instead: 'const force = false',
+  },
+  {
+    ...process('a profile is never deleted', 'profile', 'gives each incarnation'),
+    file: 'src/profile/store.ts',
+    text: '      await this.#leftovers.remove(target)\n',
+    instead: '',
+  },
+  {
+    ...process('checksums of a sealed profile are not compared', 'profile', 'tells what was'),
+    file: 'src/profile/seal.ts',
+    text: '} else if (before.sha256 !== file.sha256) {',
+    instead: '} else if (before.bytes !== file.bytes) {',
+  },
+  {
+    ...process('a child obeys orders of another incarnation', 'child-plain', 'another incarnation'),
+    file: 'src/child/child.ts',
+    text: 'if (frame.incarnation !== this.birth.incarnation) {',
+    instead: 'if (frame.incarnation < 0) {',
+  },
+]
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [...taskBugs, ...machineBugs, ...processBugs]

@@ -1,0 +1,181 @@
+/**
+ * The simulation's short form: some hundred lives of the real pool, whole, in virtual time (G1–G5, G8).
+ * The long one is `npm run simulate`. Planted bugs show that it can fail.
+ */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { LedgerEvent } from '../../src/ledger/events.ts'
+import { Ledger } from '../../src/ledger/ledger.ts'
+import { PoolAnnouncer } from '../../src/pool-announcer.ts'
+import { RunKeeper } from '../../src/pool-run-keeper.ts'
+import { PoolWorkers } from '../../src/pool-workers.ts'
+import { useVirtualTime } from '../../src/testing/virtual-time.ts'
+import { type FleetReport, runFleet } from './fleet.ts'
+import { live } from './schedule-run.ts'
+import { shrunk } from './schedule-shrink.ts'
+import { scheduleOf } from './schedule.ts'
+
+const SEEDS = 150
+/** A planted bug must show within so many lives. */
+const SEEDS_PER_BUG = 40
+
+const fleet = (seeds: number): Promise<FleetReport> =>
+  runFleet({ firstSeed: 0, seeds, limitMs: Number.POSITIVE_INFINITY, maxTold: 0 })
+
+const takeOut: (() => void)[] = []
+afterEach(() => {
+  for (const undo of takeOut.splice(0)) undo()
+})
+
+/** Puts another method in the place of one, until the test has ended. */
+function plant<T extends object, K extends keyof T & string>(
+  into: T,
+  name: K,
+  make: (real: T[K]) => T[K],
+): void {
+  const real = into[name]
+  into[name] = make(real)
+  takeOut.push(() => {
+    into[name] = real
+  })
+}
+
+/** The ledger never hears events of this kind. */
+function deafTo(isIt: (event: LedgerEvent) => boolean): void {
+  plant(
+    Ledger.prototype,
+    'receive',
+    (real) =>
+      function (this: Ledger, event) {
+        if (!isIt(event)) real.call(this, event)
+      },
+  )
+}
+
+const plantedBugs: readonly { readonly name: string; plantIt(): void }[] = [
+  {
+    name: 'the tasks of a lost process are forgotten',
+    plantIt: () => deafTo((event) => event.type === 'worker.exited'),
+  },
+  {
+    name: 'a pause does not hold the dispatch',
+    plantIt: () => deafTo((event) => event.type === 'dispatch.hold' && event.holder === 'pool'),
+  },
+  {
+    name: 'a timeout does not stop anything',
+    plantIt: () => deafTo((event) => event.type === 'timers.due'),
+  },
+  {
+    name: 'no process is ever killed',
+    plantIt: () => plant(PoolWorkers.prototype, 'kill', () => () => undefined),
+  },
+  {
+    name: 'the run folder stays',
+    plantIt: () => plant(RunKeeper.prototype, 'close', () => () => Promise.resolve()),
+  },
+  {
+    name: 'the end of a task is told twice',
+    plantIt: () =>
+      plant(
+        PoolAnnouncer.prototype,
+        'tellTask',
+        (real) =>
+          function (this: PoolAnnouncer, news, record) {
+            real.call(this, news, record)
+            if (news === 'ended') real.call(this, news, record)
+          },
+      ),
+  },
+  {
+    name: 'what a child calls cancelled is taken for done',
+    plantIt: () =>
+      plant(
+        Ledger.prototype,
+        'receive',
+        (real) =>
+          function (this: Ledger, event) {
+            if (event.type !== 'attempts.reported') return real.call(this, event)
+            const reports = event.reports.map((report) =>
+              report.kind === 'ended' && report.verdict === 'retryable'
+                ? { ...report, verdict: 'ok' as const }
+                : report,
+            )
+            real.call(this, { ...event, reports })
+          },
+      ),
+  },
+]
+
+describe('simulated lives', () => {
+  it(`of ${SEEDS} seeds: nothing is lost, doubled or left, and all comes to rest`, async () => {
+    const report = await fleet(SEEDS)
+    expect(report).toMatchObject({ seeds: SEEDS, failedSeeds: 0, hashMismatches: 0 })
+    expect(Object.entries(report.faultsByKind).filter(([, count]) => count === 0)).toEqual([])
+  }, 60_000)
+
+  it('are the same for the same seed, and others for another', async () => {
+    const [one, two, other] = [3, 3, 4].map((seed) => fleetHash(seed))
+    expect(await two).toBe(await one)
+    expect(await other).not.toBe(await one)
+  })
+})
+
+describe('a planted bug is found', () => {
+  it.each(plantedBugs)(
+    '$name',
+    async ({ plantIt }) => {
+      plantIt()
+      const { failedSeeds } = await fleet(SEEDS_PER_BUG)
+      expect(failedSeeds).toBeGreaterThan(0)
+    },
+    60_000,
+  )
+
+  it('and its schedule shrinks to little', async () => {
+    deafTo((event) => event.type === 'worker.exited')
+    const fails = async (schedule: ReturnType<typeof scheduleOf>) =>
+      (await runFleetOf(schedule)).failedSeeds > 0
+    for (let seed = 0; seed < SEEDS_PER_BUG; seed++) {
+      const schedule = scheduleOf(seed)
+      if (!(await fails(schedule))) continue
+      const small = await shrunk(schedule, fails)
+      expect(small.moves.length).toBeLessThanOrEqual(2)
+      return
+    }
+    expect.unreachable('no seed has failed')
+  }, 60_000)
+})
+
+describe('the command', () => {
+  it('says what is wrong with a seed that is no number', async () => {
+    const run = promisify(execFile)(process.execPath, [
+      'test/simulation/simulate.ts',
+      '--seed',
+      'abc',
+    ])
+    await expect(run).rejects.toMatchObject({
+      code: 2,
+      stderr: 'seed: must be a whole number from 0 to 2^53 − 1, not abc\n',
+    })
+  })
+})
+
+async function runFleetOf(schedule: ReturnType<typeof scheduleOf>): Promise<FleetReport> {
+  return runFleet({
+    firstSeed: 1,
+    seeds: 1,
+    limitMs: Number.POSITIVE_INFINITY,
+    maxTold: 0,
+    scheduleOf: () => schedule,
+  })
+}
+
+async function fleetHash(seed: number): Promise<number> {
+  const giveTimeBack = useVirtualTime()
+  try {
+    return (await live(scheduleOf(seed))).hash
+  } finally {
+    giveTimeBack()
+  }
+}

@@ -1,0 +1,38 @@
+/** Lives in which the simulation once found a bug: shrunk, and kept so that it stays mended. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { useVirtualTime } from '../../src/testing/virtual-time.ts'
+import { live } from './schedule-run.ts'
+import type { Schedule } from './schedule.ts'
+
+const base = { seed: 1, pool: {}, hasBrowser: false, faults: {}, moves: [], healAtMs: 1_000 }
+const ended = { ...base, end: 'shutdown', isEndedEarly: false } as const
+
+const found: readonly { readonly name: string; readonly life: Schedule }[] = [
+  {
+    // Seed 50579: it was told as failed and kept by the store all the same, to fail again at each start.
+    name: 'a task whose session cannot be opened has ended, also in a pool with a store',
+    life: {
+      ...ended,
+      seed: 50_579,
+      pool: { store: 'simulated.sqlite' },
+      hasBrowser: true,
+      faults: { failedLogin: 1 },
+      moves: [
+        { atMs: 0, do: 'submit', abortAfterMs: 0, name: 'page', ms: 3, options: { id: 't1' } },
+      ],
+      healAtMs: 2_245,
+    },
+  },
+]
+
+describe('a life that once went wrong', () => {
+  let giveTimeBack = () => {}
+  beforeAll(() => {
+    giveTimeBack = useVirtualTime()
+  })
+  afterAll(() => giveTimeBack())
+
+  it.each(found)('$name', async ({ life }) => {
+    expect((await live(life)).violations).toEqual([])
+  })
+})

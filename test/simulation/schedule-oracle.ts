@@ -1,0 +1,177 @@
+/**
+ * What must hold in every simulated life, judged from outside: what was accepted and how it ended, and
+ * what the machine really did. It keeps its own books and believes nothing that the pool says.
+ */
+import type { PoolActor } from '../../src/pool.ts'
+import type { TaskHandle, TaskOutcome } from '../../src/pool-types.ts'
+import type { LogFields, LogSink } from '../../src/logger.ts'
+import {
+  flawOfBalance,
+  flawOfCrowd,
+  flawOfLeftovers,
+  flawOfOutcome,
+} from '../../src/testing/truth-rules.ts'
+import { liveView } from './live-view.ts'
+import { flawIn } from '../../src/testing/pool-invariants.ts'
+import type { Simulation } from '../../src/testing/simulation.ts'
+
+/** More than this is one violation, told many times. */
+const MAX_VIOLATIONS = 5
+/** Lines a pool logs only when something is wrong with the pool itself. */
+const DEFECT = /UNEXPECTED_EVENT|INVARIANT_VIOLATED|the pool actor failed/
+
+export class Oracle implements LogSink {
+  readonly violations: string[] = []
+  /** A fingerprint of all that was told, in its order and time. */
+  hash = 2_166_136_261
+  readonly handles: TaskHandle[] = []
+  /** By task: how often it was accepted, and told to have ended. */
+  readonly #lives = new Map<string, number>()
+  readonly #ends = new Map<string, number>()
+  /** Told as kept by the store for the next pool. */
+  readonly #kept = new Set<string>()
+  #simulation: Simulation | null = null
+  #activeWhilePaused = -1
+
+  attend(simulation: Simulation): void {
+    this.#simulation = simulation
+  }
+
+  /** Hears everything a pool tells. */
+  listen(pool: PoolActor): void {
+    for (const type of ['task.succeeded', 'task.failed', 'task.cancelled'] as const) {
+      pool.on(type, (outcome) => this.#ended(outcome))
+    }
+    pool.on('task.started', (event) => this.note('started', event.taskId, event.attempt))
+    pool.on('task.retried', (event) => this.note('retried', event.taskId, event.error.code))
+    pool.on('worker.ready', (event) => this.note('ready', event.slot, event.incarnation))
+    pool.on('worker.exited', (event) => this.note('exited', event.slot, event.cause))
+    pool.on('pool.changed', (event) => this.note('pool', event.state, ''))
+  }
+
+  accept(handle: TaskHandle): void {
+    // A task may be given back for another: then it is the same one.
+    if (!this.#lives.has(handle.id)) this.#lives.set(handle.id, 1)
+    this.handles.push(handle)
+  }
+
+  /** A dead letter is sent again: under its old id it ends once more. */
+  readmit(handle: TaskHandle): void {
+    this.#lives.set(handle.id, (this.#lives.get(handle.id) ?? 1) + 1)
+    this.handles.push(handle)
+  }
+
+  blame(what: string): void {
+    const atMs = this.#simulation?.clock.nowMs() ?? 0
+    if (this.violations.length < MAX_VIOLATIONS) this.violations.push(`${what} (at ${atMs} ms)`)
+  }
+
+  note(what: string, who: string, how: string | number): void {
+    const text = `${this.#simulation?.clock.nowMs()} ${what} ${who} ${how}`
+    for (let at = 0; at < text.length; at++) {
+      this.hash = Math.imul(this.hash ^ text.charCodeAt(at), 16_777_619)
+    }
+  }
+
+  /** After every step of time. */
+  check(): void {
+    const simulation = this.#simulation
+    const runtime = simulation?.runtime
+    if (!simulation || !runtime?.ledger) return
+    const { counts } = runtime.ledger
+    this.#blameIf(flawOfBalance(counts))
+    this.#blameIf(flawOfCrowd(simulation.machine.processes))
+    const view = liveView(simulation)
+    if (view !== null) this.#blameIf(flawIn(view))
+    this.#watchPause(runtime.ledger.counts.active)
+  }
+
+  #watchPause(active: number): void {
+    const isPaused = this.#simulation?.pool?.getSnapshot().value === 'paused'
+    if (isPaused && this.#activeWhilePaused >= 0 && active > this.#activeWhilePaused) {
+      this.blame('a paused pool has started a task')
+    }
+    this.#activeWhilePaused = isPaused ? active : -1
+  }
+
+  /** Once the pool has been shut down. */
+  judgeEnd(): void {
+    const simulation = this.#simulation as Simulation
+    this.#blameIf(flawOfLeftovers(simulation.machine.leftovers()))
+    for (const [id, lives] of this.#lives) {
+      const ends = this.#endsOf(id)
+      const isWaiting = ends === lives - 1 && this.#kept.has(id)
+      if (ends !== lives && !isWaiting)
+        this.blame(`${id} was accepted ${lives} times and ended ${ends} times`)
+    }
+    this.note('end', String(simulation.clock.calls), simulation.machine.pids)
+  }
+
+  /**
+   * The pool's process is dead. What it had accepted must end all the same if it is in a store; else it
+   * is nobody's any more.
+   */
+  noteKill(isStored: boolean): void {
+    if (!isStored) for (const id of this.unended()) this.forgetOne(id)
+    this.handles.length = 0
+    this.#activeWhilePaused = -1
+  }
+
+  /** They have ended, once: they need no books any more. */
+  forget(ids: readonly string[]): void {
+    for (const id of ids) {
+      if (this.#endsOf(id) !== 1) this.blame(`${id} ended ${this.#endsOf(id)} times`)
+      this.forgetOne(id)
+    }
+    this.handles.length = 0
+  }
+
+  forgetOne(id: string): void {
+    this.#ends.delete(id)
+    this.#lives.delete(id)
+  }
+
+  /** All that was accepted has ended. */
+  isDone(): boolean {
+    return this.unended().length === 0
+  }
+
+  unended(): string[] {
+    return [...this.#lives].flatMap(([id, lives]) => (this.#endsOf(id) < lives ? [id] : []))
+  }
+
+  #endsOf(id: string): number {
+    return this.#ends.get(id) ?? 0
+  }
+
+  error(message: string, fields?: LogFields): void {
+    const text = `${message} ${JSON.stringify(fields ?? {})}`
+    if (DEFECT.test(text)) this.blame(text.slice(0, 400))
+  }
+
+  warn(): void {}
+
+  info(): void {}
+
+  debug(): void {}
+
+  #ended(outcome: TaskOutcome): void {
+    const { taskId } = outcome
+    this.note('ended', taskId, outcome.status === 'succeeded' ? 'ok' : outcome.error.code)
+    if (!this.#lives.has(taskId)) this.#lives.set(taskId, 1)
+    if (isKept(outcome)) return void this.#kept.add(taskId)
+    this.#ends.set(taskId, this.#endsOf(taskId) + 1)
+    this.#blameIf(flawOfOutcome(outcome, (this.#simulation as Simulation).truth))
+  }
+
+  #blameIf(flaw: string | null): void {
+    if (flaw !== null) this.blame(flaw)
+  }
+}
+
+/** It waits in the store for the next pool: what was told is no end. */
+function isKept(outcome: TaskOutcome): boolean {
+  return (
+    outcome.status !== 'succeeded' && outcome.error.message.includes('the store keeps the task')
+  )
+}

@@ -1,0 +1,308 @@
+/**
+ * Lives a schedule: makes the pool on a virtual machine, does what the schedule says, lets the faults
+ * end, and waits for everything to come to rest. It never looks at the real clock.
+ */
+import type { InspectedEventEvent } from 'xstate'
+import { isTroupeError } from '../../src/errors.ts'
+import type { PoolActor } from '../../src/pool.ts'
+import type { TaskHandle } from '../../src/pool-types.ts'
+import { configFor, Simulation } from '../../src/testing/simulation.ts'
+import { flawOfLeftovers } from '../../src/testing/truth-rules.ts'
+import { runIn } from '../../src/testing/virtual-time.ts'
+import type { FaultName } from '../../src/testing/faults.ts'
+import { handlers } from './schedule-handlers.ts'
+import { Oracle } from './schedule-oracle.ts'
+import type { Deed, Move, Schedule, Submission } from './schedule.ts'
+
+/** After the heal, everything must have come to rest within so many ms of virtual time. */
+const CONVERGE_MS = 120_000
+const ORPHAN_LIMIT_MS = 2_000
+const SHUTDOWN_MS = 60_000
+/** A pool that cannot start is asked again so often, after the heal. */
+const NUDGE_MS = 1_000
+/** What a pool may answer to a move that comes at a bad time. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'POOL_CLOSED',
+  'DRAINING',
+  'QUEUE_FULL',
+  'STATE_INVALID',
+  'CONFIG_INVALID',
+  // `run` rejects with what came of its task.
+  'TASK_FAILED',
+  'TASK_TIMED_OUT',
+  'TASK_EXPIRED',
+  'TASK_CANCELLED',
+  'WORKER_LOST',
+  'BROWSER_LOST',
+  'DEPENDENCY_FAILED',
+  'WORKER_START_FAILED',
+  'RESTARTS_EXHAUSTED',
+])
+
+export interface LifeReport {
+  readonly violations: readonly string[]
+  readonly hash: number
+  readonly struck: Readonly<Record<FaultName, number>>
+  /** Calls of the virtual clock. */
+  readonly calls: number
+  /** Events that actors got; counted only when asked for. */
+  readonly events: number
+  readonly virtualMs: number
+}
+
+export interface LifeOptions {
+  /** The events that actors get are counted. */
+  readonly isCounting?: boolean
+  /** Told of each of them, with the virtual time. */
+  readonly onEvent?: (atMs: number, event: InspectedEventEvent) => void
+}
+
+class Life {
+  readonly #schedule: Schedule
+  readonly #oracle = new Oracle()
+  readonly #simulation: Simulation
+  #pool: PoolActor
+  #events = 0
+  readonly #waiting = new Set<{ readonly what: string; readonly pool: PoolActor }>()
+  readonly #options: LifeOptions
+
+  constructor(schedule: Schedule, options: LifeOptions) {
+    this.#schedule = schedule
+    this.#options = options
+    this.#simulation = new Simulation({
+      seed: schedule.seed,
+      faults: schedule.faults,
+      config: configFor({ ...schedule.pool, logger: this.#oracle }),
+      tasks: handlers(schedule.hasBrowser),
+      isCopying: false,
+    })
+    this.#oracle.attend(this.#simulation)
+    this.#pool = this.#create()
+  }
+
+  async live(): Promise<LifeReport> {
+    const { user, faults } = this.#simulation
+    const { moves, healAtMs } = this.#schedule
+    user.enter = (callback) => runIn(user, callback)
+    user.after(0, () => void this.#pool.start())
+    for (const move of moves) user.after(move.atMs, () => this.#make(move))
+    await this.#until(() => false, healAtMs)
+    faults.heal()
+    if (!this.#schedule.isEndedEarly) await this.#converge()
+    await this.#close()
+    const { clock } = this.#simulation
+    return {
+      violations: this.#oracle.violations,
+      hash: this.#oracle.hash >>> 0,
+      struck: faults.struck,
+      calls: clock.calls,
+      events: this.#events,
+      virtualMs: clock.nowMs(),
+    }
+  }
+
+  #create(): PoolActor {
+    const pool = this.#simulation.createPool()
+    this.#oracle.listen(pool)
+    const { onEvent } = this.#options
+    if (onEvent !== undefined || this.#options.isCounting) {
+      pool.system.inspect((inspected) => {
+        if (inspected.type !== '@xstate.event') return
+        this.#events++
+        onEvent?.(this.#simulation.clock.nowMs(), inspected)
+      })
+    }
+    return pool
+  }
+
+  #make(move: Move): void {
+    if (move.do !== 'react') return this.#try(move)
+    let isDone = false
+    this.#pool.on(move.to, () => {
+      if (isDone) return
+      isDone = true
+      this.#try(move.with)
+    })
+  }
+
+  #try(deed: Deed): void {
+    try {
+      this.#do(deed)
+    } catch (error) {
+      this.#blameUnlessRefused(deed.do, error)
+    }
+  }
+
+  #do(deed: Deed): void {
+    const pool = this.#pool
+    const later = (promise: Promise<unknown>) => this.#await(deed.do, promise)
+    switch (deed.do) {
+      case 'submit':
+        return this.#submit(deed, deed.abortAfterMs)
+      case 'run':
+        return later(pool.run(deed.name as never, { ms: deed.ms } as never, deed.options))
+      case 'map':
+        return later(this.#map(deed))
+      case 'submitAll': {
+        const tasks = deed.tasks.map(({ ms, ...task }) => ({ ...task, payload: { ms } }))
+        for (const handle of pool.submitAll(tasks as never) as TaskHandle[])
+          this.#oracle.accept(handle)
+        return
+      }
+      case 'cancel':
+        return void this.#oracle.handles[deed.task]?.cancel()
+      case 'scale':
+        return later(pool.scale(deed.workers))
+      case 'groupLimit':
+        return pool.setGroupLimit('a', deed.limit)
+      case 'shutdown':
+        return later(pool.shutdown({ force: deed.force }))
+      case 'drain':
+      case 'scaleUp':
+      case 'scaleDown':
+      case 'accepting':
+        return later(pool[deed.do]())
+      case 'redriveAll':
+        for (const handle of pool.deadLetters.redriveAll().redriven) this.#oracle.readmit(handle)
+        return
+      case 'signal':
+        return this.#simulation.machine.signal('SIGINT')
+      case 'killPool':
+        return this.#killPool()
+      default:
+        return void pool[deed.do]()
+    }
+  }
+
+  #submit({ name, ms, options }: Submission, abortAfterMs: number): void {
+    const controller = new AbortController()
+    if (abortAfterMs > 0) this.#simulation.user.after(abortAfterMs, () => controller.abort())
+    const all = abortAfterMs > 0 ? { ...options, signal: controller.signal } : options
+    this.#oracle.accept(this.#pool.submit(name as never, { ms } as never, all))
+  }
+
+  async #map({ name, ms, options: { id: _, dependsOn: __, ...options } }: Submission) {
+    const payloads = [{ ms }, { ms: 1 }]
+    for await (const outcome of this.#pool.map(
+      name as never,
+      payloads as never,
+      options as never,
+    )) {
+      this.#oracle.note('mapped', outcome.taskId, outcome.status)
+    }
+  }
+
+  /** Whatever the pool promises, it keeps: each of these must settle. */
+  #await(what: string, promise: Promise<unknown>): void {
+    const waiting = { what, pool: this.#pool }
+    this.#waiting.add(waiting)
+    promise.then(
+      () => this.#waiting.delete(waiting),
+      (error: unknown) => {
+        this.#waiting.delete(waiting)
+        this.#blameUnlessRefused(what, error)
+      },
+    )
+  }
+
+  #blameUnlessRefused(what: string, error: unknown): void {
+    if (isTroupeError(error) && REFUSALS.has(error.code)) return
+    this.#oracle.blame(`${what} failed: ${(error as Error).stack ?? String(error)}`)
+  }
+
+  /** The host is killed; another begins with what the first has stored. */
+  #killPool(): void {
+    this.#simulation.machine.killPool()
+    this.#oracle.noteKill(this.#schedule.pool.store !== undefined)
+    this.#waiting.clear()
+    this.#pool = this.#create()
+    this.#simulation.user.after(1_000, () => void this.#pool.start())
+  }
+
+  async #converge(): Promise<void> {
+    const { clock } = this.#simulation
+    const limitMs = clock.nowMs() + CONVERGE_MS
+    let nudgeAtMs = clock.nowMs()
+    const isAtRest = () => {
+      if (clock.nowMs() >= nudgeAtMs) {
+        nudgeAtMs = clock.nowMs() + NUDGE_MS
+        this.#nudge()
+      }
+      return this.#oracle.isDone() && this.#waiting.size === 0 && this.#isWhole()
+    }
+    this.#simulation.user.setInterval(() => {}, NUDGE_MS)
+    if (await this.#until(isAtRest, limitMs)) return
+    const { state, lastError } = this.#pool.status()
+    const slots = this.#pool.status().workers.map(({ slot, state: at }) => `${slot} ${at}`)
+    const open = [...this.#waiting].map(({ what }) => `${what} waits`)
+    const facts = [...open, state, lastError ?? 'no error', ...slots, ...this.#oracle.unended()]
+    this.#oracle.blame(`healed, and not at rest after ${CONVERGE_MS} ms: ${facts.join(', ')}`)
+  }
+
+  /** What an operator would do, once the trouble is over. */
+  #nudge(): void {
+    const { value } = this.#pool.getSnapshot()
+    if (value === 'error') this.#pool.recover()
+    else if (value === 'paused') this.#pool.resume()
+    if (this.#pool.getSnapshot().value === 'idle') this.#pool.start()
+  }
+
+  /** Every slot serves again. */
+  #isWhole(): boolean {
+    const { value, context } = this.#pool.getSnapshot()
+    return (
+      typeof value === 'object' &&
+      'running' in value &&
+      context.ready.length >= Math.min(context.size, context.alive.length) &&
+      context.ready.length > 0
+    )
+  }
+
+  async #close(): Promise<void> {
+    let isClosed = false
+    const { clock, user } = this.#simulation
+    user.end()
+    this.#end().then(
+      () => {
+        isClosed = true
+      },
+      (error: unknown) => this.#oracle.blame(`the end failed: ${String(error)}`),
+    )
+    if (!(await this.#until(() => isClosed, clock.nowMs() + SHUTDOWN_MS))) {
+      this.#oracle.blame(`the shutdown does not end: ${this.#pool.status().state}`)
+    }
+    // What a killed pool has left goes within two seconds (G3).
+    const { machine } = this.#simulation
+    const isClean = () => flawOfLeftovers(machine.leftovers()) === null
+    await this.#until(isClean, clock.nowMs() + ORPHAN_LIMIT_MS)
+    for (const { what } of this.#waiting) this.#oracle.blame(`${what} never settles`)
+    this.#oracle.judgeEnd()
+  }
+
+  async #end(): Promise<void> {
+    switch (this.#schedule.end) {
+      case 'force':
+        return this.#pool.shutdown({ force: true })
+      case 'signal':
+        // A pool at rest does not listen; one in trouble has to be told by hand.
+        this.#simulation.machine.signal('SIGTERM')
+        return this.#pool.shutdown()
+      case 'stop':
+        return void this.#pool.stop()
+      default:
+        return this.#pool.shutdown()
+    }
+  }
+
+  #until(isDone: () => boolean, limitMs: number): Promise<boolean> {
+    return this.#simulation.runUntil(() => {
+      this.#oracle.check()
+      return this.#oracle.violations.length > 0 || isDone()
+    }, limitMs)
+  }
+}
+
+/** Lives a schedule from its beginning to its end. */
+export function live(schedule: Schedule, options: LifeOptions = {}): Promise<LifeReport> {
+  return new Life(schedule, options).live()
+}

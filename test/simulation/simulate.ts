@@ -1,0 +1,106 @@
+/**
+ * `npm run simulate -- --seeds N [--seed S] [--minutes M] [--year] [--events] [--json]`: lives of pools,
+ * from seed S on. The exit code is 1 when something went wrong in one of them, 2 for a bad option. The
+ * last line is the report, as JSON if asked for.
+ */
+import { parseArgs } from 'node:util'
+import { parseSeed } from '../../src/testing/seeded-random.ts'
+import { type FleetReport, runFleet, type Violation } from './fleet.ts'
+import { tellEvents } from './event-lines.ts'
+import { scheduleOf } from './schedule.ts'
+import { simulateYear } from './year.ts'
+
+const DEFAULT_SEEDS = 1_000
+const EXIT_VIOLATION = 1
+const EXIT_USAGE = 2
+const MINUTE_MS = 60_000
+
+interface Options {
+  readonly firstSeed: number
+  readonly seeds: number
+  readonly limitMs: number
+  readonly isYear: boolean
+  readonly isJson: boolean
+  /** Every event of the one seed is printed. */
+  readonly isTelling: boolean
+}
+
+// Errors are data here, made by the thousand: their stacks would cost more than the lives.
+Error.stackTraceLimit = 0
+try {
+  process.exitCode = await main(readOptions())
+} catch (error) {
+  if (!(error instanceof TypeError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = EXIT_USAGE
+}
+
+async function main({ isYear, isJson, isTelling, ...plan }: Options): Promise<number> {
+  if (isTelling) {
+    const schedule = scheduleOf(plan.firstSeed)
+    process.stdout.write(`${JSON.stringify(schedule, null, 1)}\n`)
+    const report = await tellEvents(schedule, (line) => process.stdout.write(`${line}\n`))
+    process.stdout.write(`${JSON.stringify(report)}\n`)
+    return report.violations.length === 0 ? 0 : EXIT_VIOLATION
+  }
+  if (isYear) {
+    const report = await simulateYear(plan.firstSeed)
+    process.stdout.write(`${JSON.stringify(report)}\n`)
+    return report.violations.length === 0 ? 0 : EXIT_VIOLATION
+  }
+  const report = await runFleet({ ...plan, onViolation: tell })
+  process.stdout.write(`${isJson ? JSON.stringify(report) : summaryOf(report)}\n`)
+  return report.failedSeeds + report.hashMismatches === 0 ? 0 : EXIT_VIOLATION
+}
+
+function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string' },
+      seed: { type: 'string' },
+      minutes: { type: 'string' },
+      year: { type: 'boolean', default: false },
+      events: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const minutes = values.minutes === undefined ? null : numberOf('minutes', values.minutes)
+  const seeds = values.seeds === undefined ? null : numberOf('seeds', values.seeds)
+  return {
+    firstSeed: parseSeed(values.seed ?? 0),
+    seeds: seeds ?? (minutes === null ? DEFAULT_SEEDS : Number.MAX_SAFE_INTEGER),
+    limitMs: minutes === null ? Number.POSITIVE_INFINITY : minutes * MINUTE_MS,
+    isYear: values.year,
+    isJson: values.json,
+    isTelling: values.events,
+  }
+}
+
+function numberOf(name: string, text: string): number {
+  const number = Number(text)
+  if (text.trim() !== '' && number > 0 && Number.isFinite(number)) return number
+  throw new TypeError(`${name}: must be a number above 0, not ${text}`)
+}
+
+function tell({ seed, what, shrunk, shrunkWhat, replay }: Violation): void {
+  const { moves, ...rest } = shrunk
+  const lines = [
+    `seed ${seed} fails: ${what.join('; ')}`,
+    `shrunk to: ${JSON.stringify(rest)}`,
+    ...moves.map((move) => `  ${JSON.stringify(move)}`),
+    `where ${shrunkWhat.join('; ')}`,
+    `replay: ${replay}`,
+  ]
+  process.stderr.write(`${lines.join('\n')}\n\n`)
+}
+
+function summaryOf(report: FleetReport): string {
+  const { seeds, schedulesPerSecond, eventsPerSecond, failedSeeds, hashMismatches } = report
+  const days = (report.virtualMs / 86_400_000).toFixed(2)
+  const struck = Object.entries(report.faultsByKind).map(([name, count]) => `${name} ${count}`)
+  return [
+    `${seeds} seeds, ${days} days of virtual time: ${failedSeeds} failed, ${hashMismatches} differed when lived twice`,
+    `${schedulesPerSecond} schedules/s, ${eventsPerSecond} events/s`,
+    `faults: ${struck.join(', ')}`,
+  ].join('\n')
+}
