@@ -37,6 +37,7 @@ export default defineConfig({
           execArgv,
           fileParallelism: false,
           include: HEAVY,
+          setupFiles: ['test/support/recorded-pools.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           teardownTimeout: 10_000,

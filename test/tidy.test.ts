@@ -61,6 +61,14 @@ const planted: readonly [name: string, rule: Rule, faults: readonly SourceFile[]
     [{ path: 'src/pool.ts', text: "import { x } from 'xstate/dist/raise'" }],
   ],
   [
+    "XState's inspection is known to one file",
+    imports.oneInspector,
+    [
+      { path: 'src/pool.ts', text: "if (event.type === '@xstate.snapshot') return" },
+      { path: 'src/inspect/a.ts', text: "import type { InspectionEvent } from 'xstate'" },
+    ],
+  ],
+  [
     'machines are pure',
     rules.pureMachines,
     [
@@ -69,6 +77,19 @@ const planted: readonly [name: string, rule: Rule, faults: readonly SourceFile[]
       { path: 'machines/a.ts', text: 'async function f() {}' },
       { path: 'machines/a.ts', text: 'export let count = 0' },
       { path: 'machines/a.ts', text: 'setTimeout(f, 1)' },
+    ],
+  ],
+  [
+    'a pool takes time, chance and processes from its world',
+    rules.worldly,
+    [
+      { path: 'src/pool-a.ts', text: 'const at = Date.now()' },
+      { path: 'src/pool.ts', text: 'const at = performance.now()' },
+      { path: 'src/ledger/a.ts', text: 'const n = Math.random()' },
+      { path: 'src/ledger/a.ts', text: 'setImmediate(() => go())' },
+      { path: 'src/pool-a.ts', text: "import { nanoid } from 'nanoid'" },
+      { path: 'src/pool-a.ts', text: 'const child = fork(entry)' },
+      { path: 'src/pool-a.ts', text: "process.on('exit', go)" },
     ],
   ],
   [

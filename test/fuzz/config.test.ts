@@ -105,6 +105,24 @@ describe('parseConfig', () => {
     )
   })
 
+  it('refuses limits and spares that make no sense together', () => {
+    const limits = { maxWorkerMemory: 2 ** 30, maxWorkerMemoryHard: 2 ** 29 }
+    expect(refusal(() => parseConfig({ ...TASKS, ...limits }))).toContain(
+      'maxWorkerMemoryHard must be more than maxWorkerMemory',
+    )
+    expect(refusal(() => parseConfig({ ...TASKS, parallel: false, standby: 1 }))).toContain(
+      'standby is for a pool of processes',
+    )
+    expect(refusal(() => parseConfig({ ...TASKS, sequentialBelow: 3, standby: 1 }))).toContain(
+      'standby is for a pool of processes',
+    )
+    expect(parseConfig({ ...TASKS, maxWorkerMemoryHard: 2 ** 29, standby: 2 })).toMatchObject({
+      standby: 2,
+      idleTimeout: 60_000,
+      maxWorkerMemory: 0,
+    })
+  })
+
   it('describes itself as JSON Schema, strict as it is', () => {
     const schema = configJsonSchema()
     expect(schema).toMatchObject({
@@ -142,6 +160,8 @@ describe('parseTaskOptions', () => {
       deadline: number,
       delay: number,
       idempotent: fc.oneof(fc.boolean(), fc.constant('yes')),
+      retryOn: fc.oneof(fc.array(fc.string(), { maxLength: 70 }), fc.constant('ECONNRESET')),
+      dependencyFailure: fc.constantFrom('fail', 'run', 'wait', 1),
       metadata: fc.oneof(fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 3 }), fc.string()),
     },
     { requiredKeys: [] },
@@ -179,12 +199,40 @@ describe('parseTaskOptions', () => {
 
   it('gives the shared defaults back when nothing is asked for', () => {
     expect(parseTaskOptions(undefined, DEFAULT_TASK_OPTIONS)).toBe(DEFAULT_TASK_OPTIONS)
-    expect(parseMapOptions(undefined, DEFAULT_TASK_OPTIONS).task).toBe(DEFAULT_TASK_OPTIONS)
-    expect(parseMapOptions({ concurrency: 3 }, DEFAULT_TASK_OPTIONS)).toEqual({
-      task: DEFAULT_TASK_OPTIONS,
-      concurrency: 3,
-      ordered: false,
-    })
+    const plain = parseMapOptions(undefined, DEFAULT_TASK_OPTIONS)
+    expect(plain.taskFor(1)).toBe(DEFAULT_TASK_OPTIONS)
+    const wide = parseMapOptions({ concurrency: 3 }, DEFAULT_TASK_OPTIONS)
+    expect(wide).toMatchObject({ concurrency: 3, ordered: false })
+    expect(wide.taskFor(1)).toEqual(DEFAULT_TASK_OPTIONS)
+  })
+
+  it.each<[string, object, string]>([
+    ['an id that is no text', { id: 7 }, 'id must be a string'],
+    ['an empty key', { cache: { key: '' } }, 'cache.key must be a string of 1 to 1024'],
+    ['a key alone', { deduplication: 'k' }, 'deduplication must be an object'],
+    ['a negative ttl', { cache: { key: 'k', ttl: -1 } }, 'cache.ttl must be a whole number'],
+    ['a ttl of another name', { cache: { key: 'k', age: 1 } }, 'cache.age is not an option'],
+    ['a dependency that is no list', { dependsOn: 'a' }, 'dependsOn must be an array'],
+    ['a hole among dependencies', { dependsOn: ['a', undefined] }, 'dependsOn[1] must be'],
+    ['a dependency named twice', { dependsOn: ['a', 'a'] }, 'dependsOn names the task a twice'],
+    ['another word for failure', { dependencyFailure: 'skip' }, 'dependencyFailure must be one of'],
+    ['too many names', { retryOn: Array(65).fill('E') }, 'retryOn must have at most 64 entries'],
+    ['a negative delay', { delay: -1 }, 'delay must be a whole number of ms from 0'],
+    ['a priority out of range', { priority: 101 }, 'priority must be a whole number from 0 to 100'],
+  ])('refuses %s by name', (_, input, message) => {
+    const told = refusal(() => parseTaskOptions(input as never, DEFAULT_TASK_OPTIONS))
+    expect(told).toContain(message)
+  })
+
+  it('lets a map choose ids and keys by payload, and checks what it chose', () => {
+    const key = (payload: unknown) => String(payload)
+    const { taskFor } = parseMapOptions({ id: key, cache: { key, ttl: 5 } }, DEFAULT_TASK_OPTIONS)
+    expect(taskFor('a')).toMatchObject({ id: 'a', cache: { key: 'a', ttl: 5 } })
+    expect(refusal(() => taskFor(''))).toContain('id must be a string of 1 to 256 characters')
+    for (const fixed of [{ id: 'a' }, { cache: { key: 'k' } }, { deduplication: { key: 'k' } }]) {
+      const told = refusal(() => parseMapOptions(fixed as never, DEFAULT_TASK_OPTIONS))
+      expect(told).toContain('cannot be one for a whole map')
+    }
   })
 
   it('makes a pool that is not parallel one worker with one task at a time', () => {

@@ -101,6 +101,7 @@ export class Harness {
       tmpFolder: this.folder,
       isolation: 'session',
       launchTimeoutMs: 15_000,
+      session: 'default',
       ...rest,
     }
   }

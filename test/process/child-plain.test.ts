@@ -213,6 +213,7 @@ describe('the process', () => {
     await open()
     const items = [{ kind: 'close' }]
     harness.process.send({ incarnation: 6, items })
+    expect((await harness.report('log')).message).toContain('incarnation 6 were ignored')
     harness.run('t', 'echo', 1)
     expect((await harness.ended('t')).value).toBe(1)
   })

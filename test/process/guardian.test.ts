@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { startGuardian } from '../../src/worker/guardian.ts'
-import { isAlive, killGroup } from '../../src/worker/process-group.ts'
+import { isAlive, isGroupAlive, killGroup } from '../../src/worker/process-group.ts'
 
 const GUARDIAN = new URL('../../src/worker/guardian.ts', import.meta.url).href
 const PATIENCE = { timeout: 8_000, interval: 5 }
@@ -82,7 +82,7 @@ describe('when the pool is killed', () => {
     await kill(child)
     const since = performance.now()
     await vi.waitFor(() => {
-      expect([told, untold].filter(isAlive)).toEqual([])
+      expect([told, untold].filter(isGroupAlive)).toEqual([])
       expect(existsSync(folder)).toBe(false)
     }, PATIENCE)
     expect(performance.now() - since).toBeLessThan(2_000)

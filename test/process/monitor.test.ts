@@ -272,7 +272,7 @@ describe('the monitor', () => {
           ['b', two],
           ['gone', 2 ** 22 + 1],
         ]),
-      folder: tmpdir(),
+      folders: [tmpdir()],
       onReading: (reading) => {
         if (readings.push(reading) === 4) resolve()
       },

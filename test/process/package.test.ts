@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { examplesOf, writeExamples } from '../support/doc-examples.ts'
 
 const run = promisify(execFile)
 const root = new URL('../../', import.meta.url).pathname
@@ -91,6 +92,18 @@ describe('the package', () => {
       status: 'succeeded',
       value: 'Example Domain',
     })
+  })
+
+  test("brings troupe/testing: a model's paths and a trace", async () => {
+    const cwd = join(project, 'testing')
+    await mkdir(cwd)
+    const examples = await examplesOf('testing.md')
+    const own = ['tasks.ts', 'model.ts', 'trace.ts']
+    await writeExamples(cwd, new Map([...examples].filter(([name]) => own.includes(name))))
+    const model = await run(process.execPath, ['model.ts'], { cwd, env })
+    expect(model.stdout).toBe('start, settle, pause\n4 of 6 states\n')
+    const trace = await run(process.execPath, ['trace.ts'], { cwd, env })
+    expect(trace.stdout).toBe('as the machines say\n')
   })
 
   test('exports its types, and the README type-checks against them', async () => {

@@ -111,11 +111,14 @@ describe('a seal', () => {
   test('tells what was changed, lost and added, even where no content check can', async () => {
     await sealProfile(base)
     await truncate(join(base, 'Default/Local Storage/leveldb/000003.log'), 3)
+    const current = join(base, 'Default/Local Storage/leveldb/CURRENT')
+    await writeFile(current, (await readFile(current)).fill('x'))
     await rm(join(base, 'Default/IndexedDB'), { recursive: true })
     await put(join(base, 'Default/Service Worker/Database/000001.log'), 'new')
     expect((await kinds(base)).sort()).toEqual([
       'added Default/Service Worker/Database/000001.log',
       'changed Default/Local Storage/leveldb/000003.log',
+      'changed Default/Local Storage/leveldb/CURRENT',
       'missing Default/IndexedDB/https_portal.example_0/000001.log',
     ])
     expect(await failureOf(cloneProfile({ base, target }))).toContain('000003.log changed')
@@ -213,7 +216,7 @@ describe('a clone', () => {
 
 describe('the store', () => {
   test('gives each incarnation a fresh, locked clone, and deletes it', async () => {
-    const store = openProfileStore({ folder: join(folder, 'login', '..'), base })
+    const store = openProfileStore({ folder: join(folder, 'login', '..'), base, prewarm: false })
     const [first, second] = await Promise.all([
       store.acquire('worker-1', 1),
       store.acquire('worker-2', 1),
@@ -235,10 +238,11 @@ describe('the store', () => {
   test('puts a bad copy of the base in quarantine and takes it anew', async () => {
     const profiles = join(folder, 'profiles')
     await mkdir(profiles)
-    const store = openProfileStore({ folder: profiles, base })
+    const store = openProfileStore({ folder: profiles, base, prewarm: false })
     await store.acquire('worker-1', 1)
+    const [copy] = await store.list()
     for (let incarnation = 2; incarnation < 7; incarnation++) {
-      await writeFile(join(profiles, 'base/Default/Local Storage/leveldb/000003.log'), 'torn')
+      await writeFile(join(copy?.folder ?? '', 'Default/Local Storage/leveldb/000003.log'), 'torn')
       const { folder: clone } = await store.acquire('worker-1', incarnation)
       const log = await readFile(join(clone, 'Default/Local Storage/leveldb/000003.log'), 'utf8')
       expect(log).toBe('token=1')
@@ -256,7 +260,7 @@ describe('the store', () => {
     await mkdir(profiles)
     const whole = await readFile(join(base, 'Default/Cookies'))
     await writeFile(join(base, 'Default/Cookies'), 'junk')
-    const store = openProfileStore({ folder: profiles, base })
+    const store = openProfileStore({ folder: profiles, base, prewarm: false })
     expect(await failureOf(store.acquire('worker-1', 1))).toContain('Default/Cookies damaged')
     await writeFile(join(base, 'Default/Cookies'), whole)
     await store.acquire('worker-1', 2)
