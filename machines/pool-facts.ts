@@ -167,6 +167,8 @@ export const poolGuards = {
   /** Nobody was started twice in vain: what hung until now has another try before it. */
   isFirstTry: ({ context }: Args) => context.troubles <= context.size,
   isSpareCalled: ({ context }: Args) => context.warm.length > 0 && vacancy(context) !== null,
+  isWantedAgain: ({ context, event }: Args) =>
+    [...context.serving, ...context.spares].includes(slotOf({ context, event })),
   isLastToStop: (args: Args) => without(args.context.alive, slotOf(args)).length === 0,
   isNobodyAlive: ({ context }: Args) => context.alive.length === 0,
   isStop: ({ event }: Args) => (event as Of<'workers.end'>).how === 'stop',

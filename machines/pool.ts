@@ -56,8 +56,13 @@ const newsOfWorkers = {
   'worker.stopped': { actions: 'noteStopped' },
   'worker.troubled': { actions: 'noteTroubled' },
 } as const
+/** Who was told to start again while it stopped is down now, and not gone. */
+const stoppedMeanwhile = {
+  'worker.stopped': [{ guard: 'isWantedAgain', actions: 'noteLost' }, { actions: 'noteStopped' }],
+} as const
 const whileUp = {
   ...newsOfWorkers,
+  ...stoppedMeanwhile,
   ...scale,
   ...stop,
   'worker.failed': [

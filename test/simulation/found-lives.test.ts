@@ -23,15 +23,28 @@ const found: readonly { readonly name: string; readonly life: Schedule }[] = [
       healAtMs: 2_245,
     },
   },
+  {
+    // Seed 301791: `worker.stopped` of a slot that has been started again in the same turn.
+    name: 'a listener to worker.exited scales the pool up again, and all of it is there',
+    life: {
+      ...ended,
+      seed: 301_791,
+      moves: [
+        { atMs: 0, do: 'react', to: 'worker.exited', with: { do: 'scale', workers: 3 } },
+        { atMs: 2_463, do: 'scaleDown' },
+      ],
+      healAtMs: 5_658,
+    },
+  },
 ]
 
-describe('a life that once went wrong', () => {
-  let giveTimeBack = () => {}
-  beforeAll(() => {
-    giveTimeBack = useVirtualTime()
-  })
-  afterAll(() => giveTimeBack())
+let giveTimeBack = () => {}
+beforeAll(() => {
+  giveTimeBack = useVirtualTime()
+})
+afterAll(() => giveTimeBack())
 
+describe('a life that once went wrong', () => {
   it.each(found)('$name', async ({ life }) => {
     expect((await live(life)).violations).toEqual([])
   })
