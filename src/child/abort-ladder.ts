@@ -6,11 +6,10 @@
 import type { Attempt } from './attempt.ts'
 import type { DrivenBrowser } from './browser-driver.ts'
 import { succeeds } from './limit.ts'
-import type { Seat } from './tab-set.ts'
+import { PROBE_LIMIT_MS, type Seat } from './tab-set.ts'
 
 export const INTERRUPT_LIMIT_MS = 500
 export const TAB_CLOSE_LIMIT_MS = 1_000
-export const PROBE_LIMIT_MS = 2_000
 
 export interface LadderPorts {
   /** The browser of the attempt's tab; null once it is gone. */

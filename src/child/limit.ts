@@ -13,10 +13,23 @@ export function within<T>(limitMs: number, what: string, promise: Promise<T>): P
   })
 }
 
+/** How it went with `promise` within `limitMs`. Never rejects. */
+export function outcomeOf(
+  limitMs: number,
+  promise: Promise<unknown>,
+): Promise<'resolved' | 'rejected' | 'late'> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve('late'), limitMs)
+    promise
+      .then(
+        () => resolve('resolved'),
+        () => resolve('rejected'),
+      )
+      .finally(() => clearTimeout(timer))
+  })
+}
+
 /** True if `promise` resolves within `limitMs`; false if it rejects or is late. Never rejects. */
-export function succeeds(limitMs: number, promise: Promise<unknown>): Promise<boolean> {
-  return within(limitMs, 'it', promise).then(
-    () => true,
-    () => false,
-  )
+export async function succeeds(limitMs: number, promise: Promise<unknown>): Promise<boolean> {
+  return (await outcomeOf(limitMs, promise)) === 'resolved'
 }

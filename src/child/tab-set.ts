@@ -4,11 +4,12 @@
  * lost browser's set is dropped whole, so nothing of it can be mistaken for the next one's.
  */
 import type { DrivenBrowser, DrivenTab } from './browser-driver.ts'
-import { succeeds, within } from './limit.ts'
+import { outcomeOf, succeeds, within } from './limit.ts'
 
 export const OPEN_LIMIT_MS = 10_000
 export const RESET_LIMIT_MS = 2_000
 export const CLOSE_TAB_LIMIT_MS = 5_000
+export const PROBE_LIMIT_MS = 2_000
 /** So many tabs that could not be closed, and the browser counts as hung. */
 export const MAX_STUCK_TABS = 3
 
@@ -53,7 +54,8 @@ export class TabSet {
   private stuck = 0
   private epoch = 0
   private dropped = false
-  private tidying: Promise<void> | null = null
+  /** Resolves with whether the browser was too slow about it. */
+  private tidying: Promise<boolean> | null = null
 
   /** `size`: tabs to hold. `isFresh`: a tab is never used twice. */
   constructor(browser: DrivenBrowser, size: number, isFresh: boolean, listener: TabSetListener) {
@@ -153,18 +155,22 @@ export class TabSet {
     if (this.taken.size > 0 || this.tidying !== null) return
     const tidied = this.browser.tidy?.()
     if (tidied === undefined) return
-    this.tidying = succeeds(RESET_LIMIT_MS, tidied).then(() => {
+    this.tidying = outcomeOf(RESET_LIMIT_MS, tidied).then((outcome) => {
       this.tidying = null
       if (!this.dropped && this.warm.length > 0) this.listener.onWarm(this.renewing === 0)
+      return outcome === 'late'
     })
   }
 
   private async renew(seat: Seat): Promise<Seat> {
-    const isReset =
-      !seat.dead && !this.isFresh && (await succeeds(RESET_LIMIT_MS, seat.tab.reset()))
-    await this.tidying
-    if (isReset && !seat.dead) return seat
+    const mayReset = !seat.dead && !this.isFresh
+    const reset = mayReset ? await outcomeOf(RESET_LIMIT_MS, seat.tab.reset()) : 'rejected'
+    const isSlow = await this.tidying
+    if (reset === 'resolved' && !seat.dead) return seat
     this.discard(seat)
+    // Was it the page that hangs, or the browser? A tab would take much longer to tell.
+    if (reset === 'late' || isSlow === true)
+      await within(PROBE_LIMIT_MS, 'The probe', this.browser.probe())
     return this.open()
   }
 

@@ -4,8 +4,13 @@
  */
 import { removeFolder } from '../worker/own-folder.ts'
 
-/** ms before the n-th further try; the last wait repeats. */
-export const RETRY_DELAYS_MS: readonly number[] = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000]
+/**
+ * ms before the n-th further try; the last wait repeats. The first are soon: on a busy machine a
+ * killed browser's helpers write for a moment longer than the browser lives.
+ */
+export const RETRY_DELAYS_MS: readonly number[] = [
+  100, 300, 700, 2_000, 4_000, 8_000, 16_000, 32_000,
+]
 /** Tries of one folder; then only `clean` and the end of the run try again. */
 export const MAX_TRIES = 20
 

@@ -8,7 +8,7 @@ import { browsersOn, isAlive, isGroupAlive, killGroup } from './process-group.ts
 import type { ChildBirth } from './protocol.ts'
 
 /** A killed process is dead long before this; it is not waited for any longer. */
-const DEATH_LIMIT_MS = 500
+const DEATH_LIMIT_MS = 1_000
 const DEATH_POLL_MS = 5
 
 interface Bereaved {

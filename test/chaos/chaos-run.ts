@@ -17,7 +17,7 @@ import { Stage } from './stage.ts'
 import { startLoad } from './steady-load.ts'
 
 /** A fault whose event has not come by then has left something wedged. */
-const FAULT_LIMIT_MS = 30_000
+const FAULT_LIMIT_MS = 60_000
 const INTERRUPTED = 130
 const DISK_MEGABYTES = 384
 /** Of a worker's JavaScript heap, so that it is soon full. */

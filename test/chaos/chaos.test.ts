@@ -12,7 +12,7 @@ import { slopeOf } from './slope.ts'
 const CHAOS = new URL('./chaos.ts', import.meta.url).pathname
 const KILLS = 42
 const SEED = 20_261_121
-const LIMIT_MS = 180_000
+const LIMIT_MS = 300_000
 
 async function chaos(args: readonly string[]): Promise<{ code: number; report: ChaosReport }> {
   const child = spawn(process.execPath, [CHAOS, ...args, '--json'], {

@@ -5,6 +5,7 @@
  * the command that does the same again.
  */
 import { parseArgs } from 'node:util'
+import { checkPools, newTraceFolder, recordPools } from '../support/traces.ts'
 import { FAULT_NAMES, type FaultName } from './fault-plan.ts'
 import { type ChaosReport, isClean } from './chaos-report.ts'
 import { type ChaosOptions, runChaos } from './chaos-run.ts'
@@ -64,10 +65,17 @@ function table(report: ChaosReport): string {
 
 const { kills, seed, workers, lanes } = options
 process.stderr.write(`chaos: ${kills} faults on ${workers} workers, seed ${seed}\n`)
+const traces = newTraceFolder()
+recordPools(traces)
 const report = await runChaos(options)
+const untrue = await checkPools(traces, 'chaos').then(
+  () => null,
+  (error: Error) => error.message,
+)
 for (const skipped of report.skipped) process.stderr.write(`SKIPPED ${skipped}\n`)
 if (!values.json) process.stdout.write(table(report))
-if (!isClean(report)) {
+if (untrue !== null) process.stderr.write(`${untrue}\n`)
+if (untrue !== null || !isClean(report)) {
   const only = values.only === undefined ? '' : ` --only ${values.only}`
   const settings = `--kills ${kills} --seed ${seed} --workers ${workers} --lanes ${lanes}${only}`
   const again = `npm run chaos -- ${settings}`

@@ -1,6 +1,10 @@
 /** Signals to the processes of a worker: itself, its browser, a renderer, the zygote. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { treeOf } from './graves.ts'
 import type { Random } from './random.ts'
 import type { Stage, Victim } from './stage.ts'
+
+const LOOK_EVERY_MS = 20
 
 type Part = 'renderer' | 'zygote'
 
@@ -54,17 +58,20 @@ export const zygoteStop = strikePart('zygote', 'SIGSTOP')
 function strikePart(part: Part, signal: NodeJS.Signals) {
   return (stage: Stage, random: Random) =>
     stage.onVictim(random, async (victim) => {
-      const pid = partOf(victim, part, random)
+      const pid = await partOf(victim, part, random)
       const serves = stage.serves(victim.slot)
       signalIfThere(pid, signal)
       await serves
     })
 }
 
-function partOf({ tree, slot }: Victim, part: Part, random: Random): number {
-  const parts = tree.filter(({ command }) => command.includes(`--type=${part}`))
-  if (parts.length === 0) throw new Error(`${slot} has no ${part}`)
-  return random.pick(parts).pid
+/** Between two tabs there may be none for a moment. */
+async function partOf({ pid }: Victim, part: Part, random: Random): Promise<number> {
+  for (;;) {
+    const parts = treeOf(pid).filter(({ command }) => command.includes(`--type=${part}`))
+    if (parts.length > 0) return random.pick(parts).pid
+    await delay(LOOK_EVERY_MS)
+  }
 }
 
 /** A renderer may have ended since it was seen. */
