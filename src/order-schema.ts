@@ -76,7 +76,8 @@ export const orderOfTask = {
 export function requireSlots(given: Capabilities, minWorkers: number, standby: number): void {
   if (Array.isArray(given)) return
   if (standby > 0) {
-    const message = 'capabilities: by slot they cannot be had with standby; give all workers the same'
+    const message =
+      'capabilities: by slot they cannot be had with standby; give all workers the same'
     throw new TroupeError('CONFIG_INVALID', message)
   }
   for (const key of Object.keys(given)) {

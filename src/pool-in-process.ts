@@ -24,7 +24,7 @@ export function worldFor(config: Choice): World {
     fork: (birth, events) => {
       if (config.parallel === false || beginsHere(config, birth)) return here(birth, events)
       if (config.parallel === true) return world.fork(birth, events)
-      return forkOr(world.fork, here, birth, events)
+      return apartOr(world.fork, here, birth, events)
     },
   }
 }
@@ -34,13 +34,13 @@ function beginsHere({ sequentialBelow }: Choice, { slot, incarnation }: ChildBir
 }
 
 /** A process without a pid is none: its failure is told to nobody, for another stands in. */
-function forkOr(
-  fork: World['fork'],
+function apartOr(
+  apart: World['fork'],
   here: World['fork'],
   birth: ChildBirth,
   events: WorkerProcessEvents,
 ): WorkerHandle {
-  const process = fork(birth, {
+  const process = apart(birth, {
     ...events,
     exited: (exit, error) => {
       if (process.pid !== null) return events.exited(exit, error)

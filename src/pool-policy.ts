@@ -47,7 +47,7 @@ export function supervisorPolicy(config: PoolConfig, processors: number): Superv
     cooldownMs: BREAKER_COOLDOWN_MS,
     maxStarting: processors,
     zombieAfterMs: config.zombieAfter,
-    scaleCooldownMs: SCALE_COOLDOWN_MS,
+    scaleCooldownMs: Math.min(SCALE_COOLDOWN_MS, config.idleTimeout),
     diskFloorBytes: config.diskFloor,
     memory: {
       pressureRatio: memoryThreshold,

@@ -4,10 +4,12 @@
 import type { SlotId } from '../machines/vocabulary.ts'
 import type { GroupUsage } from './ledger/groups.ts'
 import type { TimeSummary } from './ledger/histogram.ts'
+import type { StoreFacts } from './ledger/store.ts'
 import type { TroupeError } from './errors.ts'
 
 export type { GroupUsage } from './ledger/groups.ts'
 export type { TimeSummary } from './ledger/histogram.ts'
+export type { StoreFacts } from './ledger/store.ts'
 
 export interface WorkerStatus {
   readonly slot: SlotId
@@ -92,6 +94,8 @@ export interface PoolStatus {
   readonly processor: { readonly usedRatio: number | null }
   /** The fuller one of the disks written to; null before the first reading. */
   readonly disk: { readonly freeBytes: number; readonly totalBytes: number } | null
+  /** What the durable store holds; null while there is none. */
+  readonly store: StoreFacts | null
   readonly lastError: string | null
 }
 

@@ -59,6 +59,7 @@ export function poolStatus(runtime: PoolRuntime, facts: PoolFacts): PoolStatus {
     },
     processor: { usedRatio: watch.last?.processorRatio ?? null },
     disk: watch.last?.disk ?? null,
+    store: ledger?.books?.store?.facts ?? null,
     lastError: facts.error,
   }
 }

@@ -84,7 +84,7 @@ export class Books {
   keeps(record: TaskRecord, from: TaskStateName, event: TaskEvent): boolean {
     if (this.#store === null) return false
     // What no worker can ever run has failed for good, whichever pool it is given to.
-    if (event.type === 'pool.failed') return true //PROBE
+    if (event.type === 'pool.failed') return event.error.retryable !== false
     const isStopped = record.state === 'cancelled' && record.reason === 'shutdown'
     return isStopped && (record.idempotent || !UNDER_WAY.has(from))
   }

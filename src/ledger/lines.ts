@@ -34,6 +34,8 @@ export class Line {
   isLinked = false
   /** When its turn comes: lower is earlier. */
   turn = 0
+  /** The next of its group's lines of this priority, round to itself: they have their turns as one. */
+  twin: Line = this
   strands: Map<string, Strand> | null = null
 
   constructor(lane: Lane, group: Group) {
@@ -72,6 +74,18 @@ export class Line {
     record.ticket = 0
     this.size--
     if (record.bond !== null) this.#untie(record, record.bond)
+  }
+
+  join(twin: Line): void {
+    this.twin = twin.twin
+    twin.twin = this
+  }
+
+  part(): void {
+    let before = this.twin
+    while (before.twin !== this) before = before.twin
+    before.twin = this.twin
+    this.twin = this
   }
 
   #enter(record: TaskRecord): void {
@@ -127,6 +141,12 @@ export class Lane {
     else this.last.next = line
     this.last = line
     line.isLinked = true
+  }
+
+  toLast(line: Line): void {
+    if (line === this.last) return
+    this.unlink(line)
+    this.append(line)
   }
 
   prepend(line: Line): void {

@@ -86,6 +86,7 @@ export class Queue {
     if (line.isLinked) this.#addWaiting(lane.route, -1)
     if (line.size > 0) return
     if (line.isLinked) this.#unlink(line)
+    line.part()
     group.lines.splice(group.lines.indexOf(line), 1)
     if (group !== this.groups.solo) this.groups.forget(group)
     if (lane.route.size === 0) this.routes.forget(lane.route)
@@ -117,17 +118,17 @@ export class Queue {
 
   /** A worker has it from now on: its group has had its turn at this priority. It is still in. */
   take(record: TaskRecord): void {
-    const { group, priority } = record.line as Line
-    const turn = ++this.#last
+    const own = record.line as Line
+    const { group } = own
     if (group !== this.groups.solo) group.active++
     if (group.isFull) return this.#park(group)
-    for (const line of group.lines) {
-      if (line.priority !== priority) continue
+    const turn = ++this.#last
+    let line = own
+    do {
       line.turn = turn
-      if (line.next === null) continue
-      line.lane.unlink(line)
-      line.lane.append(line)
-    }
+      line.lane.toLast(line)
+      line = line.twin
+    } while (line !== own)
   }
 
   /** No worker has it any more. True when others of its group may start now. */
@@ -205,7 +206,10 @@ export class Queue {
     const known = isSolo ? lane.solo : group.lines.find((line) => line.lane === lane)
     const line = known ?? new Line(lane, group)
     if (isSolo) lane.solo = line
-    if (line.size === 0) group.lines.push(line)
+    if (line.size > 0) return line
+    const twin = group.lines.find(({ priority }) => priority === lane.priority)
+    if (twin !== undefined) line.join(twin)
+    group.lines.push(line)
     return line
   }
 

@@ -8,8 +8,8 @@ import type { TaskOutcome } from '../pool-types.ts'
 import type { DefinedTasks, TaskMap } from '../tasks.ts'
 import type { FaultName, Faults } from './faults.ts'
 import { parseSeed } from './seeded-random.ts'
-import { configFor, Simulation } from './simulation.ts'
-import { flawOfLeftovers, flawOfOutcome } from './truth-rules.ts'
+import { configFor, prepareSimulation, Simulation } from './simulation.ts'
+import { flawOfLeftovers, flawOfOutcome, flawOfStart } from './truth-rules.ts'
 import { emptyPage, type PageMaker } from './virtual-browser.ts'
 import { definedOf } from './virtual-tasks.ts'
 import { runIn, useVirtualTime } from './virtual-time.ts'
@@ -113,8 +113,7 @@ async function play<Value>(
   seed: number,
   limitMs: number = DEFAULT_LIMIT_MS,
 ): Promise<SimulationReport<Value>> {
-  // What a worker loads late is loaded now: loading takes real time.
-  await import('../child/session-host.ts')
+  await prepareSimulation()
   const giveTimeBack = useVirtualTime()
   try {
     const { user } = simulation
@@ -145,6 +144,10 @@ function listen(
   outcomes: TaskOutcome[],
   flaws: string[],
 ): void {
+  truth.onBegin = (deed, earlier) => {
+    const flaw = flawOfStart(deed, earlier)
+    if (flaw !== null) flaws.push(flaw)
+  }
   for (const type of ['task.succeeded', 'task.failed', 'task.cancelled'] as const) {
     pool.on(type, (outcome) => {
       if (outcomes.length < MAX_OUTCOMES) outcomes.push(outcome)

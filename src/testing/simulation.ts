@@ -27,9 +27,16 @@ export interface SimulationOptions {
   readonly readingEveryMs?: number
 }
 
+/** What a worker loads late is loaded now: loading takes real time, and so no two runs are alike. */
+export async function prepareSimulation(): Promise<void> {
+  await import('../child/session-host.ts')
+}
+
 /** @throws CONFIG_INVALID */
 export function configFor(options: Omit<PoolOptions, 'tasks'>): PoolConfig {
-  return parseConfig({ logger: 'silent', ...options, tasks: 'simulated.ts' })
+  const config = parseConfig({ logger: 'silent', ...options, tasks: 'simulated.ts' })
+  // Nothing is written, whatever the environment asks of real pools.
+  return { ...config, trace: null }
 }
 
 export class Simulation {

@@ -4,7 +4,7 @@
  */
 import type { TaskOutcome } from '../pool-types.ts'
 import type { Leftovers } from './virtual-machine.ts'
-import type { WorldTruth } from './virtual-tasks.ts'
+import type { Deed, WorldTruth } from './virtual-tasks.ts'
 
 /** A task is submitted, and then it is in exactly one place. */
 export function flawOfBalance(counts: {
@@ -66,4 +66,24 @@ export function flawOfOutcome(outcome: TaskOutcome, truth: WorldTruth): string |
   if (!wasStopped || running.length === 0) return null
   const where = running.map(({ process }) => process.scope.name).join(', ')
   return `${taskId} is told as ${outcome.error.code}, and its code still runs in ${where}`
+}
+
+/**
+ * As a handler starts: none of the same task may still run. With a browser it may: a lost tab ends the
+ * attempt, and its code learns of it at its next step.
+ */
+export function flawOfStart(deed: Deed, earlier: readonly Deed[]): string | null {
+  if (deed.needsBrowser) return null
+  const running = earlier.find(
+    ({ state, process }) => state === 'running' && process.life === 'living',
+  )
+  if (running === undefined) return null
+  return `${deed.taskId} starts in ${deed.process.scope.name} while it runs in ${running.process.scope.name}`
+}
+
+/** As a handler starts that must not be repeated: every earlier start is known to have failed. */
+export function flawOfRepetition(deed: Deed, earlier: readonly Deed[]): string | null {
+  const unknown = earlier.find(({ state }) => state !== 'failed')
+  if (unknown === undefined) return null
+  return `${deed.taskId} may not be repeated, and its attempt ${unknown.attempt} was ${unknown.state}`
 }

@@ -84,7 +84,7 @@ export class Scope implements Clock, Timers {
   }
 
   /** For the clock: the call that is due, or nothing. */
-  call(timer: VirtualTimer): void {
+  fire(timer: VirtualTimer): void {
     if (!timer.isSet || this.#isOver) return
     if (this.#isFrozen) return void this.#parked.push(timer)
     if (timer.everyMs > 0) this.#clock.put(timer, timer.everyMs)
@@ -140,7 +140,7 @@ export class VirtualClock {
     const deferred = this.#takeDeferred()
     if (deferred !== null) {
       this.calls++
-      deferred.scope.call(deferred)
+      deferred.scope.fire(deferred)
       return true
     }
     this.#dropUnset()
@@ -149,7 +149,7 @@ export class VirtualClock {
     this.#pop()
     this.#nowMs = Math.max(this.#nowMs, top.atMs)
     this.calls++
-    top.scope.call(top)
+    top.scope.fire(top)
     return true
   }
 

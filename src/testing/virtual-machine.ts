@@ -6,7 +6,6 @@
 import type { BrowserDriver } from '../child/browser-driver.ts'
 import type { LoadedTasks } from '../child/task-file.ts'
 import { MemoryDisk, MemoryStore } from '../ledger/stores/memory.ts'
-import type { MonitorReading } from '../monitor/monitor.ts'
 import type { HostEars } from '../pool-host-process.ts'
 import type { World } from '../pool-world.ts'
 import type { FaultPlan } from './faults.ts'
@@ -14,16 +13,10 @@ import type { SeededRandom } from './seeded-random.ts'
 import { type PageMaker, type VirtualBrowser, virtualDriver } from './virtual-browser.ts'
 import type { Scope, VirtualClock } from './virtual-clock.ts'
 import { VirtualProcess } from './virtual-process.ts'
+import { VirtualReadings } from './virtual-readings.ts'
 import { VirtualRun } from './virtual-run.ts'
 import { virtualWallMs } from './virtual-time.ts'
 
-const MEMORY_BYTES = 16_000_000_000
-const USED_RATIO = 0.3
-const PRESSED_RATIO = 0.97
-const PRESSURE_MS = 10_000
-const WORKER_BYTES = 100_000_000
-const LEAKED_BYTES = 4_000_000_000
-const DISK_BYTES = 100_000_000_000
 const LAUNCH_MS = { least: 30, most: 120 } as const
 const PROCESSORS = 2
 
@@ -81,13 +74,11 @@ export class VirtualMachine {
   readonly ears = new Set<HostEars>()
   readonly options: MachineOptions
   monitors = 0
+  readonly #readings: VirtualReadings
   #pid = 100
   #ids = 0
-  readonly #leaking = new Set<number>()
   /** What a store has written outlives its pool. */
   readonly #disk = new MemoryDisk()
-  #pressedUntilMs = 0
-  #fullUntilMs = 0
   /** Of the pool that lives on it now. */
   #pool: Scope
 
@@ -95,12 +86,14 @@ export class VirtualMachine {
     this.options = options
     this.clock = options.clock
     this.kernel = options.clock.scope('kernel')
+    this.#readings = new VirtualReadings(this.kernel, options.faults)
     this.#pool = options.clock.scope('pool')
   }
 
   /** The world of a pool that begins to live here. */
   world(): World {
     const { clock, random, readingEveryMs: everyMs } = this.options
+    const readings = this.#readings
     const pool = clock.scope('pool')
     this.#pool = pool
     return {
@@ -126,7 +119,7 @@ export class VirtualMachine {
       createMonitor: ({ intervalMs, pids, onReading }) => {
         this.monitors++
         const timer = pool.setInterval(
-          () => onReading(this.#reading(pids())),
+          () => onReading(readings.take(pids())),
           everyMs ?? intervalMs,
         )
         return {
@@ -211,40 +204,6 @@ export class VirtualMachine {
     return { keepAlive: () => {}, release: () => void this.ears.delete(ears) }
   }
 
-  #reading<Key extends string>(pids: ReadonlyMap<Key, number>): MonitorReading<Key> {
-    const { faults } = this.options
-    const nowMs = this.clock.nowMs()
-    if (faults.strikes('memoryPressure')) this.#pressedUntilMs = nowMs + PRESSURE_MS
-    if (faults.strikes('lowDisk')) this.#fullUntilMs = nowMs + PRESSURE_MS
-    const ratio = nowMs < this.#pressedUntilMs ? PRESSED_RATIO : USED_RATIO
-    return {
-      atMs: virtualWallMs(this.kernel),
-      lateMs: 0,
-      memory: {
-        limitBytes: MEMORY_BYTES,
-        usedBytes: ratio * MEMORY_BYTES,
-        ratio,
-        source: 'simulated',
-      },
-      processorRatio: null,
-      disk: {
-        totalBytes: DISK_BYTES,
-        freeBytes: nowMs < this.#fullUntilMs ? 0 : DISK_BYTES,
-      },
-      workers: [...pids].map(([slot, pid]) => ({
-        slot,
-        pid,
-        memoryBytes: this.#bytesOf(pid),
-        exact: false,
-      })),
-    }
-  }
-
-  #bytesOf(pid: number): number {
-    if (!this.#leaking.has(pid) && this.options.faults.strikes('leak')) this.#leaking.add(pid)
-    return this.#leaking.has(pid) ? LEAKED_BYTES : WORKER_BYTES
-  }
-
   #portsOf(pool: Scope): ProcessPorts {
     const { clock, random, faults, loadTasks, isCopying } = this.options
     return {
@@ -261,7 +220,7 @@ export class VirtualMachine {
       killBrowsersOn: (folder) => this.killBrowsersOn(folder),
       buried: (process) => {
         this.processes.delete(process)
-        this.#leaking.delete(process.pid)
+        this.#readings.forget(process.pid)
       },
     }
   }

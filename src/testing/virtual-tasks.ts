@@ -17,6 +17,7 @@ export interface Deed {
   readonly taskId: string
   readonly attempt: number
   readonly process: VirtualProcess
+  readonly needsBrowser: boolean
   state: 'running' | 'finished' | 'failed'
 }
 
@@ -24,7 +25,11 @@ export interface Deed {
 export class WorldTruth {
   readonly #deeds = new Map<string, Deed[]>()
 
+  /** Told of each start, with the starts of the same task before it. */
+  onBegin: (deed: Deed, earlier: readonly Deed[]) => void = () => {}
+
   begin(deed: Deed): void {
+    this.onBegin(deed, this.of(deed.taskId))
     const deeds = this.#deeds.get(deed.taskId)
     if (deeds === undefined) this.#deeds.set(deed.taskId, [deed])
     else deeds.push(deed)
@@ -116,7 +121,13 @@ function watched(
   const run = task.handler as (context: PlainTaskContext) => unknown
   const handler = async (context: PlainTaskContext): Promise<unknown> => {
     const { taskId, attempt } = context
-    const deed: Deed = { taskId, attempt, process, state: 'running' }
+    const deed: Deed = {
+      taskId,
+      attempt,
+      process,
+      needsBrowser: task.browser,
+      state: 'running',
+    }
     ports.truth.begin(deed)
     const isStruck = strike(name, attempt, task.browser, process, ports)
     try {

@@ -12,6 +12,7 @@ import type { Scope, VirtualTimer } from './virtual-clock.ts'
 /** Whose code runs now; nobody's outside of a simulation. */
 const current = new AsyncLocalStorage<Scope>()
 
+const realNow = performance.now.bind(performance)
 const real = {
   setTimeout: globalThis.setTimeout,
   setInterval: globalThis.setInterval,
@@ -20,7 +21,6 @@ const real = {
   clearInterval: globalThis.clearInterval,
   clearImmediate: globalThis.clearImmediate,
   Date: globalThis.Date,
-  now: performance.now.bind(performance),
 }
 const realPromises = { ...timersPromises }
 /** A date that a simulation begins with; what matters is that it is always the same. */
@@ -66,7 +66,7 @@ export function realTurn(): Promise<void> {
 
 /** ms of the real clock, for limits on what a simulation may cost. */
 export function realNowMs(): number {
-  return real.now()
+  return realNow()
 }
 
 /** Runs code of a scope: what it starts, now and later, belongs to the scope. */
@@ -119,14 +119,13 @@ function install(): void {
     setImmediate: (value?: unknown, options?: { signal?: AbortSignal }) =>
       sleep(0, value, options) ?? realPromises.setImmediate(value, options),
   })
-  performance.now = () => current.getStore()?.nowMs() ?? real.now()
+  performance.now = () => current.getStore()?.nowMs() ?? realNow()
   syncBuiltinESMExports()
 }
 
 function uninstall(): void {
-  const { now, ...globals } = real
-  Object.assign(globalThis, globals)
-  const { Date: _, ...functions } = globals
+  const { Date: _, ...functions } = real
+  Object.assign(globalThis, real)
   Object.assign(timers, functions)
   Object.assign(timersPromises, realPromises)
   Reflect.deleteProperty(performance, 'now')

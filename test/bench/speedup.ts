@@ -1,6 +1,7 @@
 /**
- * Row `speedup`: how much faster 4 workers are through the demo's 60 orders than one after the other, at a portal that is
- * slow as portals are. Wall time from the start of the pool to the last outcome.
+ * Row `speedup`: how much faster 4 workers are through the demo's 60 orders than one after the
+ * other, at a portal that is slow as portals are. Wall time from the start of the pool to the last
+ * outcome.
  */
 import { startPortal } from '../../docs/examples/purchase-orders/portal.ts'
 import { browserPath } from './browser.ts'

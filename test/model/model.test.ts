@@ -28,6 +28,7 @@ const PINNED: Readonly<Record<string, readonly [states: number, edges: number]>>
   disk: [7_213, 41_099],
   load: [9_154, 73_358],
   standby: [16_001, 55_371],
+  reacting: [2_463, 11_910],
   scaling: [195_439, 1_194_705],
 }
 

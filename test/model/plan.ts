@@ -2,7 +2,7 @@
  * What a composition is made of, and the policies its machines run with. Times are never compared:
  * any timer may fire.
  */
-import type { AnyStateMachine } from 'xstate'
+import type { AnyStateMachine, EventObject } from 'xstate'
 import {
   poolMachine,
   shutdownMachine,
@@ -62,6 +62,8 @@ export interface CompositionPlan {
   readonly users: readonly UserWord[]
   readonly faultKinds: readonly FaultWord[]
   readonly readings: readonly ReadingWord[]
+  /** What a listener to the news says to the pool at once whenever a process has exited. */
+  readonly reaction: EventObject | null
   /** Children say `started` before they say how an attempt ended. */
   readonly saysStarted: boolean
   readonly intensity: number

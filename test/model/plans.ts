@@ -1,4 +1,5 @@
 /** The compositions that are checked. What one holds still, another looks at. */
+import type { EventObject } from 'xstate'
 import { type CompositionPlan, PLAIN_TASK, SHIPPED } from './plan.ts'
 
 const READINGS = "supervisor's memory, disk, scaling and health (compositions memory, disk, load)"
@@ -32,6 +33,7 @@ const base: CompositionPlan = {
     'retire',
   ],
   readings: [],
+  reaction: null,
   saysStarted: true,
   intensity: 0,
   maxStarting: 2,
@@ -123,6 +125,16 @@ export const SHORT_PLANS: readonly CompositionPlan[] = [
     tasks: 1,
     users: ['stop', 'recover'],
     faultKinds: ['crash', 'hang', 'failedStart', 'lostWord'],
+    isSymmetric: false,
+    heldStill: [READINGS, RECYCLING, CLOCKS],
+  }),
+  // A listener scales the pool at the news of an exit, in the middle of what follows from it.
+  planOf({
+    name: 'reacting',
+    tasks: 1,
+    faults: 0,
+    users: ['stop', 'scale'],
+    reaction: { type: 'pool.scale', workers: 2 } as EventObject,
     isSymmetric: false,
     heldStill: [READINGS, RECYCLING, CLOCKS],
   }),

@@ -130,7 +130,20 @@ export class System {
     for (const output of result.out) {
       if (this.listener) this.listener(output, kind, slot)
       this.#deliver(output)
+      this.#react(output)
     }
+  }
+
+  /** The news of an exit is told as soon as the ledger knows of it, while others have yet to hear. */
+  #react({ to, event }: Output): void {
+    const { reaction } = this.plan
+    if (reaction === null || to !== 'ledger') return
+    if (this.words.event(event).type !== 'worker.exited') return
+    const pool = this.poolValue(this.#row)
+    if (pool !== 'running' && pool !== 'paused' && pool !== 'starting') return
+    const output = { to: 'pool', slot: 0, event: this.words.id(reaction) } as const
+    if (this.listener) this.listener(output, 'ledger', 0)
+    this.#deliver(output)
   }
 
   #take(kind: ActorKind, state: number, event: number, slot: number): Result {

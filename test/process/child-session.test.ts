@@ -1,5 +1,6 @@
 /** The session in the child process, with a scripted browser: launches, losses, logins, tabs, aborts. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { OPEN_LIMIT_MS } from '../../src/child/tab-set.ts'
 import { type FakeScript, fakeBrowserUrl } from '../support/fake-browser.ts'
 import { Harness, vanished } from './child-harness.ts'
 
@@ -158,6 +159,15 @@ describe('tabs', () => {
     const second = await where('t2')
     expect(second.tabId).not.toBe(first.tabId)
     expect(second.browserId).toBe(first.browserId)
+  })
+
+  it('that do not answer, of a browser that does not either, cost the browser, and soon', async () => {
+    await open({ reset: 'hang', probe: 'hang' })
+    await where('t1')
+    const beganMs = performance.now()
+    expect((await where('t2')).browserId).toBe(2)
+    expect(performance.now() - beganMs).toBeLessThan(OPEN_LIMIT_MS)
+    expect(harness.all('browserLost')).toHaveLength(1)
   })
 
   it('that crash fail their task alone', async () => {

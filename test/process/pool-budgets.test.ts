@@ -3,6 +3,7 @@
  * their own: none is spent on another.
  */
 import { expect, test, vi } from 'vitest'
+import { parseConfig } from '../../src/config.ts'
 import type { PoolOptions } from '../../src/index.ts'
 import { type FakeScript, fakeBrowserUrl } from '../support/fake-browser.ts'
 import { poolUnderTest } from '../support/pool-under-test.ts'
@@ -100,3 +101,14 @@ test('a budget of 0 is none', async () => {
   const none = { timeout: 0, queueTimeout: 0, deadline: 0, delay: 0 }
   expect(await pool.run('work', 600, none)).toBe(1)
 })
+
+test.each([{ startTimeout: 0 }, { closeTimeout: 0 }, { browser: { launchTimeout: 0 } }])(
+  '%j is refused: a process without that limit could keep its place for ever',
+  (options) => {
+    const name = 'browser' in options ? 'browser.launchTimeout' : Object.keys(options)[0]
+    const tasks = './tasks.ts'
+    expect(() => parseConfig({ tasks, ...options })).toThrow(
+      `${name} must be a whole number of ms from 1`,
+    )
+  },
+)

@@ -45,6 +45,7 @@ describe('a pool with a durable store', () => {
     expect(await ended?.result()).toEqual(payload)
     expect(ended?.cancel()).toBe(false)
     expect(await pool.find('nobody')).toBeNull()
+    expect(pool.status().store).toMatchObject({ unended: 0, ended: 1 })
   })
 
   test('keeps its dead letters and its cache', async () => {

@@ -33,6 +33,8 @@ export interface FleetReport {
   readonly failedSeeds: number
   readonly faultsByKind: Readonly<Record<FaultName, number>>
   readonly hashMismatches: number
+  /** How tasks, workers and pools came to an end, by kind: the simulation's `sometimes`. */
+  readonly seen: Readonly<Record<string, number>>
   /** Of virtual time, in all lives together. */
   readonly virtualMs: number
 }
@@ -43,6 +45,8 @@ export interface FleetPlan {
   /** ms of real time after which no further seed is begun; Infinity for none. */
   readonly limitMs: number
   readonly scheduleOf?: (seed: number) => Schedule
+  /** No further seed is begun once one has failed. */
+  readonly isStoppedByFailure?: boolean
   /** Failing seeds that are shrunk and told. Default 10. */
   readonly maxTold?: number
   /** Called with each violation as it is found. */
@@ -65,6 +69,7 @@ class Fleet {
     FaultName,
     number
   >
+  readonly #seen = new Map<string, number>()
   #seeds = 0
   #failed = 0
   #mismatches = 0
@@ -83,8 +88,10 @@ class Fleet {
   async run(): Promise<FleetReport> {
     const { firstSeed, seeds, limitMs } = this.#plan
     const endsAtMs = realNowMs() + limitMs
+    const isOver = () =>
+      realNowMs() >= endsAtMs || (this.#plan.isStoppedByFailure === true && this.#failed > 0)
     const endSeed = firstSeed + seeds
-    for (let seed = firstSeed; seed < endSeed && realNowMs() < endsAtMs; seed += AT_ONCE) {
+    for (let seed = firstSeed; seed < endSeed && !isOver(); seed += AT_ONCE) {
       await this.#liveSeeds(seed, Math.min(seed + AT_ONCE, endSeed))
     }
     const seconds = Math.max(this.#lifeMs, 1) / 1_000
@@ -97,6 +104,7 @@ class Fleet {
       failedSeeds: this.#failed,
       faultsByKind: this.#faults,
       hashMismatches: this.#mismatches,
+      seen: Object.fromEntries([...this.#seen].toSorted()),
       virtualMs: this.#virtualMs,
     }
   }
@@ -119,9 +127,14 @@ class Fleet {
     this.#countedCalls += again.calls
     this.#countedEvents += again.calls + again.events
     if (again.hash !== report.hash) this.#mismatches++
+    // The second life is also checked step by step.
+    if (report.violations.length === 0 && again.violations.length > 0) {
+      await this.#blame(schedule.seed, schedule, again)
+    }
   }
 
-  #note({ struck, calls, virtualMs }: LifeReport): void {
+  #note({ struck, calls, virtualMs, seen }: LifeReport): void {
+    for (const [what, count] of seen) this.#seen.set(what, (this.#seen.get(what) ?? 0) + count)
     this.#seeds++
     this.#calls += calls
     this.#virtualMs += virtualMs
@@ -130,13 +143,14 @@ class Fleet {
 
   async #blame(seed: number, schedule: Schedule, report: LifeReport): Promise<void> {
     if (this.#failed++ >= (this.#plan.maxTold ?? MAX_TOLD)) return
-    const fails = async (smaller: Schedule) => (await live(smaller)).violations.length > 0
+    const fails = async (smaller: Schedule) =>
+      (await live(smaller, { isCounting: true })).violations.length > 0
     const small = await shrunk(schedule, fails)
     const violation: Violation = {
       seed,
       what: report.violations,
       shrunk: small,
-      shrunkWhat: (await live(small)).violations,
+      shrunkWhat: (await live(small, { isCounting: true })).violations,
       replay: `npm run simulate -- --seed ${seed} --seeds 1`,
     }
     this.#violations.push(violation)

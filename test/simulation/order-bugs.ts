@@ -147,8 +147,4 @@ export const orderBugs: readonly OrderBug[] = [
         return session
       }),
   },
-  {
-    name: 'a start that failed is thought to be on its way for ever',
-    plant: () => replace(SessionRouting.prototype, 'exited', () => null),
-  },
 ]

@@ -15,7 +15,7 @@ const SESSIONS = ['default', 'shop', 'bank'] as const
 const CAPABILITIES = { 'worker-1': ['vpn', 'print'], 'worker-2': ['vpn'] } as const
 const MAX_MOVES = 60
 /** Enough for a worker to have had its fill of one affinity. */
-const MANY = 20
+const MANY = 30
 const ROUND_MS = 500
 const MAX_ROUNDS = 400
 
@@ -105,7 +105,10 @@ export class OrderReferee {
     }
     this.#hasSessions = hasSessions
     this.stage.watcher = {
-      before: (record, event) => this.model.before(record, event),
+      before: (record, event) => {
+        if (event.type === 'attempt.assigned') this.#checkLimit(record)
+        this.model.before(record, event)
+      },
       after: (record, from) => this.model.after(record, from),
     }
     const sessions = hasSessions ? SESSIONS : SESSIONS.slice(0, 1)
@@ -148,6 +151,16 @@ export class OrderReferee {
     if (stage.clock.timers > 0) this.#wrong.push('the clock has a timer left')
   }
 
+  /** By a count of what runs, not by anybody's books. */
+  #checkLimit({ id, options: { group } }: TaskRecord): void {
+    if (group === undefined) return
+    const limit = this.model.limits.get(group) ?? 0
+    const running = this.stage.processes
+      .flatMap(({ tasks }) => tasks)
+      .filter(({ options }) => options.group === group).length
+    if (limit > 0 && running >= limit) this.#wrong.push(`${id}: ${running} of ${group} run`)
+  }
+
   #left(): string {
     const left = this.stage.records.filter((record) => !this.stage.ended.includes(record))
     return left.map(({ id, state }) => `${id} ${state}`).join(', ')
@@ -177,7 +190,7 @@ export class OrderReferee {
     const { clock } = stage
     switch (made.do) {
       case 'submit':
-        for (let count = 0; count < made.count; count++) this.#submit(made.task)
+        for (let count = 0; count < made.count; count++) this.#submit(mixed(made, count))
         return
       case 'start':
         return this.#start(SLOTS[made.pick % SLOTS.length] as SlotId)
@@ -232,6 +245,12 @@ export class OrderReferee {
     const records: readonly TaskRecord[] = index % 3 === 0 ? process.tasks.slice() : [record]
     this.stage.end(process, records, verdict)
   }
+}
+
+/** Many tasks with an affinity are of two. */
+function mixed({ task: drawn, count }: Extract<OrderMove, { do: 'submit' }>, index: number) {
+  const isMixed = count === MANY && drawn.affinity !== undefined
+  return isMixed ? { ...drawn, affinity: index % 3 === 0 ? 'y' : 'x' } : drawn
 }
 
 /** Plays to the end, or until something is wrong. */

@@ -3,16 +3,11 @@
  * to end. It sees every step of every task and says, at each start, whether that task on that worker
  * was the right choice. It is exact: of all tasks that could start, one is first.
  */
-import {
-  adaptive,
-  leastLoaded,
-  MAX_AFFINITY_STREAK,
-  roundRobin,
-  SPEED_WEIGHT,
-} from '../../machines/order-policy.ts'
+import { adaptive, leastLoaded, roundRobin } from '../../machines/order-policy.ts'
 import type { TaskEvent } from '../../machines/task-facts.ts'
 import { capabilitiesOf, type OrderPolicy } from '../../src/ledger/order-plan.ts'
 import type { TaskRecord } from '../../src/ledger/record.ts'
+import { ModelWorkers } from './model-workers.ts'
 import type { OrderStage, StageProcess } from './order-stage.ts'
 
 const STRATEGIES = { adaptive, leastLoaded, roundRobin }
@@ -31,14 +26,6 @@ interface Row {
   readonly tasks: Waiting[]
   turn: number
 }
-/** What is remembered of an open process. */
-interface Memory {
-  affinity: string | undefined
-  streak: number
-  meanMs: number
-  samples: number
-}
-
 export class OrderModel {
   readonly wrong: string[] = []
   readonly seen = new Set<string>()
@@ -49,7 +36,7 @@ export class OrderModel {
   readonly #rows: Row[] = []
   readonly #active = new Map<string, number>()
   readonly #parked = new Set<string>()
-  readonly #memories = new WeakMap<StageProcess, Memory>()
+  readonly #workers = new ModelWorkers()
   /** Open processes in the order they opened, and where the round stands. */
   #open: StageProcess[] = []
   #turn = 0
@@ -227,20 +214,18 @@ export class OrderModel {
     const fit = this.#fit(row)
     if (!fit.includes(process)) this.wrong.push(`${record.id} started on ${slot}`)
     const liking = fit.filter((one) => this.#favourite(one, row) !== null)
-    const memory = this.#memoryOf(process)
     const expected = liking.length > 0 ? this.#favourite(process, row) : head
     if (record !== expected) this.wrong.push(`${record.id} started instead of ${expected?.id}`)
     this.#judgeSeat(process, liking.length > 0 ? liking : this.#leastClaimed(fit))
     if (record !== head) this.seen.add('out of turn by affinity')
-    memory.streak = record === head ? 0 : memory.streak + 1
-    memory.affinity = record.options.affinity ?? memory.affinity
+    this.#workers.noteStart(process, record, record !== head)
     this.#take(row)
   }
 
   #judgeSeat(process: StageProcess, fit: readonly StageProcess[]): void {
     const open = this.#open.filter(({ state }) => state === 'open')
     const loads = open.map((one) => {
-      const { meanMs, samples } = this.#memoryOf(one)
+      const { meanMs, samples } = this.#workers.of(one)
       const capacity = this.#stage.seatsPerWorker
       return { one, used: one.tasks.length, capacity, meanMs, samples }
     })
@@ -264,12 +249,12 @@ export class OrderModel {
   }
 
   #favourite(process: StageProcess, { tasks }: Row): TaskRecord | null {
-    const { affinity, streak } = this.#memoryOf(process)
-    if (affinity === undefined) return null
-    const alike = tasks.find(({ record }) => record.options.affinity === affinity)?.record ?? null
-    const isHead = alike === tasks[0]?.record
-    if (!isHead && streak >= MAX_AFFINITY_STREAK) this.seen.add('enough of one affinity')
-    return isHead || streak < MAX_AFFINITY_STREAK ? alike : null
+    const { alike, isEnough } = this.#workers.alike(
+      process,
+      tasks.map(({ record }) => record),
+    )
+    if (isEnough) this.seen.add('enough of one affinity')
+    return isEnough ? null : alike
   }
 
   /** Its group has had its turn at this priority. */
@@ -285,26 +270,13 @@ export class OrderModel {
     this.#parked.add(group)
   }
 
-  #memoryOf(process: StageProcess): Memory {
-    let memory = this.#memories.get(process)
-    if (memory === undefined) {
-      memory = { affinity: undefined, streak: 0, meanMs: 0, samples: 0 }
-      this.#memories.set(process, memory)
-    }
-    return memory
-  }
-
   #measure(record: TaskRecord): void {
     const { slot, incarnation } = record.seat as NonNullable<TaskRecord['seat']>
     const process = this.#stage.processes.find(
       (one) => one.slot === slot && one.incarnation === incarnation,
     )
     if (process === undefined || this.#order.strategy !== 'adaptive') return
-    const memory = this.#memoryOf(process)
-    const runMs = this.#stage.clock.nowMs() - record.startedAtMs
-    const { meanMs } = memory
-    memory.meanMs = memory.samples === 0 ? runMs : meanMs + SPEED_WEIGHT * (runMs - meanMs)
-    memory.samples++
+    this.#workers.measure(process, this.#stage.clock.nowMs() - record.startedAtMs)
   }
 }
 

@@ -1,8 +1,10 @@
 /** The order of tasks: the real ledger against a plain model of it, in games of random moves. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { TaskRecord } from '../../src/ledger/record.ts'
 import { orderBugs } from './order-bugs.ts'
 import { type OrderGame, orderGames, playOrder } from './order-game.ts'
+import { OrderStage } from './order-stage.ts'
 
 /** More of them: `ORDER_RUNS=10000 npx vitest run --project fast test/simulation/order.test.ts`. */
 const RUNS = Number(process.env.ORDER_RUNS ?? 1_000)
@@ -41,6 +43,38 @@ describe('the order', () => {
   )
 })
 
+describe('fairness', () => {
+  it('no group has a second turn while another one waits for its first', () => {
+    const names = fc.array(fc.constantFrom('a', 'b', 'c', 'd', undefined), { maxLength: 40 })
+    const property = fc.property(names, names, (early, late) => {
+      const stage = new OrderStage()
+      for (const group of early) stage.submit({ group })
+      const process = stage.open('worker-1')
+      stage.clock.advance(1)
+      for (const group of late) stage.submit({ group })
+      stage.clock.settle()
+      const turns: { group: string | undefined; atMs: number }[] = []
+      while (process.tasks.length > 0) {
+        const [record] = process.tasks as [TaskRecord]
+        const { group } = record.options
+        const last = turns.findLastIndex((turn) => turn.group === group)
+        const since = turns.slice(last)
+        const isPassedOver = ({ state, options, queuedAtMs }: TaskRecord) =>
+          state === 'queued' &&
+          queuedAtMs <= (since[0]?.atMs ?? 0) &&
+          !since.some((turn) => turn.group === options.group)
+        if (last !== -1) expect(stage.records.filter(isPassedOver)).toEqual([])
+        turns.push({ group, atMs: record.startedAtMs })
+        stage.clock.advance(1)
+        stage.end(process, [record])
+        stage.clock.settle()
+      }
+      expect(turns).toHaveLength(early.length + late.length)
+    })
+    fc.assert(property)
+  })
+})
+
 describe('a planted bug is found', () => {
   it.each(orderBugs)('$name', ({ order, plant }) => {
     const takeOut = plant?.()
@@ -48,6 +82,7 @@ describe('a planted bug is found', () => {
       const isRight = (game: OrderGame) => playOrder(game, order).wrong.length === 0
       const { failed } = fc.check(fc.property(orderGames, isRight), {
         numRuns: GAMES_PER_BUG,
+        seed: 1,
         endOnFailure: true,
       })
       expect(failed).toBe(true)

@@ -9,7 +9,7 @@ import { isTroupeError, type PlainTaskContext, task } from '../../src/index.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { simulatePool } from '../../src/testing/index.ts'
 
-const RUNS = Number(process.env.INTAKE_RUNS ?? 100)
+const RUNS = Number(process.env.INTAKE_RUNS ?? 50)
 /** So many games have always shown every kind of answer. */
 const RUNS_TO_SEE_ALL = 1_000
 const SOMETIMES = ['DRAINING', 'QUEUE_FULL', 'TASK_CANCELLED', 'TASK_FAILED', 'answered']

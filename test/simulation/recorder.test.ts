@@ -80,7 +80,7 @@ describe('a trace file', () => {
     }
     stop()
     recorder.close()
-    expect(checkConformance(path)).toMatchObject({ ok: true, steps: 6, actors: ['pool'] })
+    expect(checkConformance(path)).toMatchObject({ ok: true, steps: 9, actors: ['pool'] })
   })
 
   test('on a disk that refuses says so once and harms nobody', async () => {

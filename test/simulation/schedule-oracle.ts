@@ -10,6 +10,8 @@ import {
   flawOfCrowd,
   flawOfLeftovers,
   flawOfOutcome,
+  flawOfRepetition,
+  flawOfStart,
 } from '../../src/testing/truth-rules.ts'
 import { liveView } from './live-view.ts'
 import { flawIn } from '../../src/testing/pool-invariants.ts'
@@ -25,6 +27,8 @@ export class Oracle implements LogSink {
   /** A fingerprint of all that was told, in its order and time. */
   hash = 2_166_136_261
   readonly handles: TaskHandle[] = []
+  /** How tasks and workers have ended, by kind: what was never seen was never tested. */
+  readonly seen = new Map<string, number>()
   /** By task: how often it was accepted, and told to have ended. */
   readonly #lives = new Map<string, number>()
   readonly #ends = new Map<string, number>()
@@ -33,8 +37,14 @@ export class Oracle implements LogSink {
   #simulation: Simulation | null = null
   #activeWhilePaused = -1
 
-  attend(simulation: Simulation): void {
+  /** `isRepeatable`: what may have run may run again. */
+  attend(simulation: Simulation, isRepeatable: boolean): void {
     this.#simulation = simulation
+    simulation.truth.onBegin = (deed, earlier) => {
+      this.#blameIf(flawOfStart(deed, earlier))
+      const isOneLife = (this.#lives.get(deed.taskId) ?? 1) === 1
+      if (!isRepeatable && isOneLife) this.#blameIf(flawOfRepetition(deed, earlier))
+    }
   }
 
   /** Hears everything a pool tells. */
@@ -45,8 +55,14 @@ export class Oracle implements LogSink {
     pool.on('task.started', (event) => this.note('started', event.taskId, event.attempt))
     pool.on('task.retried', (event) => this.note('retried', event.taskId, event.error.code))
     pool.on('worker.ready', (event) => this.note('ready', event.slot, event.incarnation))
-    pool.on('worker.exited', (event) => this.note('exited', event.slot, event.cause))
-    pool.on('pool.changed', (event) => this.note('pool', event.state, ''))
+    pool.on('worker.exited', (event) => {
+      this.note('exited', event.slot, event.cause)
+      this.#count(`worker ${event.cause}`)
+    })
+    pool.on('pool.changed', (event) => {
+      this.note('pool', event.state, '')
+      this.#count(`pool ${event.state}`)
+    })
   }
 
   accept(handle: TaskHandle): void {
@@ -104,7 +120,7 @@ export class Oracle implements LogSink {
       if (ends !== lives && !isWaiting)
         this.blame(`${id} was accepted ${lives} times and ended ${ends} times`)
     }
-    this.note('end', String(simulation.clock.calls), simulation.machine.pids)
+    this.note('end', String(simulation.machine.pids), this.#lives.size)
   }
 
   /**
@@ -112,7 +128,10 @@ export class Oracle implements LogSink {
    * is nobody's any more.
    */
   noteKill(isStored: boolean): void {
-    if (!isStored) for (const id of this.unended()) this.forgetOne(id)
+    for (const id of this.unended()) {
+      if (isStored) this.#kept.add(id)
+      else this.forgetOne(id)
+    }
     this.handles.length = 0
     this.#activeWhilePaused = -1
   }
@@ -140,6 +159,10 @@ export class Oracle implements LogSink {
     return [...this.#lives].flatMap(([id, lives]) => (this.#endsOf(id) < lives ? [id] : []))
   }
 
+  #count(what: string): void {
+    this.seen.set(what, (this.seen.get(what) ?? 0) + 1)
+  }
+
   #endsOf(id: string): number {
     return this.#ends.get(id) ?? 0
   }
@@ -157,7 +180,9 @@ export class Oracle implements LogSink {
 
   #ended(outcome: TaskOutcome): void {
     const { taskId } = outcome
-    this.note('ended', taskId, outcome.status === 'succeeded' ? 'ok' : outcome.error.code)
+    const how = outcome.status === 'succeeded' ? 'ok' : outcome.error.code
+    this.note('ended', taskId, how)
+    this.#count(`task ${outcome.status} ${how}`)
     if (!this.#lives.has(taskId)) this.#lives.set(taskId, 1)
     if (isKept(outcome)) return void this.#kept.add(taskId)
     this.#ends.set(taskId, this.#endsOf(taskId) + 1)

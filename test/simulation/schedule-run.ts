@@ -6,10 +6,12 @@ import type { InspectedEventEvent } from 'xstate'
 import { isTroupeError } from '../../src/errors.ts'
 import type { PoolActor } from '../../src/pool.ts'
 import type { TaskHandle } from '../../src/pool-types.ts'
-import { configFor, Simulation } from '../../src/testing/simulation.ts'
+import { configFor, prepareSimulation, Simulation } from '../../src/testing/simulation.ts'
 import { flawOfLeftovers } from '../../src/testing/truth-rules.ts'
 import { runIn } from '../../src/testing/virtual-time.ts'
+import { problemText, TraceCheck } from '../../src/testing/conformance.ts'
 import type { FaultName } from '../../src/testing/faults.ts'
+import { noteCoverage } from '../support/coverage.ts'
 import { handlers } from './schedule-handlers.ts'
 import { Oracle } from './schedule-oracle.ts'
 import type { Deed, Move, Schedule, Submission } from './schedule.ts'
@@ -48,10 +50,12 @@ export interface LifeReport {
   /** Events that actors got; counted only when asked for. */
   readonly events: number
   readonly virtualMs: number
+  /** How tasks, workers and pools came to an end, by kind. */
+  readonly seen: ReadonlyMap<string, number>
 }
 
 export interface LifeOptions {
-  /** The events that actors get are counted. */
+  /** The events that actors get are counted, and their steps checked against the machines. */
   readonly isCounting?: boolean
   /** Told of each of them, with the virtual time. */
   readonly onEvent?: (atMs: number, event: InspectedEventEvent) => void
@@ -63,6 +67,7 @@ class Life {
   readonly #simulation: Simulation
   #pool: PoolActor
   #events = 0
+  readonly #checks: TraceCheck[] = []
   readonly #waiting = new Set<{ readonly what: string; readonly pool: PoolActor }>()
   readonly #options: LifeOptions
 
@@ -72,15 +77,20 @@ class Life {
     this.#simulation = new Simulation({
       seed: schedule.seed,
       faults: schedule.faults,
-      config: configFor({ ...schedule.pool, logger: this.#oracle }),
+      config: configFor({
+        ...schedule.pool,
+        logger: this.#oracle,
+        observability: options.isCounting ? 'complete' : 'basic',
+      }),
       tasks: handlers(schedule.hasBrowser),
       isCopying: false,
     })
-    this.#oracle.attend(this.#simulation)
+    this.#oracle.attend(this.#simulation, schedule.pool.task?.idempotent !== false)
     this.#pool = this.#create()
   }
 
   async live(): Promise<LifeReport> {
+    await prepareSimulation()
     const { user, faults } = this.#simulation
     const { moves, healAtMs } = this.#schedule
     user.enter = (callback) => runIn(user, callback)
@@ -98,6 +108,7 @@ class Life {
       calls: clock.calls,
       events: this.#events,
       virtualMs: clock.nowMs(),
+      seen: this.#oracle.seen,
     }
   }
 
@@ -105,6 +116,7 @@ class Life {
     const pool = this.#simulation.createPool()
     this.#oracle.listen(pool)
     const { onEvent } = this.#options
+    this.#follow()
     if (onEvent !== undefined || this.#options.isCounting) {
       pool.system.inspect((inspected) => {
         if (inspected.type !== '@xstate.event') return
@@ -115,11 +127,32 @@ class Life {
     return pool
   }
 
+  /** Every step is taken again by the machines, where it is recorded (G8). */
+  #follow(): void {
+    const { runtime } = this.#simulation
+    if (!runtime?.recorder) return
+    const check = new TraceCheck({ isBare: true })
+    this.#checks.push(check)
+    runtime.recorder.follow((line) => check.take(line))
+  }
+
+  #judgeTraces(): void {
+    for (const check of this.#checks) {
+      const { problems, taken } = check.end()
+      noteCoverage('simulation', taken)
+      // A trace that breaks off is one of a pool that was killed.
+      for (const problem of problems) {
+        if (problem.kind !== 'truncated') this.#oracle.blame(problemText(problem))
+      }
+    }
+  }
+
   #make(move: Move): void {
     if (move.do !== 'react') return this.#try(move)
     let isDone = false
     this.#pool.on(move.to, () => {
-      if (isDone) return
+      // A pool that is being ended is left alone.
+      if (isDone || this.#simulation.user.isOver) return
       isDone = true
       this.#try(move.with)
     })
@@ -168,7 +201,8 @@ class Life {
       case 'signal':
         return this.#simulation.machine.signal('SIGINT')
       case 'killPool':
-        return this.#killPool()
+        // Not in the middle of its own code, when a listener does it.
+        return void this.#simulation.user.after(0, () => this.#killPool())
       default:
         return void pool[deed.do]()
     }
@@ -276,6 +310,7 @@ class Life {
     const isClean = () => flawOfLeftovers(machine.leftovers()) === null
     await this.#until(isClean, clock.nowMs() + ORPHAN_LIMIT_MS)
     for (const { what } of this.#waiting) this.#oracle.blame(`${what} never settles`)
+    this.#judgeTraces()
     this.#oracle.judgeEnd()
   }
 

@@ -149,11 +149,11 @@ function submissions(random: SeededRandom, hasBrowser: boolean): Move[] {
     const name = isPage ? random.pick(PAGES) : random.pick(PLAIN_HANDLERS)
     const task = { name, ms: random.int(0, 150), options: optionsOf(random, index, name) }
     const atMs = random.chance(0.4) ? 0 : random.int(0, SPAN_MS)
-    if (random.chance(0.08)) moves.push({ atMs, do: random.pick(['run', 'map'] as const), ...task })
-    else if (random.chance(0.08))
-      moves.push({ atMs, do: 'submitAll', tasks: batchOf(random, task) })
+    const how = random.fraction()
+    if (how < 0.08) moves.push({ atMs, do: random.pick(['run', 'map'] as const), ...task })
+    else if (how < 0.16) moves.push({ atMs, do: 'submitAll', tasks: batchOf(random, task) })
     else {
-      const abortAfterMs = random.chance(0.08) ? random.int(1, 500) : 0
+      const abortAfterMs = how < 0.24 ? random.int(1, 500) : 0
       moves.push({ atMs, do: 'submit', abortAfterMs, ...task })
     }
   }

@@ -1,7 +1,13 @@
 /** `simulatePool`: real pools in virtual time, as users test their own tasks with them. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { type PlainTaskContext, task, type TaskContext, TroupeError } from '../../src/tasks.ts'
+import {
+  defineTasks,
+  type PlainTaskContext,
+  task,
+  type TaskContext,
+  TroupeError,
+} from '../../src/tasks.ts'
 import { FAULT_NAMES, simulatePool } from '../../src/testing/index.ts'
 
 const MINUTE_MS = 60_000
@@ -147,6 +153,7 @@ describe('faults', () => {
     async ({ name }) => {
       const simulation = simulatePool({
         ...quiet,
+        tasks: defineTasks(tasks, { session: { login: async () => undefined } }),
         page: () => ({ goto: () => Promise.resolve(null), title: () => Promise.resolve('Orders') }),
         task: { timeout: 10_000 },
         zombieAfter: 15_000,

@@ -102,5 +102,8 @@ function summaryOf(report: FleetReport): string {
     `${seeds} seeds, ${days} days of virtual time: ${failedSeeds} failed, ${hashMismatches} differed when lived twice`,
     `${schedulesPerSecond} schedules/s, ${eventsPerSecond} events/s`,
     `faults: ${struck.join(', ')}`,
+    `seen: ${Object.entries(report.seen)
+      .map(([what, count]) => `${what} ${count}`)
+      .join(', ')}`,
   ].join('\n')
 }

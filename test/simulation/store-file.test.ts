@@ -1,6 +1,6 @@
 /** The file of a durable store: whose it is, which version, what becomes of a bad one and a full one. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -124,6 +124,42 @@ describe('the file of a store', () => {
     const before = bytesOf('', '-wal')
     expect(codeOf(open)).toBe('STORE_UNREADABLE')
     expect(bytesOf('', '-wal')).toEqual(before)
+  })
+
+  it("is this user's alone, and leaves nothing but itself and its lock", () => {
+    const store = open()
+    store.accept([recordOf('secret')])
+    const names = readdirSync(folder)
+    expect(names.map((name) => statSync(join(folder, name)).mode & 0o777)).toEqual(
+      names.map(() => 0o600),
+    )
+    expect(names).toEqual(['pool.db', 'pool.db-lock', 'pool.db-wal'])
+    store.close()
+    open().close()
+    expect(readdirSync(folder)).toEqual(['pool.db', 'pool.db-lock'])
+  })
+
+  it('is opened also when its pool was killed while it was made', () => {
+    const db = new DatabaseSync(path)
+    db.exec('PRAGMA journal_mode = WAL')
+    db.close()
+    open().close()
+    expect(new DatabaseSync(path).prepare('PRAGMA user_version').get()).toEqual({
+      user_version: SCHEMA_VERSION,
+    })
+  })
+
+  it('is read with the log of a pool that was killed before anything else was written', () => {
+    const script = `
+      import { buildStoreV1 } from ${JSON.stringify(new URL('../fixtures/store-v1.ts', import.meta.url).href)}
+      buildStoreV1(${JSON.stringify(path)}, 'left open')
+      process.kill(process.pid, 'SIGKILL')`
+    expect(spawnSync(process.execPath, ['--input-type=module', '-e', script]).signal).toBe(
+      'SIGKILL',
+    )
+    const store = open()
+    expect([...store.unended()].map(({ id }) => id)).toEqual(['v1-waits', 'v1-ran'])
+    store.close()
   })
 
   it('cannot be made where there is no folder', () => {

@@ -2,7 +2,7 @@
  * Opens the file of a durable store: takes its lock, looks at it without touching it, then opens it
  * for good. A file that is not ours, not whole or of a newer version stays as it is.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { TroupeError } from '../../errors.ts'
 import { isBusy, isUnreadable, storeError, unreadable } from './sqlite-errors.ts'
@@ -12,7 +12,6 @@ import { APPLICATION_ID, migrate, SCHEMA_VERSION, schemaVersion } from './sqlite
 const CHECKPOINT_PAGES = 2_000
 const HEADER_BYTES = 100
 const MAGIC = 'SQLite format 3\0'
-const APPLICATION_ID_AT = 68
 
 export interface StoreFile {
   readonly db: DatabaseSync
@@ -30,10 +29,12 @@ export function openStoreFile(path: string): StoreFile {
   try {
     // The lock comes first, and in a file of its own: whoever closes a file of this process, if only
     // after reading it, would release the kernel's locks on it.
+    makeOwn(`${path}-lock`)
     const lock = new Database(`${path}-lock`)
     opened.push(lock)
-    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     if (!isNew(path)) inspect(new Database(path, { readOnly: true }), path)
+    makeOwn(path)
     const db = new Database(path)
     opened.push(db)
     prepare(db)
@@ -58,6 +59,15 @@ function prepare(db: DatabaseSync): void {
   `)
 }
 
+/** For this user's eyes only: payloads may be secret. A file that is there stays as it is. */
+function makeOwn(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
 /** Reads the first bytes as a plain file: SQLite is not asked about what it could only complain of. */
 function isNew(path: string): boolean {
   let file: number
@@ -74,8 +84,7 @@ function isNew(path: string): boolean {
     if (bytes === 0) return true
     const isSqlite = bytes === HEADER_BYTES && header.toString('latin1', 0, 16) === MAGIC
     if (!isSqlite) throw unreadable(path, 'it is not an SQLite file')
-    if (header.readUInt32BE(APPLICATION_ID_AT) === APPLICATION_ID) return false
-    throw unreadable(path, 'it is an SQLite file, but not a store of Troupe')
+    return false
   } finally {
     closeSync(file)
   }
@@ -84,6 +93,7 @@ function isNew(path: string): boolean {
 /** Looks through the whole file with a connection that cannot write. */
 function inspect(db: DatabaseSync, path: string): void {
   try {
+    requireOurs(db, path)
     const version = schemaVersion(db)
     if (version > SCHEMA_VERSION) {
       const versions = `version ${version}, this Troupe knows ${SCHEMA_VERSION}`
@@ -96,7 +106,18 @@ function inspect(db: DatabaseSync, path: string): void {
     throw error
   } finally {
     db.close()
+    // The index of its log, which a connection that cannot write leaves behind.
+    rmSync(`${path}-shm`, { force: true })
   }
+}
+
+/** A file without a table may be what was left of one of ours at its very birth. */
+function requireOurs(db: DatabaseSync, path: string): void {
+  const id = db.prepare('PRAGMA application_id').get()?.application_id
+  if (id === APPLICATION_ID) return
+  const tables = db.prepare('SELECT count(*) AS count FROM sqlite_schema').get()?.count
+  if (id === 0 && tables === 0) return
+  throw unreadable(path, 'it is an SQLite file, but not a store of Troupe')
 }
 
 function locked(path: string, cause: unknown): TroupeError {

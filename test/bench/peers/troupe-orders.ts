@@ -1,6 +1,7 @@
 /**
- * Troupe in the speedup row: the demo's 60 orders at the portal it is given, by as many workers as it is told (`1`, `4`)
- * or one after the other without a troupe (`sequential`). Prints the ms from the start to the last outcome.
+ * Troupe in the speedup row: the demo's 60 orders at the portal it is given, by as many workers as
+ * it is told (`1`, `4`) or one after the other without a troupe (`sequential`). Prints the ms from
+ * the start to the last outcome.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

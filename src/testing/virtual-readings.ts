@@ -1,0 +1,61 @@
+/** What a monitor sees of a simulated machine: memory, disk and processes, well or in trouble. */
+import type { MonitorReading } from '../monitor/monitor.ts'
+import type { FaultPlan } from './faults.ts'
+import type { Scope } from './virtual-clock.ts'
+import { virtualWallMs } from './virtual-time.ts'
+
+const MEMORY_BYTES = 16_000_000_000
+const USED_RATIO = 0.3
+const PRESSED_RATIO = 0.97
+/** How long the memory is short, and the disk full. */
+const TROUBLE_MS = 10_000
+const WORKER_BYTES = 100_000_000
+const LEAKED_BYTES = 4_000_000_000
+const DISK_BYTES = 100_000_000_000
+
+export class VirtualReadings {
+  readonly #kernel: Scope
+  readonly #faults: FaultPlan
+  readonly #leaking = new Set<number>()
+  #pressedUntilMs = 0
+  #fullUntilMs = 0
+
+  constructor(kernel: Scope, faults: FaultPlan) {
+    this.#kernel = kernel
+    this.#faults = faults
+  }
+
+  take<Key extends string>(pids: ReadonlyMap<Key, number>): MonitorReading<Key> {
+    const nowMs = this.#kernel.nowMs()
+    if (this.#faults.strikes('memoryPressure')) this.#pressedUntilMs = nowMs + TROUBLE_MS
+    if (this.#faults.strikes('lowDisk')) this.#fullUntilMs = nowMs + TROUBLE_MS
+    const ratio = nowMs < this.#pressedUntilMs ? PRESSED_RATIO : USED_RATIO
+    const usedBytes = ratio * MEMORY_BYTES
+    return {
+      atMs: virtualWallMs(this.#kernel),
+      lateMs: 0,
+      memory: { limitBytes: MEMORY_BYTES, usedBytes, ratio, source: 'simulated' },
+      processorRatio: null,
+      disk: {
+        totalBytes: DISK_BYTES,
+        freeBytes: nowMs < this.#fullUntilMs ? 0 : DISK_BYTES,
+      },
+      workers: [...pids].map(([slot, pid]) => ({
+        slot,
+        pid,
+        memoryBytes: this.#bytesOf(pid),
+        exact: false,
+      })),
+    }
+  }
+
+  /** The process is gone. */
+  forget(pid: number): void {
+    this.#leaking.delete(pid)
+  }
+
+  #bytesOf(pid: number): number {
+    if (!this.#leaking.has(pid) && this.#faults.strikes('leak')) this.#leaking.add(pid)
+    return this.#leaking.has(pid) ? LEAKED_BYTES : WORKER_BYTES
+  }
+}
