@@ -42,6 +42,8 @@ export type PoolEvent =
   | { type: 'run.failed'; error: ErrorFacts }
   /** Every accepted task has ended. */
   | { type: 'ledger.emptied' }
+  /** A defect: the ledger could not take an event to its end. */
+  | { type: 'ledger.broken'; error: ErrorFacts }
   | WorkerToPool
   | ShutdownToPool
   | SupervisorToPool

@@ -49,6 +49,7 @@ const substitute = {
 } as const
 const scale = { 'pool.scale': { actions: rescale } } as const
 const stop = { 'pool.stop': { target: '#pool.stopping', actions: beginShutdown } } as const
+const broken = { 'ledger.broken': { target: '#pool.error', actions: 'noteError' } } as const
 const newsOfWorkers = {
   'worker.ready': { actions: 'noteReady' },
   'worker.warmed': { actions: 'noteWarm' },
@@ -65,6 +66,7 @@ const whileUp = {
   ...stoppedMeanwhile,
   ...scale,
   ...stop,
+  ...broken,
   'worker.failed': [
     { guard: 'isLastHope', target: '#pool.error', actions: 'noteFailed' },
     { actions: 'noteFailed' },
@@ -140,7 +142,7 @@ export const poolMachine = setup({
         'worker.lost': { actions: 'noteLost' },
         ...supervisorNews,
         ...ignore('pool.pause', 'pool.resume', 'pool.drain', 'pool.stop', 'pool.recover'),
-        ...ignore('run.opened', 'run.failed', 'ledger.emptied', 'workers.end'),
+        ...ignore('run.opened', 'run.failed', 'ledger.emptied', 'ledger.broken', 'workers.end'),
         ...ignore('worker.ready', 'worker.warmed', 'worker.failed', 'worker.troubled'),
         ...ignore('shutdown.finished'),
       },
@@ -159,6 +161,7 @@ export const poolMachine = setup({
             'pool.scale': { actions: 'noteSize' },
             ...newsOfWorkers,
             ...stop,
+            ...broken,
             ...supervisorNews,
             ...ignore('pool.start', 'pool.pause', 'pool.resume', 'pool.drain', 'pool.recover'),
             ...ignore('ledger.emptied', 'worker.failed', 'workers.end', 'shutdown.finished'),
@@ -259,11 +262,11 @@ export const poolMachine = setup({
         'pool.stop': [{ guard: 'isForced', actions: forceShutdown }, {}],
         ...supervisorNews,
         ...ignore('pool.start', 'pool.pause', 'pool.resume', 'pool.drain', 'pool.recover'),
-        ...ignore('pool.scale', 'run.opened', 'run.failed', 'ledger.emptied'),
+        ...ignore('pool.scale', 'run.opened', 'run.failed', 'ledger.emptied', 'ledger.broken'),
       },
     },
     error: {
-      description: 'No worker can start. What waited has failed; an operator looks at why.',
+      description: 'Nothing can run. What waited has failed; an operator looks at why.',
       entry: [failTasks, standDown, stopAll, killAll],
       on: {
         'pool.recover': { target: 'idle', actions: [unsupervise, 'run.close'] },
@@ -272,8 +275,8 @@ export const poolMachine = setup({
         ...stop,
         ...supervisorNews,
         ...ignore('pool.start', 'pool.pause', 'pool.resume', 'pool.drain', 'pool.scale'),
-        ...ignore('run.opened', 'run.failed', 'ledger.emptied', 'worker.failed'),
-        ...ignore('workers.end', 'shutdown.finished'),
+        ...ignore('run.opened', 'run.failed', 'ledger.emptied', 'ledger.broken'),
+        ...ignore('worker.failed', 'workers.end', 'shutdown.finished'),
       },
     },
   },

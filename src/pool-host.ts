@@ -66,7 +66,7 @@ export class HostWatch implements HostEars {
     const { logger } = this.#runtime
     if (state !== 'error') return logger.debug('pool', { state })
     const { error } = this.#actor.getSnapshot().context
-    logger.error('no worker can start; what waited has failed', { error })
+    logger.error('nothing can run; what waited has failed', { error })
   }
 
   onSignal(signal: NodeJS.Signals): void {

@@ -3,6 +3,8 @@
  * however many tasks wait.
  */
 import type { ActorLogic, Snapshot } from 'xstate'
+import type { ErrorFacts } from '../../machines/vocabulary.ts'
+import { toErrorFacts } from '../errors.ts'
 import type { LedgerEvent } from './events.ts'
 import { Ledger } from './ledger.ts'
 import type { LedgerPolicy, LedgerPorts } from './ports.ts'
@@ -15,8 +17,14 @@ export type LedgerLogic = ActorLogic<LedgerSnapshot, LedgerEvent, undefined>
 export function ledgerLogic(policy: LedgerPolicy, ports: LedgerPorts): LedgerLogic {
   return {
     transition: (snapshot, event) => {
-      if ((event as { type: string }).type === 'xstate.stop') snapshot.context.ledger.halt()
-      else snapshot.context.ledger.receive(event)
+      const { ledger } = snapshot.context
+      try {
+        if ((event as { type: string }).type === 'xstate.stop') ledger.halt()
+        else ledger.receive(event)
+      } catch (thrown) {
+        // A defect. It must end the tasks it has, so it lives on; the pool gives up on it.
+        ports.tellPool({ type: 'ledger.broken', error: brokenBy(event, thrown) })
+      }
       return snapshot
     },
     getInitialSnapshot: ({ self }) => ({
@@ -27,4 +35,9 @@ export function ledgerLogic(policy: LedgerPolicy, ports: LedgerPorts): LedgerLog
     }),
     getPersistedSnapshot: (snapshot) => snapshot,
   }
+}
+
+function brokenBy(event: LedgerEvent, thrown: unknown): ErrorFacts {
+  const message = `the ledger broke at ${event.type}: a defect in Troupe, please report it`
+  return { code: 'INVARIANT_VIOLATED', message, cause: toErrorFacts(thrown, 'INVARIANT_VIOLATED') }
 }

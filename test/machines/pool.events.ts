@@ -31,6 +31,7 @@ export const poolEvents: { readonly [T in PoolEvent['type']]: readonly PoolEvent
   'run.opened': [{ type: 'run.opened' }],
   'run.failed': [{ type: 'run.failed', error }],
   'ledger.emptied': [{ type: 'ledger.emptied' }],
+  'ledger.broken': [{ type: 'ledger.broken', error }],
   'worker.ready': slots.map((slot) => ({ type: 'worker.ready', slot })),
   'worker.warmed': slots.map((slot) => ({ type: 'worker.warmed', slot })),
   'worker.lost': slots.map((slot) => ({ type: 'worker.lost', slot })),

@@ -1,5 +1,6 @@
 /** What the pool, the shutdown and the workers say to the ledger, by example. */
 import { describe, expect, it } from 'vitest'
+import type { LedgerPorts } from '../../src/ledger/ports.ts'
 import { LedgerStage, POOL_ERROR } from './ledger-stage.ts'
 import { OK, reportOf } from './ledger-moves.ts'
 
@@ -189,5 +190,30 @@ describe('news', () => {
     stage.cancel(record)
     expect(seen).toEqual(['submitted', true, 1])
     expect(stage.records.map(({ state }) => state)).toEqual(['cancelled', 'queued'])
+  })
+})
+
+describe('a defect in the ledger', () => {
+  const broken = {
+    name: 'tells nobody of a cancelled task',
+    ports: (ports: LedgerPorts): LedgerPorts => ({
+      ...ports,
+      abort: () => {
+        throw new Error('a defect')
+      },
+    }),
+  }
+
+  it('is told to the pool, and what the pool then does still ends every task', () => {
+    const stage = new LedgerStage({}, broken)
+    const process = stage.open('worker-1')
+    const running = stage.submit()
+    const waiting = stage.submit()
+    stage.clock.settle()
+    stage.cancel(running)
+    expect(stage.takeDeeds()).toContain('told pool ledger.broken')
+    stage.send({ type: 'pool.failed', error: POOL_ERROR })
+    stage.exit(process, 'stopped')
+    expect([running.state, waiting.state]).toEqual(['cancelled', 'failed'])
   })
 })
