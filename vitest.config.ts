@@ -1,12 +1,25 @@
 /**
- * How the tests run. `fast` holds whatever needs no process of its own and runs in parallel; `process` forks workers
- * and browsers, one file at a time, so that its timings mean something on two cores.
+ * How the tests run. `fast` holds whatever needs no process of its own; `process` forks workers and
+ * browsers; both run two files at a time. `alone` runs one: it loads the machine by itself, or says
+ * how long something takes.
  */
 import { defineConfig } from 'vitest/config'
 
-const HEAVY = ['test/process/**/*.test.ts', 'test/chaos/**/*.test.ts']
+const ALONE = [
+  'test/chaos/**/*.test.ts',
+  'test/process/{matrix,demo-run,demo-census,package,pool-memory,pool-store}.test.ts',
+]
+const HEAVY = ['test/process/**/*.test.ts', ...ALONE]
 /** XState warns of misuse only under this condition. */
 const execArgv = ['--conditions=development']
+const common = { environment: 'node', pool: 'forks', execArgv } as const
+const heavy = {
+  ...common,
+  setupFiles: ['test/support/recorded-pools.ts'],
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  teardownTimeout: 10_000,
+} as const
 
 export default defineConfig({
   resolve: { conditions: ['development', 'node', 'default'] },
@@ -17,10 +30,8 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...common,
           name: 'fast',
-          environment: 'node',
-          pool: 'forks',
-          execArgv,
           include: ['test/**/*.test.ts'],
           exclude: [...HEAVY, 'test/bench/**'],
           testTimeout: 30_000,
@@ -31,17 +42,21 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...heavy,
           name: 'process',
-          environment: 'node',
-          pool: 'forks',
-          execArgv,
-          fileParallelism: false,
-          include: HEAVY,
-          setupFiles: ['test/support/recorded-pools.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          teardownTimeout: 10_000,
+          include: ['test/process/**/*.test.ts'],
+          exclude: ALONE,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...heavy,
+          name: 'alone',
+          include: ALONE,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
