@@ -158,10 +158,20 @@ class Profiles implements ProfileStore {
       const copy = await this.#copies.ready(base)
       await copyProfile({ base: copy, target, maxBytes: this.#maxBytes })
     }
-    const lock = await tryLock(join(target, LOCK))
-    if (!lock) throw misused(`somebody else has locked the new profile ${target}`)
-    this.#held.set(target, lock)
+    this.#held.set(target, await this.#lock(target))
     return { folder: target }
+  }
+
+  /** On a full disk there may be a profile and no room for its lock: then nobody would delete it. */
+  async #lock(target: string): Promise<FileLock> {
+    try {
+      const lock = await tryLock(join(target, LOCK))
+      if (lock) return lock
+    } catch (cause) {
+      await this.#leftovers.remove(target)
+      throw new TroupeError('PROFILE_FAILED', `cannot lock the profile ${target}`, { cause })
+    }
+    throw misused(`somebody else has locked the new profile ${target}`)
   }
 
   #prepareNext(): void {

@@ -172,6 +172,25 @@ describe('a disk that is nearly full', () => {
     await assertRoom('/nowhere', 0, 'x', 'TASK_FAILED')
   })
 
+  test('gives back what it had made when even its lock finds no room', async (context) => {
+    const base = await makeBase('base')
+    const disk = mountDisk(join(folder, 'small'), 8)
+    if (disk.problem !== null) return context.skip(disk.problem)
+    try {
+      const store = open({ folder: disk.folder, base })
+      await store.release((await store.acquire('worker-1', 1)).folder)
+      await prepared(store)
+      // The clone made ahead is only renamed: that needs no room.
+      disk.fill()
+      await expect(store.acquire('worker-1', 2)).rejects.toThrow()
+      expect(await readdir(disk.folder)).not.toContain('worker-1.2')
+      disk.empty()
+      await store.close()
+    } finally {
+      disk.unmount()
+    }
+  })
+
   test('is refused by its own room, and served again once it has some', async (context) => {
     const disk = mountDisk(join(folder, 'small'), 8)
     if (disk.problem !== null) return context.skip(disk.problem)
