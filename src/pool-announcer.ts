@@ -11,6 +11,12 @@ import { PoolNews } from './pool-events.ts'
 import type { SucceededOutcome } from './pool-types.ts'
 import { outcomeOf } from './task-outcome.ts'
 
+const ENDINGS = {
+  succeeded: 'task.succeeded',
+  failed: 'task.failed',
+  cancelled: 'task.cancelled',
+} as const
+
 export type TaskNews = 'started' | 'progressed' | 'retried' | 'ended'
 
 export class PoolAnnouncer {
@@ -29,7 +35,7 @@ export class PoolAnnouncer {
         for (const listener of record.watch?.ended ?? []) listener(record)
         record.watch = null
         return this.news.tell(
-          `task.${record.state}` as 'task.succeeded',
+          ENDINGS[record.state as keyof typeof ENDINGS] as 'task.succeeded',
           () => outcomeOf(record) as SucceededOutcome,
         )
       case 'progressed':

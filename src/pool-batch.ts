@@ -44,11 +44,11 @@ export class Batch {
 export function relate(record: TaskRecord, find: (id: string) => Parent | undefined): void {
   const { dependsOn } = record.options
   if (dependsOn === undefined || dependsOn.length === 0) return
-  const parents = dependsOn.map((id) => {
+  const parents = [...new Set(dependsOn)].map((id) => {
     if (id === record.id) return refuse('dependsOn', `names the task itself, ${id}`)
     return find(id) ?? refuse('dependsOn', `names ${id}, and no such task is known`)
   })
-  record.family = { parents: [...new Set(parents)], children: new Set() }
+  record.family = { parents, children: new Set() }
 }
 
 /**

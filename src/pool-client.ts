@@ -7,7 +7,7 @@ import type { PoolEvent } from '../machines/pool-facts.ts'
 import { TroupeError } from './errors.ts'
 import { refuse, wholeNumber } from './option-checks.ts'
 import { DeadLetterDesk } from './pool-dead-letters.ts'
-import { type Accepted, PoolIntake, requestOf } from './pool-intake.ts'
+import { type Accepted, PoolIntake, requestFor, requestOf } from './pool-intake.ts'
 import type { MemoryLevel } from './pool-memory.ts'
 import type { PoolMachineActor, PoolRuntime } from './pool-runtime.ts'
 import { isDraining, isStarting, isUp, type PoolSnapshot, stateName } from './pool-states.ts'
@@ -57,7 +57,7 @@ export class PoolClient {
   }
 
   submit(name: string, payload: unknown, options?: TaskOptions): TaskHandle {
-    return this.#handle(this.#intake.accept(requestOf({ name, payload, options })))
+    return this.#handle(this.#intake.accept(requestFor(name, payload, options)))
   }
 
   submitAll(tasks: readonly TaskRequest[]): TaskHandle[] {
@@ -66,9 +66,14 @@ export class PoolClient {
     return accepted.map((one) => this.#handle(one))
   }
 
-  async run(name: string, payload: unknown, options?: TaskOptions): Promise<unknown> {
-    const request = requestOf({ name, payload, options })
-    return resultOf((await this.#intake.acceptSoon(request)).record)
+  run(name: string, payload: unknown, options?: TaskOptions): Promise<unknown> {
+    try {
+      const accepted = this.#intake.acceptSoon(requestFor(name, payload, options))
+      if (accepted instanceof Promise) return accepted.then(({ record }) => resultOf(record))
+      return resultOf(accepted.record)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
   }
 
   accepting(): Promise<void> {

@@ -14,7 +14,7 @@ import { Batch, circle, relate } from './pool-batch.ts'
 import { PoolGrowth } from './pool-growth.ts'
 import type { PoolMachineActor, PoolRuntime } from './pool-runtime.ts'
 import { isDraining, isUp, stateName } from './pool-states.ts'
-import type { TaskRequest } from './pool-types.ts'
+import type { TaskOptions, TaskRequest } from './pool-types.ts'
 import { WaitingRoom } from './pool-waiting.ts'
 import { watchOf } from './task-handle.ts'
 import { type NormalTaskOptions, parseTaskOptions } from './task-options.ts'
@@ -75,7 +75,7 @@ export class PoolIntake {
   }
 
   /** As `accept`, but where the pool's option says so it waits for room. */
-  async acceptSoon(request: Request): Promise<Accepted> {
+  acceptSoon(request: Request): Accepted | Promise<Accepted> {
     const draft = this.#check(request)
     const mayWait = this.#runtime.config.queueFull === 'wait'
     if (!mayWait || this.#waiting.isOpen) return this.#enter(draft)
@@ -99,7 +99,7 @@ export class PoolIntake {
     const task = { id: given, name, payload }
     const ledger = this.#ledger(task)
     const { manifest } = workers
-    return handingBack(task, () => {
+    try {
       if (manifest !== null && !manifest.has(name)) throw types.unknown(name, manifest.values())
       const options = read(config.task)
       checkPayload(payload)
@@ -107,20 +107,25 @@ export class PoolIntake {
       const refusal = ledger.dispatch.refusal(options)
       if (refusal !== null) throw new TroupeError('CONFIG_INVALID', refusal)
       return { id: options.id ?? world.newId(), name, payload, options }
-    })
+    } catch (error) {
+      throw handedBack(task, error)
+    }
   }
 
   #enter(draft: Draft): Accepted {
     const ledger = this.#ledger(draft)
-    return handingBack(draft, () => {
+    try {
       const found = this.#find(draft, ledger)
       if (found !== null) return { record: found, isNew: false }
       const record = this.#make(draft, ledger)
-      relate(record, (id) => ledger.parent(id))
-      this.#wantRoom([record], ledger)
-      this.#admit([record], ledger)
+      if (draft.options.dependsOn !== undefined) relate(record, (id) => ledger.parent(id))
+      const fresh = [record]
+      this.#wantRoom(fresh, ledger)
+      this.#admit(fresh, ledger)
       return { record, isNew: true }
-    })
+    } catch (error) {
+      throw handedBack(draft, error)
+    }
   }
 
   #enterAll(drafts: readonly Draft[]): Accepted[] {
@@ -159,7 +164,11 @@ export class PoolIntake {
   #admit(fresh: readonly TaskRecord[], ledger: Ledger): void {
     const { alerts, config } = this.#runtime
     // Counted in at once: a listener may submit while the ledger is in the middle of an event.
-    handingBack(fresh[0] as TaskRecord, () => ledger.admitAll(fresh))
+    try {
+      ledger.admitAll(fresh)
+    } catch (error) {
+      throw handedBack(fresh[0] as TaskRecord, error)
+    }
     for (const record of fresh) {
       this.#runtime.tellLedger({ type: 'task.submitted', record })
       const { signal } = record.options
@@ -189,15 +198,18 @@ export class PoolIntake {
   #ledger(draft: Pick<Draft, 'id' | 'name' | 'payload'>): Ledger {
     const { ledger } = this.#runtime
     const { value, context, status } = this.#actor.getSnapshot()
-    const task = taskOf(draft)
     if (status !== 'active' || ledger === null || !isUp(value)) {
       const code: TroupeErrorCode = value === 'stopping' ? 'DRAINING' : 'POOL_CLOSED'
       const cause = context.error === null ? undefined : fromErrorFacts(context.error)
       const message = `the pool takes no tasks: it is ${stateName(value)}`
-      throw new TroupeError(code, message, { task, ...(cause ? { cause } : {}) })
+      throw new TroupeError(code, message, {
+        task: taskOf(draft),
+        ...(cause ? { cause } : {}),
+      })
     }
     if (isDraining({ value })) {
-      throw new TroupeError('DRAINING', 'the pool is draining: come back when it is done', { task })
+      const message = 'the pool is draining: come back when it is done'
+      throw new TroupeError('DRAINING', message, { task: taskOf(draft) })
     }
     return ledger
   }
@@ -213,18 +225,28 @@ export class PoolIntake {
 /** @throws CONFIG_INVALID when it is no task at all. */
 export function requestOf(task: TaskRequest): Request {
   const { name, payload, options, ...rest } = asRecord(task, 'task') as unknown as TaskRequest
-  handingBack({ id: '', name, payload }, () => {
-    if (typeof name !== 'string') refuse('name', 'must be the name of a task', name)
-    const [unknown] = Object.keys(rest)
-    if (unknown !== undefined) refuse(unknown, 'is not a part of a task: name, payload, options')
-  })
-  const { id } = (options ?? {}) as { id?: unknown }
-  return {
-    ...(typeof id === 'string' ? { id } : {}),
-    name,
-    payload,
-    options: (defaults) => parseTaskOptions(options, defaults),
+  const [unknown] = Object.keys(rest)
+  if (unknown === undefined || typeof name !== 'string') return requestFor(name, payload, options)
+  return handingBack({ id: '', name, payload }, () =>
+    refuse(unknown, 'is not a part of a task: name, payload, options'),
+  )
+}
+
+/** The same of its parts. @throws CONFIG_INVALID */
+export function requestFor(name: string, payload: unknown, options?: TaskOptions): Request {
+  if (typeof name !== 'string') {
+    handingBack({ id: '', name, payload }, () => refuse('name', 'must be the name of a task', name))
   }
+  if (options === undefined) return { name, payload, options: asTheyAre }
+  const { id } = (options ?? {}) as { id?: unknown }
+  const read = (defaults: NormalTaskOptions) => parseTaskOptions(options, defaults)
+  return typeof id === 'string'
+    ? { id, name, payload, options: read }
+    : { name, payload, options: read }
+}
+
+function asTheyAre(defaults: NormalTaskOptions): NormalTaskOptions {
+  return parseTaskOptions(undefined, defaults)
 }
 
 function refuseCircles(records: readonly TaskRecord[]): void {
@@ -245,10 +267,15 @@ function handingBack<T>(draft: Pick<Draft, 'id' | 'name' | 'payload'>, check: ()
   try {
     return check()
   } catch (error) {
-    if (!(error instanceof TroupeError) || error.task !== undefined) throw error
-    const { code, message, cause, retryable } = error
-    throw new TroupeError(code, message, { cause, retryable, task: taskOf(draft) })
+    throw handedBack(draft, error)
   }
+}
+
+/** What to throw in place of `error`. */
+function handedBack(draft: Pick<Draft, 'id' | 'name' | 'payload'>, error: unknown): unknown {
+  if (!(error instanceof TroupeError) || error.task !== undefined) return error
+  const { code, message, cause, retryable } = error
+  return new TroupeError(code, message, { cause, retryable, task: taskOf(draft) })
 }
 
 function taskOf({ id, name, payload }: Pick<Draft, 'id' | 'name' | 'payload'>) {

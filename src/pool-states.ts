@@ -12,7 +12,9 @@ export function stateName(value: PoolValue): PoolStatus['state'] {
 
 /** It takes tasks, or will take them again once it has drained. */
 export function isUp(value: PoolValue): boolean {
-  return ['starting', 'running', 'paused'].includes(stateName(value))
+  // Asked twice for every task: no list of names is made for it.
+  if (typeof value === 'string') return value === 'paused'
+  return 'running' in value || 'starting' in value
 }
 
 /** The slots that have a worker or will have one again; null while that is not decided. */

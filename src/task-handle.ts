@@ -9,7 +9,7 @@ import type { TaskHandle, TaskOutcome, TaskStatus } from './pool-types.ts'
 import { hasEnded, outcomeOf, statusOf } from './task-outcome.ts'
 
 export function watchOf(record: TaskRecord): Watch {
-  record.watch ??= { ended: [], progressed: new Set() }
+  record.watch ??= { ended: [], progressed: null }
   return record.watch
 }
 
@@ -84,7 +84,9 @@ export class Handle implements TaskHandle {
   }
 
   onProgress(listener: (progress: unknown) => void): () => void {
-    const { progressed } = watchOf(this.#record)
+    const watch = watchOf(this.#record)
+    watch.progressed ??= new Set()
+    const { progressed } = watch
     progressed.add(listener)
     return () => void progressed.delete(listener)
   }

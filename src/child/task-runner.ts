@@ -6,6 +6,7 @@
 import type { CancelReason, ErrorFacts, Verdict } from '../../machines/vocabulary.ts'
 import { TroupeError, toErrorFacts } from '../errors.ts'
 import { MAX_PAYLOAD_BYTES, type RunOrder } from '../worker/protocol.ts'
+import { TableAge } from '../table-age.ts'
 import type { Handler, PlainHandler } from '../tasks.ts'
 import { climb } from './abort-ladder.ts'
 import { Attempt, stopErrorOf } from './attempt.ts'
@@ -35,7 +36,8 @@ export class TaskRunner {
   host: SessionHost | null = null
   private readonly tasks: ReadonlyMap<string, LoadedTask>
   private readonly ground: Ground
-  private readonly live = new Map<string, Attempt>()
+  private live = new Map<string, Attempt>()
+  private readonly age = new TableAge()
   private readonly runs = new Map<Attempt, BrowserRun>()
   private readonly expiries = new Map<string, number>()
 
@@ -196,6 +198,7 @@ export class TaskRunner {
     bytes = 0,
   ): void {
     if (this.live.get(attempt.taskId) === attempt) this.live.delete(attempt.taskId)
+    if (this.age.isOver(this.live.size)) this.live = new Map(this.live)
     this.runs.delete(attempt)
     if (verdict !== 'released' && this.expiries.size > 0) this.expiries.delete(attempt.taskId)
     attempt.end()

@@ -7,16 +7,16 @@ import { dependencyFacts } from './dependencies.ts'
 import type { TaskRecord } from './record.ts'
 
 export function orderOf(record: TaskRecord): RunOrder {
-  const dependencies = dependencyFacts(record)
-  return {
+  const order = {
     kind: 'run',
     taskId: record.id,
     attempt: record.attempt,
     name: record.name,
     payload: record.payload,
     timeoutMs: record.options.timeout,
-    ...(dependencies === undefined ? {} : { dependencies }),
-  }
+  } as const
+  const dependencies = dependencyFacts(record)
+  return dependencies === undefined ? order : { ...order, dependencies }
 }
 
 export function lossOf({

@@ -16,18 +16,18 @@ type Ended = Extract<AttemptReport, { kind: 'ended' }>
 type Ports = Pick<LedgerPorts, 'announce' | 'tellWorker'>
 
 export class Attempts {
-  readonly #tasks: ReadonlyMap<string, TaskRecord>
+  readonly #find: (id: string) => TaskRecord | undefined
   readonly #dispatch: Dispatch
   readonly #ports: Ports
   readonly #step: Step
 
   constructor(
-    tasks: ReadonlyMap<string, TaskRecord>,
+    find: (id: string) => TaskRecord | undefined,
     dispatch: Dispatch,
     ports: Ports,
     step: Step,
   ) {
-    this.#tasks = tasks
+    this.#find = find
     this.#dispatch = dispatch
     this.#ports = ports
     this.#step = step
@@ -39,7 +39,7 @@ export class Attempts {
     const released = new Map<TaskRecord, Ended>()
     let ended = 0
     for (const report of reports) {
-      const record = this.#tasks.get(report.taskId)
+      const record = this.#find(report.taskId)
       if (record === undefined || record.attempt !== report.attempt) continue
       if (!seat.tasks.has(record) || released.has(record)) continue
       if (report.kind !== 'ended') this.#note(record, report)

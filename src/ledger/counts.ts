@@ -1,12 +1,4 @@
 /** How many tasks are in which state, kept as they move, so that reading it costs nothing. */
-const PENDING: ReadonlySet<string> = new Set([
-  'submitted',
-  'blocked',
-  'delayed',
-  'queued',
-  'backingOff',
-])
-
 export class Counts {
   submitted = 0
   pending = 0
@@ -28,10 +20,25 @@ export class Counts {
   }
 
   #add(state: string, by: 1 | -1): void {
-    if (PENDING.has(state)) this.pending += by
-    else if (state === 'succeeded') this.succeeded += by
-    else if (state === 'failed') this.failed += by
-    else if (state === 'cancelled') this.cancelled += by
-    else this.active += by
+    switch (state) {
+      case 'submitted':
+      case 'blocked':
+      case 'delayed':
+      case 'queued':
+      case 'backingOff':
+        this.pending += by
+        return
+      case 'succeeded':
+        this.succeeded += by
+        return
+      case 'failed':
+        this.failed += by
+        return
+      case 'cancelled':
+        this.cancelled += by
+        return
+      default:
+        this.active += by
+    }
   }
 }

@@ -148,7 +148,7 @@ export class Dispatch {
 
   /** The seat has the task no longer. */
   release(seat: Seat, record: TaskRecord): void {
-    seat.tasks.delete(record)
+    seat.leave(record)
     if (this.queue.leave(record)) this.want()
   }
 

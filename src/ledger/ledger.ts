@@ -5,6 +5,7 @@
  */
 import type { TaskCommand, TaskEvent } from '../../machines/task-facts.ts'
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
+import { TableAge } from '../table-age.ts'
 import { Aftermath } from './aftermath.ts'
 import { HALTED } from './assignment.ts'
 import { Attempts } from './attempts.ts'
@@ -31,7 +32,8 @@ export class Ledger {
   readonly aftermath: Aftermath
   /** Null without a durable store. */
   readonly books: Books | null
-  readonly #tasks = new Map<string, TaskRecord>()
+  #tasks = new Map<string, TaskRecord>()
+  readonly #age = new TableAge()
   readonly #attempts: Attempts
   readonly #dependencies: Dependencies
   readonly #deadlines: Deadlines
@@ -63,7 +65,7 @@ export class Ledger {
     this.aftermath = aftermath
     this.dispatch = new Dispatch(policy, ports, move, dispatchDue, (task) => aftermath.answer(task))
     this.#dependencies = new Dependencies(move)
-    this.#attempts = new Attempts(this.#tasks, this.dispatch, ports, move)
+    this.#attempts = new Attempts((id) => this.#tasks.get(id), this.dispatch, ports, move)
     this.#deeds = taskDeeds({
       policy,
       ports,
@@ -72,6 +74,7 @@ export class Ledger {
       counts: this.counts,
       forget: (record) => {
         this.#tasks.delete(record.id)
+        if (this.#age.isOver(this.#tasks.size)) this.#tasks = new Map(this.#tasks)
         if (this.books?.keeps(record, this.#from, this.#event)) this.aftermath.keys.settle(record)
         else this.aftermath.noteEnd(record)
         this.#dependencies.note(record)

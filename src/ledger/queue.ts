@@ -203,13 +203,10 @@ export class Queue {
     const lane = this.routes.of(record).laneOf(record.options.priority)
     const group = this.groups.of(record.options.group)
     const isSolo = group === this.groups.solo
-    const known = isSolo ? lane.solo : group.lines.find((line) => line.lane === lane)
+    const known = isSolo ? lane.solo : lineIn(group, lane)
     const line = known ?? new Line(lane, group)
     if (isSolo) lane.solo = line
-    if (line.size > 0) return line
-    const twin = group.lines.find(({ priority }) => priority === lane.priority)
-    if (twin !== undefined) line.join(twin)
-    group.lines.push(line)
+    if (line.size === 0) begin(line)
     return line
   }
 
@@ -287,4 +284,16 @@ export class Queue {
     if (before === 0 && by > 0) this.#open.push(route)
     else if (route.waiting === 0 && by < 0) this.#open.splice(this.#open.indexOf(route), 1)
   }
+}
+
+function lineIn(group: Group, lane: Lane): Line | undefined {
+  return group.lines.find((line) => line.lane === lane)
+}
+
+/** It has its first task. */
+function begin(line: Line): void {
+  const { lines } = line.group
+  const twin = lines.find(({ priority }) => priority === line.priority)
+  if (twin !== undefined) line.join(twin)
+  lines.push(line)
 }

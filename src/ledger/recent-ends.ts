@@ -1,10 +1,11 @@
 /**
  * How the last tasks ended: enough to answer a task that depends on one of them, and to show what
- * happened lately. Two generations: when the younger is full, the older is forgotten as a whole, for
- * this is done once for every task and must cost next to nothing.
+ * happened lately. Two generations: when the younger is full, the older is forgotten as a whole and
+ * its room is used again, for this is done once for every task and must cost next to nothing.
  */
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
 import { roughBytes } from '../rough-size.ts'
+import { IdColumn } from './id-column.ts'
 import type { TaskRecord } from './record.ts'
 
 /** So many ended tasks are known by their id, at least, and at most twice as many. */
@@ -13,11 +14,12 @@ export const RECENT_ENDS = 10_000
 export const MAX_GENERATION_BYTES = 32 * 1024 * 1024
 /** The estimate of one result ends here: none is larger. */
 const MAX_RESULT_BYTES = 64 * 1024 * 1024
+const STATES = ['succeeded', 'failed', 'cancelled'] as const
 
 export interface RecentEnd {
   readonly id: string
   readonly name: string
-  readonly state: 'succeeded' | 'failed' | 'cancelled'
+  readonly state: (typeof STATES)[number]
   readonly value: unknown
   readonly error: ErrorFacts | null
   readonly attempt: number
@@ -26,50 +28,103 @@ export interface RecentEnd {
   readonly endedAtMs: number
 }
 
-/** Ends in their order. Who ended is looked up only once somebody asks. */
+/**
+ * Ends in their order, in columns: an object for each would outlive its collections, and cost far
+ * more there than here. Who ended is looked up only once somebody asks.
+ */
 class Generation {
-  readonly ends: RecentEnd[] = []
+  size = 0
   bytes = 0
-  readonly #byId = new Map<string, RecentEnd>()
+  readonly #ids = new IdColumn(RECENT_ENDS)
+  readonly #names: string[] = []
+  readonly #values: unknown[] = []
+  readonly #errors: (ErrorFacts | null)[] = []
+  readonly #states = new Uint8Array(RECENT_ENDS)
+  readonly #attempts = new Float64Array(RECENT_ENDS)
+  readonly #runMs = new Float64Array(RECENT_ENDS)
+  readonly #endedAtMs = new Float64Array(RECENT_ENDS)
+  readonly #byId = new Map<string, number>()
   #indexed = 0
 
+  add(record: TaskRecord, bytes: number): void {
+    const { attempt, endedAtMs } = record
+    const index = this.size++
+    this.bytes += bytes
+    this.#ids.set(index, record.id)
+    this.#names[index] = record.name
+    this.#values[index] = record.value
+    this.#errors[index] = record.error
+    this.#states[index] = STATES.indexOf(record.state as RecentEnd['state'])
+    this.#attempts[index] = attempt
+    this.#runMs[index] = attempt === 0 ? 0 : endedAtMs - record.startedAtMs
+    this.#endedAtMs[index] = endedAtMs
+  }
+
   get(id: string): RecentEnd | undefined {
-    for (; this.#indexed < this.ends.length; this.#indexed++) {
-      const end = this.ends[this.#indexed] as RecentEnd
-      this.#byId.set(end.id, end)
+    for (; this.#indexed < this.size; this.#indexed++) {
+      this.#byId.set(this.#ids.get(this.#indexed), this.#indexed)
     }
-    return this.#byId.get(id)
+    const index = this.#byId.get(id)
+    return index === undefined ? undefined : this.at(index)
+  }
+
+  at(index: number): RecentEnd {
+    return {
+      id: this.#ids.get(index),
+      name: this.#names[index] as string,
+      state: STATES[this.#states[index] as number] as RecentEnd['state'],
+      value: this.#values[index],
+      error: this.#errors[index] as ErrorFacts | null,
+      attempt: this.#attempts[index] as number,
+      runMs: this.#runMs[index] as number,
+      endedAtMs: this.#endedAtMs[index] as number,
+    }
+  }
+
+  /** Forgets all; the columns keep their length. */
+  clear(): void {
+    this.size = 0
+    this.bytes = 0
+    this.#indexed = 0
+    this.#ids.clear()
+    this.#names.fill('')
+    this.#values.fill(undefined)
+    this.#errors.fill(null)
+    this.#byId.clear()
   }
 }
 
 export class RecentEnds {
   #young = new Generation()
-  #old = new Generation()
+  /** Null before the first generation was full. */
+  #old: Generation | null = null
 
   get(id: string): RecentEnd | undefined {
-    return this.#young.get(id) ?? this.#old.get(id)
+    return this.#young.get(id) ?? this.#old?.get(id)
   }
 
   note(record: TaskRecord): void {
-    const { id, name, value, error, attempt, startedAtMs, endedAtMs } = record
-    const state = record.state as RecentEnd['state']
-    const runMs = attempt === 0 ? 0 : endedAtMs - startedAtMs
-    const bytes = roughBytes(value, MAX_RESULT_BYTES)
-    const { ends, bytes: taken } = this.#young
-    const isFull = ends.length >= RECENT_ENDS || taken + bytes > MAX_GENERATION_BYTES
-    if (isFull && ends.length > 0) {
-      this.#old = this.#young
-      this.#young = new Generation()
-    }
-    this.#young.bytes += bytes
-    this.#young.ends.push({ id, name, state, value, error, attempt, runMs, endedAtMs })
+    const bytes = roughBytes(record.value, MAX_RESULT_BYTES)
+    const { size, bytes: taken } = this.#young
+    const isFull = size >= RECENT_ENDS || taken + bytes > MAX_GENERATION_BYTES
+    if (isFull && size > 0) this.#turn()
+    this.#young.add(record, bytes)
   }
 
   /** The last `count` to end, the newest first. */
   latest(count: number): RecentEnd[] {
-    const young = this.#young.ends.slice(-count)
-    const left = count - young.length
-    const old = left === 0 ? [] : this.#old.ends.slice(-left)
-    return count === 0 ? [] : [...old, ...young].reverse()
+    const ends: RecentEnd[] = []
+    for (const generation of [this.#young, this.#old]) {
+      let index = generation?.size ?? 0
+      while (index > 0 && ends.length < count) ends.push((generation as Generation).at(--index))
+    }
+    return ends
+  }
+
+  #turn(): void {
+    const next = this.#old ?? new Generation()
+    next.clear()
+    this.#old = this.#young
+    this.#young = next
   }
 }

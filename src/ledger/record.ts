@@ -20,7 +20,7 @@ export type TimerEvent =
 /** Who waits for the end of a task. Made only when somebody does. */
 export interface Watch {
   readonly ended: Array<(record: TaskRecord) => void>
-  readonly progressed: Set<(progress: unknown) => void>
+  progressed: Set<(progress: unknown) => void> | null
 }
 
 export class TaskRecord implements Compiled {

@@ -46,6 +46,7 @@ export class Route {
   /** Whether such a worker can run its tasks. */
   fits({ session, capabilities }: Offer): boolean {
     if (this.session !== null && this.session !== session) return false
+    if (this.requires.length === 0) return true
     return this.requires.every((capability) => capabilities.has(capability))
   }
 

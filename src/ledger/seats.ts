@@ -13,6 +13,7 @@ import {
   type WorkerLoad,
 } from '../../machines/order-policy.ts'
 import type { Assignment, SlotId } from '../../machines/vocabulary.ts'
+import { TableAge } from '../table-age.ts'
 import type { Line } from './lines.ts'
 import type { TaskRecord } from './record.ts'
 import type { Offer, Route } from './routes.ts'
@@ -28,7 +29,7 @@ export class Seat implements WorkerLoad, Offer {
   readonly capabilities: ReadonlySet<string>
   /** When its session was opened to tasks. */
   readonly openedAtMs: number
-  readonly tasks = new Set<TaskRecord>()
+  tasks = new Set<TaskRecord>()
   isOpen = true
   /** It has had a task. */
   hasWorked = false
@@ -39,6 +40,7 @@ export class Seat implements WorkerLoad, Offer {
   streak = 0
   meanMs = 0
   samples = 0
+  readonly #age = new TableAge()
 
   constructor(slot: SlotId, incarnation: number, capacity: number, offer: Offer, nowMs: number) {
     this.slot = slot
@@ -62,6 +64,11 @@ export class Seat implements WorkerLoad, Offer {
     if (strands === null || this.affinity === null) return null
     const alike = strands.get(this.affinity)?.head ?? null
     return alike === head || this.streak < MAX_AFFINITY_STREAK ? alike : null
+  }
+
+  leave(record: TaskRecord): void {
+    this.tasks.delete(record)
+    if (this.#age.isOver(this.tasks.size)) this.tasks = new Set(this.tasks)
   }
 
   take(record: TaskRecord, isOutOfTurn: boolean): void {
@@ -134,7 +141,11 @@ export class Seats {
 
   /** Whether a task of this route could start now. */
   hasRoom(route: Route): boolean {
-    for (const seat of this.#open) if (seat.free > 0 && route.fits(seat)) return true
+    // Asked for every task: an iterator each time would be felt.
+    for (let i = 0; i < this.#open.length; i++) {
+      const seat = this.#open[i] as Seat
+      if (seat.free > 0 && route.fits(seat)) return true
+    }
     return false
   }
 
@@ -151,8 +162,12 @@ export class Seats {
    * (`open` are the routes on which tasks wait), by the strategy.
    */
   choose(line: Line, open: readonly Route[]): Seat | null {
+    const isPlain = open.length === 1 && line.lane.route.isPlain && line.strands === null
+    return isPlain ? this.next() : this.#chooseFitting(line, open)
+  }
+
+  #chooseFitting(line: Line, open: readonly Route[]): Seat | null {
     const { route } = line.lane
-    if (open.length === 1 && route.isPlain && line.strands === null) return this.next()
     const isFit = (seat: Seat) => seat.free > 0 && route.fits(seat)
     if (line.strands !== null) {
       const seat = this.next((one) => isFit(one) && one.favourite(line) !== null)

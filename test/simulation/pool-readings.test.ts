@@ -7,6 +7,7 @@ import { RECENT_ENDS, RecentEnds } from '../../src/ledger/recent-ends.ts'
 import { watchDispatch, watchMachine, watchQueue, watchWorker } from '../../src/pool-alarms.ts'
 import { PoolAlerts } from '../../src/pool-alerts.ts'
 import { PoolNews } from '../../src/pool-events.ts'
+import { COPY_AFTER, MAX_COPIED, TableAge } from '../../src/table-age.ts'
 import type { PlainTasks } from '../support/pool-under-test.ts'
 import { recordOf } from './records.ts'
 
@@ -76,6 +77,46 @@ describe('recent ends', () => {
     expect(ends.latest(3).map(({ id }) => id)).toEqual(['d', 'e', 'd'])
     expect(ends.latest(0)).toEqual([])
     expect(ends.get('d')?.value).toBe('again')
+  })
+
+  it('tells each as it ended, whatever its id is made of, when its room is used again', () => {
+    const ends = new RecentEnds()
+    const ids = ['', 'é', '任务', `long-${'x'.repeat(200)}`, 'x'.repeat(40), `${'x'.repeat(39)}Ā`]
+    const lost = { code: 'WORKER_LOST', message: 'gone' }
+    const note = (id: string, index: number) => {
+      const record = endOf(id)
+      const times = { attempt: index, startedAtMs: 2 ** 33, endedAtMs: 2 ** 33 + index }
+      const state = (['succeeded', 'failed', 'cancelled'] as const)[index % 3]
+      Object.assign(record, times, { state, error: index % 2 === 0 ? null : lost })
+      ends.note(record)
+    }
+    for (const at of Array.from({ length: 4 }, (_, index) => index)) {
+      for (let index = 0; index < RECENT_ENDS; index++) ends.note(endOf(`${ids[3]}-${at}-${index}`))
+      ids.forEach(note)
+      ids.forEach((id, index) => {
+        expect(ends.get(id)).toEqual({
+          id,
+          name: 'noop',
+          state: ['succeeded', 'failed', 'cancelled'][index % 3],
+          value: null,
+          error: index % 2 === 0 ? null : lost,
+          attempt: index,
+          runMs: index,
+          endedAtMs: 2 ** 33 + index,
+        })
+      })
+      expect(ends.latest(ids.length).map(({ id }) => id)).toEqual(ids.toReversed())
+      expect(ends.get(`${ids[3]}-${at - 2}-0`)).toBe(undefined)
+    }
+  })
+})
+
+describe('the age of a table', () => {
+  it('is over after so many leavings, unless it is large', () => {
+    const age = new TableAge()
+    const over = (size: number) =>
+      Array.from({ length: 2 * COPY_AFTER }, () => age.isOver(size)).filter(Boolean).length
+    expect([over(0), over(MAX_COPIED), over(MAX_COPIED + 1)]).toEqual([2, 2, 0])
   })
 })
 
