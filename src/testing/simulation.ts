@@ -27,9 +27,12 @@ export interface SimulationOptions {
   readonly readingEveryMs?: number
 }
 
+let prepared: Promise<unknown> | null = null
+
 /** What a worker loads late is loaded now: loading takes real time, and so no two runs are alike. */
 export async function prepareSimulation(): Promise<void> {
-  await import('../child/session-host.ts')
+  prepared ??= import('../child/session-host.ts')
+  await prepared
 }
 
 /** @throws CONFIG_INVALID */

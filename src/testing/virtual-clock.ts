@@ -25,6 +25,8 @@ export class Scope implements Clock, Timers {
   #isOver = false
   #isFrozen = false
   #parked: VirtualTimer[] = []
+  /** What its code does reaches those outside by calls of their own only, as by a pipe. */
+  isEnclosed = false
   /** Put around every call of this scope. */
   enter: (callback: () => void) => void = (callback) => callback()
 
@@ -114,6 +116,8 @@ export class Scope implements Clock, Timers {
 export class VirtualClock {
   /** Calls made so far. */
   calls = 0
+  /** Whose the last call was; null before the first. */
+  caller: Scope | null = null
   #nowMs = 0
   #order = 0
   readonly #heap: VirtualTimer[] = []
@@ -139,8 +143,7 @@ export class VirtualClock {
   step(limitMs: number = Number.POSITIVE_INFINITY): boolean {
     const deferred = this.#takeDeferred()
     if (deferred !== null) {
-      this.calls++
-      deferred.scope.fire(deferred)
+      this.#make(deferred)
       return true
     }
     this.#dropUnset()
@@ -148,9 +151,14 @@ export class VirtualClock {
     if (top === undefined || top.atMs > limitMs) return false
     this.#pop()
     this.#nowMs = Math.max(this.#nowMs, top.atMs)
-    this.calls++
-    top.scope.fire(top)
+    this.#make(top)
     return true
+  }
+
+  #make(timer: VirtualTimer): void {
+    this.calls++
+    this.caller = timer.scope
+    timer.scope.fire(timer)
   }
 
   /** Time passes although nothing is due. */

@@ -52,6 +52,7 @@ export class VirtualProcess implements WorkerHandle {
     this.pid = ports.nextPid()
     this.startedAtMs = ports.kernel.nowMs()
     this.scope = ports.clock.scope(`${birth.slot}#${birth.incarnation}`)
+    this.scope.isEnclosed = true
     this.scope.enter = (callback) => this.#guard(() => runIn(this.scope, callback))
     this.#isStubborn = ports.faults.strikes('stubborn')
     this.#start()

@@ -59,9 +59,20 @@ class Ticket {
   }
 }
 
-/** The next turn of the real event loop: by then every promise that can settle has settled. */
+let nextTurn: Promise<void> | null = null
+
+/**
+ * The next turn of the real event loop: by then every promise that can settle has settled. All who
+ * wait for it share one, however many simulations there are.
+ */
 export function realTurn(): Promise<void> {
-  return new Promise((resolve) => void real.setImmediate(resolve))
+  nextTurn ??= new Promise((resolve) => {
+    real.setImmediate(() => {
+      nextTurn = null
+      resolve()
+    })
+  })
+  return nextTurn
 }
 
 /** ms of the real clock, for limits on what a simulation may cost. */

@@ -2,8 +2,15 @@
  * Many simulated lives, one after the other: how many seeds a second, what went wrong in which, which
  * faults struck. One seed in a hundred is lived twice and must come out the same.
  */
-import { FAULT_NAMES, type FaultName } from '../../src/testing/faults.ts'
 import { realNowMs, useVirtualTime } from '../../src/testing/virtual-time.ts'
+import {
+  addTo,
+  emptyTally,
+  type FleetReport,
+  type FleetTally,
+  reportOf,
+  type Violation,
+} from './fleet-report.ts'
 import { type LifeReport, live } from './schedule-run.ts'
 import { shrunk } from './schedule-shrink.ts'
 import { type Schedule, scheduleOf } from './schedule.ts'
@@ -11,33 +18,9 @@ import { type Schedule, scheduleOf } from './schedule.ts'
 /** One seed in so many is lived twice. */
 const TWICE_EVERY = 100
 /** Lives lived side by side: they share the turns of the real event loop, and nothing else. */
-const AT_ONCE = 16
+const AT_ONCE = 8
 /** So many failing seeds are shrunk and told; more are only counted. */
 export const MAX_TOLD = 10
-
-export interface Violation {
-  readonly seed: number
-  readonly what: readonly string[]
-  /** The shrunk schedule, with what goes wrong in it. */
-  readonly shrunk: Schedule
-  readonly shrunkWhat: readonly string[]
-  readonly replay: string
-}
-
-export interface FleetReport {
-  readonly seeds: number
-  readonly schedulesPerSecond: number
-  readonly eventsPerSecond: number
-  readonly violations: readonly Violation[]
-  /** Seeds that failed, told or not. */
-  readonly failedSeeds: number
-  readonly faultsByKind: Readonly<Record<FaultName, number>>
-  readonly hashMismatches: number
-  /** How tasks, workers and pools came to an end, by kind: the simulation's `sometimes`. */
-  readonly seen: Readonly<Record<string, number>>
-  /** Of virtual time, in all lives together. */
-  readonly virtualMs: number
-}
 
 export interface FleetPlan {
   readonly firstSeed: number
@@ -49,11 +32,18 @@ export interface FleetPlan {
   readonly isStoppedByFailure?: boolean
   /** Failing seeds that are shrunk and told. Default 10. */
   readonly maxTold?: number
+  /** In this process only the `index`-th (from 0) of every `of` groups of seeds is lived. Default: all. */
+  readonly share?: { readonly index: number; readonly of: number }
   /** Called with each violation as it is found. */
   readonly onViolation?: (violation: Violation) => void
 }
 
 export async function runFleet(plan: FleetPlan): Promise<FleetReport> {
+  return reportOf([await tallyFleet(plan)])
+}
+
+/** The sums alone, for a fleet that is part of a larger one. */
+export async function tallyFleet(plan: FleetPlan): Promise<FleetTally> {
   const giveTimeBack = useVirtualTime()
   try {
     return await new Fleet(plan).run()
@@ -64,56 +54,34 @@ export async function runFleet(plan: FleetPlan): Promise<FleetReport> {
 
 class Fleet {
   readonly #plan: FleetPlan
-  readonly #violations: Violation[] = []
-  readonly #faults = Object.fromEntries(FAULT_NAMES.map((name) => [name, 0])) as Record<
-    FaultName,
-    number
-  >
-  readonly #seen = new Map<string, number>()
-  #seeds = 0
-  #failed = 0
-  #mismatches = 0
-  #virtualMs = 0
-  /** ms of real time spent on living each seed once. */
-  #lifeMs = 0
-  #calls = 0
-  /** Of the seeds that were lived twice, to know how many events a call of the clock brings. */
-  #countedCalls = 0
-  #countedEvents = 0
+  readonly #tally = emptyTally()
 
   constructor(plan: FleetPlan) {
     this.#plan = plan
   }
 
-  async run(): Promise<FleetReport> {
-    const { firstSeed, seeds, limitMs } = this.#plan
+  async run(): Promise<FleetTally> {
+    const { firstSeed, seeds, limitMs, share: { index, of } = { index: 0, of: 1 } } = this.#plan
     const endsAtMs = realNowMs() + limitMs
     const isOver = () =>
-      realNowMs() >= endsAtMs || (this.#plan.isStoppedByFailure === true && this.#failed > 0)
+      realNowMs() >= endsAtMs ||
+      (this.#plan.isStoppedByFailure === true && this.#tally.failedSeeds > 0)
     const endSeed = firstSeed + seeds
-    for (let seed = firstSeed; seed < endSeed && !isOver(); seed += AT_ONCE) {
+    const beginSeed = firstSeed + index * AT_ONCE
+    for (let seed = beginSeed; seed < endSeed && !isOver(); seed += of * AT_ONCE) {
       await this.#liveSeeds(seed, Math.min(seed + AT_ONCE, endSeed))
     }
-    const seconds = Math.max(this.#lifeMs, 1) / 1_000
-    const eventsPerCall = this.#countedEvents / Math.max(1, this.#countedCalls)
-    return {
-      seeds: this.#seeds,
-      schedulesPerSecond: Math.round(this.#seeds / seconds),
-      eventsPerSecond: Math.round((this.#calls * eventsPerCall) / seconds),
-      violations: this.#violations,
-      failedSeeds: this.#failed,
-      faultsByKind: this.#faults,
-      hashMismatches: this.#mismatches,
-      seen: Object.fromEntries([...this.#seen].toSorted()),
-      virtualMs: this.#virtualMs,
-    }
+    return this.#tally
   }
 
   async #liveSeeds(from: number, to: number): Promise<void> {
     const schedules = Array.from({ length: to - from }, (_, at) => this.#scheduleOf(from + at))
     const begunMs = realNowMs()
+    const begun = process.cpuUsage()
     const reports = await Promise.all(schedules.map((schedule) => live(schedule)))
-    this.#lifeMs += realNowMs() - begunMs
+    const { user, system } = process.cpuUsage(begun)
+    this.#tally.processorMs += (user + system) / 1_000
+    this.#tally.lifeMs += realNowMs() - begunMs
     for (const [at, report] of reports.entries()) {
       const schedule = schedules[at] as Schedule
       this.#note(report)
@@ -124,9 +92,9 @@ class Fleet {
 
   async #liveAgain(schedule: Schedule, report: LifeReport): Promise<void> {
     const again = await live(schedule, { isCounting: true })
-    this.#countedCalls += again.calls
-    this.#countedEvents += again.calls + again.events
-    if (again.hash !== report.hash) this.#mismatches++
+    this.#tally.countedCalls += again.calls
+    this.#tally.countedEvents += again.events
+    if (again.hash !== report.hash) this.#tally.hashMismatches++
     // The second life is also checked step by step.
     if (report.violations.length === 0 && again.violations.length > 0) {
       await this.#blame(schedule.seed, schedule, again)
@@ -134,15 +102,16 @@ class Fleet {
   }
 
   #note({ struck, calls, virtualMs, seen }: LifeReport): void {
-    for (const [what, count] of seen) this.#seen.set(what, (this.#seen.get(what) ?? 0) + count)
-    this.#seeds++
-    this.#calls += calls
-    this.#virtualMs += virtualMs
-    for (const name of FAULT_NAMES) this.#faults[name] += struck[name]
+    const tally = this.#tally
+    addTo(tally.seen, Object.fromEntries(seen))
+    addTo(tally.faultsByKind, struck)
+    tally.seeds++
+    tally.calls += calls
+    tally.virtualMs += virtualMs
   }
 
   async #blame(seed: number, schedule: Schedule, report: LifeReport): Promise<void> {
-    if (this.#failed++ >= (this.#plan.maxTold ?? MAX_TOLD)) return
+    if (this.#tally.failedSeeds++ >= (this.#plan.maxTold ?? MAX_TOLD)) return
     const fails = async (smaller: Schedule) =>
       (await live(smaller, { isCounting: true })).violations.length > 0
     const small = await shrunk(schedule, fails)
@@ -153,7 +122,7 @@ class Fleet {
       shrunkWhat: (await live(small, { isCounting: true })).violations,
       replay: `npm run simulate -- --seed ${seed} --seeds 1`,
     }
-    this.#violations.push(violation)
+    this.#tally.violations.push(violation)
     this.#plan.onViolation?.(violation)
   }
 

@@ -5,6 +5,7 @@ import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
 import type { WorkerContext } from '../../machines/worker-facts.ts'
 import type { PoolView, SlotView } from '../../src/testing/pool-invariants.ts'
 import type { Simulation } from '../../src/testing/simulation.ts'
+import type { VirtualProcess } from '../../src/testing/virtual-process.ts'
 
 export function liveView({ pool, runtime, machine }: Simulation): PoolView | null {
   const ledger = runtime?.ledger
@@ -18,10 +19,14 @@ export function liveView({ pool, runtime, machine }: Simulation): PoolView | nul
   const { crashesMs, starting, waiting, policy } = supervisor.context as SupervisorContext
   const { restarts } = supervisor.value as { restarts: unknown }
   const seats = ledger.seats.all()
-  const processes = [...machine.processes].filter(({ isOrphan }) => !isOrphan)
+  const processes: VirtualProcess[] = []
+  for (const process of machine.processes) if (!process.isOrphan) processes.push(process)
   return {
     pool: typeof snapshot.value === 'string' ? snapshot.value : String(Object.keys(snapshot.value)),
-    isDraining: JSON.stringify(snapshot.value).includes('draining'),
+    // Not what is asked between any two events, and dear.
+    get isDraining() {
+      return JSON.stringify(snapshot.value).includes('draining')
+    },
     shutdown: String(shutdown.value),
     breaker: restarts === 'closed' || restarts === 'open' ? restarts : 'halfOpen',
     crashes: crashesMs.length,
@@ -38,10 +43,13 @@ export function liveView({ pool, runtime, machine }: Simulation): PoolView | nul
     slots: [...runtime.actors].map(([slot, worker]): SlotView => {
       const { value, context } = worker.getSnapshot() as AnyMachineSnapshot
       const { current, retiree } = context as WorkerContext
+      const crews = []
+      if (current !== null) crews.push(current)
+      if (retiree !== null) crews.push(retiree)
       return {
         slot,
         isStopped: (value as { life: unknown }).life === 'stopped',
-        crews: [current, retiree].filter((crew) => crew !== null),
+        crews,
         processes: processes
           .filter(({ birth }) => birth.slot === slot)
           .map(({ birth, life }) => ({
@@ -58,5 +66,46 @@ export function liveView({ pool, runtime, machine }: Simulation): PoolView | nul
     })),
     tasks: seats.flatMap(({ tasks }) => [...tasks].map(({ id, state }) => ({ id, state }))),
     pending: null,
+  }
+}
+
+/**
+ * Whether anything has moved that the view shows: an actor has another snapshot, the ledger has heard
+ * something, or there are other processes. What has been judged need not be judged again.
+ */
+export class Motion {
+  readonly #seen: unknown[] = []
+  #ledger: AnyActorRef | undefined
+  #isLedgerMoved = true
+  #isNew = true
+
+  isNew({ pool, runtime, machine }: Simulation): boolean {
+    if (!pool || !runtime) return true
+    const snapshot = pool.getSnapshot() as AnyMachineSnapshot
+    const { ledger, supervisor } = snapshot.children as Readonly<Record<string, AnyActorRef>>
+    if (ledger !== this.#ledger) this.#listenTo(ledger)
+    this.#isNew = this.#isLedgerMoved
+    this.#isLedgerMoved = false
+    let at = 0
+    this.#look(at++, snapshot)
+    this.#look(at++, supervisor?.getSnapshot())
+    this.#look(at++, machine.pids)
+    this.#look(at++, machine.processes.size)
+    for (const worker of runtime.actors.values()) this.#look(at++, worker.getSnapshot())
+    return this.#isNew
+  }
+
+  #listenTo(ledger: AnyActorRef | undefined): void {
+    this.#ledger = ledger
+    this.#isLedgerMoved = true
+    ledger?.subscribe(() => {
+      this.#isLedgerMoved = true
+    })
+  }
+
+  #look(at: number, now: unknown): void {
+    if (this.#seen[at] === now) return
+    this.#seen[at] = now
+    this.#isNew = true
   }
 }

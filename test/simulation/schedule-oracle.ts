@@ -13,7 +13,7 @@ import {
   flawOfRepetition,
   flawOfStart,
 } from '../../src/testing/truth-rules.ts'
-import { liveView } from './live-view.ts'
+import { liveView, Motion } from './live-view.ts'
 import { flawIn } from '../../src/testing/pool-invariants.ts'
 import type { Simulation } from '../../src/testing/simulation.ts'
 
@@ -36,6 +36,7 @@ export class Oracle implements LogSink {
   readonly #kept = new Set<string>()
   #simulation: Simulation | null = null
   #activeWhilePaused = -1
+  readonly #motion = new Motion()
 
   /** `isRepeatable`: what may have run may run again. */
   attend(simulation: Simulation, isRepeatable: boolean): void {
@@ -96,10 +97,11 @@ export class Oracle implements LogSink {
     if (!simulation || !runtime?.ledger) return
     const { counts } = runtime.ledger
     this.#blameIf(flawOfBalance(counts))
+    this.#watchPause(counts.active)
+    if (!this.#motion.isNew(simulation)) return
     this.#blameIf(flawOfCrowd(simulation.machine.processes))
     const view = liveView(simulation)
     if (view !== null) this.#blameIf(flawIn(view))
-    this.#watchPause(runtime.ledger.counts.active)
   }
 
   #watchPause(active: number): void {
@@ -152,7 +154,8 @@ export class Oracle implements LogSink {
 
   /** All that was accepted has ended. */
   isDone(): boolean {
-    return this.unended().length === 0
+    for (const [id, lives] of this.#lives) if (this.#endsOf(id) < lives) return false
+    return true
   }
 
   unended(): string[] {

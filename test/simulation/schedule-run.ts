@@ -2,7 +2,7 @@
  * Lives a schedule: makes the pool on a virtual machine, does what the schedule says, lets the faults
  * end, and waits for everything to come to rest. It never looks at the real clock.
  */
-import type { InspectedEventEvent } from 'xstate'
+import type { AnyActorRef, InspectedEventEvent } from 'xstate'
 import { isTroupeError } from '../../src/errors.ts'
 import type { PoolActor } from '../../src/pool.ts'
 import type { TaskHandle } from '../../src/pool-types.ts'
@@ -22,6 +22,8 @@ const ORPHAN_LIMIT_MS = 2_000
 const SHUTDOWN_MS = 60_000
 /** A pool that cannot start is asked again so often, after the heal. */
 const NUDGE_MS = 1_000
+/** Readings that find nothing new cost as much as others: no more of them than the rules need. */
+const READING_EVERY_MS = 1_000
 /** What a pool may answer to a move that comes at a bad time. */
 const REFUSALS: ReadonlySet<string> = new Set([
   'POOL_CLOSED',
@@ -47,7 +49,7 @@ export interface LifeReport {
   readonly struck: Readonly<Record<FaultName, number>>
   /** Calls of the virtual clock. */
   readonly calls: number
-  /** Events that actors got; counted only when asked for. */
+  /** Events that machines, tasks and the ledger got; counted only when asked for. */
   readonly events: number
   readonly virtualMs: number
   /** How tasks, workers and pools came to an end, by kind. */
@@ -84,6 +86,7 @@ class Life {
       }),
       tasks: handlers(schedule.hasBrowser),
       isCopying: false,
+      readingEveryMs: READING_EVERY_MS,
     })
     this.#oracle.attend(this.#simulation, schedule.pool.task?.idempotent !== false)
     this.#pool = this.#create()
@@ -120,7 +123,8 @@ class Life {
     if (onEvent !== undefined || this.#options.isCounting) {
       pool.system.inspect((inspected) => {
         if (inspected.type !== '@xstate.event') return
-        this.#events++
+        // Those of machines are counted as steps of the trace.
+        if ((inspected.actorRef as AnyActorRef).id === 'ledger') this.#events++
         onEvent?.(this.#simulation.clock.nowMs(), inspected)
       })
     }
@@ -138,7 +142,8 @@ class Life {
 
   #judgeTraces(): void {
     for (const check of this.#checks) {
-      const { problems, taken } = check.end()
+      const { problems, taken, steps } = check.end()
+      this.#events += steps
       noteCoverage('simulation', taken)
       // A trace that breaks off is one of a pool that was killed.
       for (const problem of problems) {
@@ -209,10 +214,14 @@ class Life {
   }
 
   #submit({ name, ms, options }: Submission, abortAfterMs: number): void {
-    const controller = new AbortController()
-    if (abortAfterMs > 0) this.#simulation.user.after(abortAfterMs, () => controller.abort())
-    const all = abortAfterMs > 0 ? { ...options, signal: controller.signal } : options
+    const all = abortAfterMs > 0 ? { ...options, signal: this.#abortion(abortAfterMs) } : options
     this.#oracle.accept(this.#pool.submit(name as never, { ms } as never, all))
+  }
+
+  #abortion(afterMs: number): AbortSignal {
+    const controller = new AbortController()
+    this.#simulation.user.after(afterMs, () => controller.abort())
+    return controller.signal
   }
 
   async #map({ name, ms, options: { id: _, dependsOn: __, ...options } }: Submission) {
@@ -330,7 +339,10 @@ class Life {
   }
 
   #until(isDone: () => boolean, limitMs: number): Promise<boolean> {
+    const { clock } = this.#simulation
     return this.#simulation.runUntil(() => {
+      // Nothing outside of a worker's process has moved: the pool is as it was.
+      if (clock.caller?.isEnclosed === true) return false
       this.#oracle.check()
       return this.#oracle.violations.length > 0 || isDone()
     }, limitMs)

@@ -73,7 +73,9 @@ export interface Schedule {
 
 const RATES = [0.02, 0.05, 0.1, 0.3, 0.7] as const
 const TASKS = 5
-const SPAN_MS = 3_000
+const SPAN_MS = 2_000
+/** From the last deed to the end of the faults, at most. */
+const HEAL_MS = 2_000
 /** What a pool can take for ever is no test of its healing: starts that fail are bounded by the heal. */
 const FAULTLESS_SHARE = 0.15
 const PAGES: readonly HandlerName[] = ['page', 'page', 'page', 'expired']
@@ -102,7 +104,7 @@ export function scheduleOf(seed: number): Schedule {
   moves.sort((a, b) => a.atMs - b.atMs)
   const lastMs = moves.at(-1)?.atMs ?? 0
   const pool = poolOf(random, isDurable, hasBrowser)
-  const healAtMs = lastMs + random.int(0, 4_000)
+  const healAtMs = lastMs + random.int(0, HEAL_MS)
   const end = random.pick(['shutdown', 'shutdown', 'force', 'signal', 'stop'] as const)
   const isEndedEarly = end !== 'stop' && random.chance(0.3)
   return { seed, pool, hasBrowser, faults, moves, healAtMs, end, isEndedEarly }
@@ -118,7 +120,7 @@ function poolOf(random: SeededRandom, isDurable: boolean, hasBrowser: boolean): 
     concurrentTasksPerWorker: random.pick([1, 1, 1, 2, 3]),
     maxQueue: random.pick([1_000, 1_000, 3]),
     maxTasksPerWorker: random.pick([0, 0, 0, 1, 2]),
-    maxWorkerAge: random.pick([0, 0, 2_000]),
+    maxWorkerAge: random.pick([0, 0, 0, 2_000]),
     maxWorkerMemory: random.pick([0, 1_000_000_000]),
     maxWorkerMemoryHard: random.pick([0, 2_000_000_000]),
     queueFull: random.pick(['reject', 'wait'] as const),
@@ -126,7 +128,7 @@ function poolOf(random: SeededRandom, isDurable: boolean, hasBrowser: boolean): 
     groupConcurrency: random.pick([0, 0, 1]),
     ...(hasBrowser ? { browser: { isolation: random.pick(['session', 'context'] as const) } } : {}),
     strategy: random.pick(['roundRobin', 'leastLoaded', 'adaptive'] as const),
-    heartbeatInterval: random.pick([500, 1_000]),
+    heartbeatInterval: random.pick([500, 1_000, 1_000]),
     zombieAfter: random.pick([3_000, 5_000]),
     startTimeout: random.pick([3_000, 6_000]),
     closeTimeout: random.pick([500, 2_000]),

@@ -1,12 +1,15 @@
 /**
- * `npm run simulate -- --seeds N [--seed S] [--minutes M] [--year] [--events] [--json]`: lives of pools,
- * from seed S on. The exit code is 1 when something went wrong in one of them, 2 for a bad option. The
- * last line is the report, as JSON if asked for.
+ * `npm run simulate -- --seeds N [--seed S] [--minutes M] [--jobs J] [--year]
+ * [--events] [--json]`: lives of pools, from seed S on, in J processes at once (default: one for each
+ * core). The exit code is 1 when something went wrong in one of them, 2 for a bad option. The last line
+ * is the report, as JSON if asked for.
  */
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { parseSeed } from '../../src/testing/seeded-random.ts'
-import { type FleetReport, runFleet, type Violation } from './fleet.ts'
 import { tellEvents } from './event-lines.ts'
+import { runJobs } from './fleet-jobs.ts'
+import type { FleetReport, Violation } from './fleet-report.ts'
 import { scheduleOf } from './schedule.ts'
 import { simulateYear } from './year.ts'
 
@@ -14,11 +17,13 @@ const DEFAULT_SEEDS = 1_000
 const EXIT_VIOLATION = 1
 const EXIT_USAGE = 2
 const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
 
 interface Options {
   readonly firstSeed: number
   readonly seeds: number
   readonly limitMs: number
+  readonly jobs: number
   readonly isYear: boolean
   readonly isJson: boolean
   /** Every event of the one seed is printed. */
@@ -35,7 +40,7 @@ try {
   process.exitCode = EXIT_USAGE
 }
 
-async function main({ isYear, isJson, isTelling, ...plan }: Options): Promise<number> {
+async function main({ isYear, isJson, isTelling, jobs, ...plan }: Options): Promise<number> {
   if (isTelling) {
     const schedule = scheduleOf(plan.firstSeed)
     process.stdout.write(`${JSON.stringify(schedule, null, 1)}\n`)
@@ -48,7 +53,7 @@ async function main({ isYear, isJson, isTelling, ...plan }: Options): Promise<nu
     process.stdout.write(`${JSON.stringify(report)}\n`)
     return report.violations.length === 0 ? 0 : EXIT_VIOLATION
   }
-  const report = await runFleet({ ...plan, onViolation: tell })
+  const report = await runJobs({ ...plan, onViolation: tell }, jobs)
   process.stdout.write(`${isJson ? JSON.stringify(report) : summaryOf(report)}\n`)
   return report.failedSeeds + report.hashMismatches === 0 ? 0 : EXIT_VIOLATION
 }
@@ -59,6 +64,7 @@ function readOptions(): Options {
       seeds: { type: 'string' },
       seed: { type: 'string' },
       minutes: { type: 'string' },
+      jobs: { type: 'string' },
       year: { type: 'boolean', default: false },
       events: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -70,6 +76,7 @@ function readOptions(): Options {
     firstSeed: parseSeed(values.seed ?? 0),
     seeds: seeds ?? (minutes === null ? DEFAULT_SEEDS : Number.MAX_SAFE_INTEGER),
     limitMs: minutes === null ? Number.POSITIVE_INFINITY : minutes * MINUTE_MS,
+    jobs: values.jobs === undefined ? availableParallelism() : numberOf('jobs', values.jobs),
     isYear: values.year,
     isJson: values.json,
     isTelling: values.events,
@@ -95,12 +102,15 @@ function tell({ seed, what, shrunk, shrunkWhat, replay }: Violation): void {
 }
 
 function summaryOf(report: FleetReport): string {
-  const { seeds, schedulesPerSecond, eventsPerSecond, failedSeeds, hashMismatches } = report
-  const days = (report.virtualMs / 86_400_000).toFixed(2)
+  const { seeds, jobs, failedSeeds, hashMismatches, average } = report
+  const { tasks, processes, events, virtualMs } = average
+  const days = (report.virtualMs / DAY_MS).toFixed(2)
   const struck = Object.entries(report.faultsByKind).map(([name, count]) => `${name} ${count}`)
   return [
     `${seeds} seeds, ${days} days of virtual time: ${failedSeeds} failed, ${hashMismatches} differed when lived twice`,
-    `${schedulesPerSecond} schedules/s, ${eventsPerSecond} events/s`,
+    `${report.schedulesPerSecond} schedules/s, ${report.eventsPerSecond} events/s in ${jobs} processes`,
+    `${report.schedulesPerProcessorSecond} schedules for a second of a core`,
+    `one holds ${tasks} tasks, ${processes} workers, ${events} events in ${virtualMs} ms`,
     `faults: ${struck.join(', ')}`,
     `seen: ${Object.entries(report.seen)
       .map(([what, count]) => `${what} ${count}`)
