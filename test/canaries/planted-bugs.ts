@@ -236,8 +236,8 @@ const processBugs: readonly PlantedBug[] = [
   {
     ...process('a profile is never deleted', 'profile', 'gives each incarnation'),
     file: 'src/profile/store.ts',
-    text: '      await this.#leftovers.remove(target)\n',
-    instead: '',
+    text: '    try {\n      await this.#leftovers.remove(target)\n',
+    instead: '    try {\n',
   },
   {
     ...process('checksums of a sealed profile are not compared', 'profile', 'tells what was'),
