@@ -2,6 +2,7 @@
  * Profiles that could not be deleted: something still held them. They are tried again, each time
  * after a longer wait, until they are gone or the run ends, which takes them along.
  */
+import { existsSync } from 'node:fs'
 import { removeFolder } from '../worker/own-folder.ts'
 
 /**
@@ -11,6 +12,11 @@ import { removeFolder } from '../worker/own-folder.ts'
 export const RETRY_DELAYS_MS: readonly number[] = [
   100, 300, 700, 2_000, 4_000, 8_000, 16_000, 32_000,
 ]
+/**
+ * ms until a deleted folder is looked at again: a browser that was in its exec when its worker was
+ * killed could not be seen, and writes its profile once more before it finds its pipe closed.
+ */
+const SECOND_LOOK_MS = 700
 /** Tries of one folder; then only `clean` and the end of the run try again. */
 export const MAX_TRIES = 20
 
@@ -25,6 +31,7 @@ export interface LeftoversOptions {
 export class Leftovers {
   readonly #options: LeftoversOptions
   readonly #waiting = new Map<string, NodeJS.Timeout>()
+  readonly #deleted = new Map<string, NodeJS.Timeout>()
 
   constructor(options: LeftoversOptions = {}) {
     this.#options = options
@@ -44,15 +51,26 @@ export class Leftovers {
       this.#retry(folder, 0)
       throw error
     }
+    this.#lookAgain(folder)
   }
 
   forget(folder: string): void {
-    clearTimeout(this.#waiting.get(folder))
-    this.#waiting.delete(folder)
+    for (const timers of [this.#waiting, this.#deleted]) {
+      clearTimeout(timers.get(folder))
+      timers.delete(folder)
+    }
   }
 
   stop(): void {
-    for (const folder of this.#waiting.keys()) this.forget(folder)
+    for (const folder of [...this.#waiting.keys(), ...this.#deleted.keys()]) this.forget(folder)
+  }
+
+  #lookAgain(folder: string): void {
+    const timer = setTimeout(() => {
+      this.#deleted.delete(folder)
+      if (existsSync(folder)) this.#remove(folder).catch(() => this.#retry(folder, 0))
+    }, SECOND_LOOK_MS)
+    this.#deleted.set(folder, timer.unref())
   }
 
   #remove(folder: string): Promise<void> {

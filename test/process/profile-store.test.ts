@@ -104,6 +104,17 @@ describe('a clone made ahead', () => {
   })
 })
 
+describe('a deletion', () => {
+  test('is looked at again: a browser in its exec writes its profile once more', async () => {
+    const store = open()
+    const { folder: profile } = await store.acquire('worker-1', 1)
+    await store.release(profile)
+    await mkdir(join(profile, 'Default'), { recursive: true })
+    await vi.waitFor(() => expect(existsSync(profile)).toBe(false), { timeout: 2_000 })
+    await store.close()
+  })
+})
+
 describe('a deletion that fails', () => {
   test('is tried again after longer and longer waits, until it is done', async () => {
     const tries: number[] = []
