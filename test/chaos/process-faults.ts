@@ -60,15 +60,17 @@ function strikePart(part: Part, signal: NodeJS.Signals) {
     stage.onVictim(random, async (victim) => {
       const pid = await partOf(victim, part, random)
       const serves = stage.serves(victim.slot)
-      signalIfThere(pid, signal)
+      if (pid !== null) signalIfThere(pid, signal)
       await serves
     })
 }
 
-/** Between two tabs there may be none for a moment. */
-async function partOf({ pid }: Victim, part: Part, random: Random): Promise<number> {
+/** Between two tabs there may be none for a moment; null when its worker has gone meanwhile. */
+async function partOf({ pid }: Victim, part: Part, random: Random): Promise<number | null> {
   for (;;) {
-    const parts = treeOf(pid).filter(({ command }) => command.includes(`--type=${part}`))
+    const tree = treeOf(pid)
+    if (tree.length === 0) return null
+    const parts = tree.filter(({ command }) => command.includes(`--type=${part}`))
     if (parts.length > 0) return random.pick(parts).pid
     await delay(LOOK_EVERY_MS)
   }
