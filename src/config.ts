@@ -8,25 +8,25 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { describeIssues } from './config-messages.ts'
-import { type OBSERVABILITY_LEVELS, poolSchema } from './config-schema.ts'
+import { describeIssues } from './config/messages.ts'
+import { type OBSERVABILITY_LEVELS, poolSchema } from './config/schema.ts'
 import { TroupeError } from './errors.ts'
 import type { LogSink } from './logger.ts'
-import { requireSlots } from './order-schema.ts'
-import { moduleUrl } from './module-url.ts'
-import type { TaskOptions } from './pool-types.ts'
-import { type StoreConfig, storeConfig } from './store-schema.ts'
-import { completeTaskTypes } from './task-types-config.ts'
+import { requireSlots } from './config/order-schema.ts'
+import { moduleUrl } from './config/module-url.ts'
+import type { TaskOptions } from './pool/types.ts'
+import { type StoreConfig, storeConfig } from './config/store-schema.ts'
+import { completeTaskTypes } from './task-types/config.ts'
 import type { TaskTypesFacts } from './worker/child-types.ts'
-import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions, parseTaskOptions } from './task-options.ts'
+import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions, parseTaskOptions } from './task/options.ts'
 
-export type { BrowserOptions, PoolOptions, RestartOptions } from './pool-options.ts'
+export type { BrowserOptions, PoolOptions, RestartOptions } from './pool/options.ts'
 export {
   type NormalMapOptions,
   type NormalTaskOptions,
   parseMapOptions,
   parseTaskOptions,
-} from './task-options.ts'
+} from './task/options.ts'
 
 /**
  * Without a number of workers, a pool has one per core, but not more than this: browsers are big.

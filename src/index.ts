@@ -13,7 +13,7 @@ export {
   type TroupeErrorCode,
 } from './errors.ts'
 export type { Logger, LogSink } from './logger.ts'
-export type { MemoryLevel } from './pool-memory.ts'
+export type { MemoryLevel } from './pool/memory.ts'
 export {
   createPoolActor,
   PoolActor,
@@ -23,16 +23,16 @@ export {
   poolOf,
   type TasksModule,
 } from './pool.ts'
-export type * from './pool-types.ts'
+export type * from './pool/types.ts'
 export {
   defineTaskType,
   type StandardIssue,
   type StandardResult,
   type StandardSchema,
   type TaskType,
-} from './task-type.ts'
-export type * from './task-types.ts'
-export type { TaskTypesOptions } from './task-types-options.ts'
+} from './task-types/task-type.ts'
+export type * from './task-types/built-in.ts'
+export type { TaskTypesOptions } from './task-types/options.ts'
 export {
   type Artifact,
   type DefinedTasks,

@@ -4,11 +4,11 @@
  */
 import { Actor, type ActorOptions, type ActorRef } from 'xstate'
 import { parseConfig, type PoolOptions, requireTaskFile } from './config.ts'
-import { PoolClient } from './pool-client.ts'
-import { HostWatch } from './pool-host.ts'
-import type { MemoryLevel } from './pool-memory.ts'
-import type { PoolMethods, TasksModule } from './pool-methods.ts'
-import { type PoolLogic, type PoolMachineActor, PoolRuntime } from './pool-runtime.ts'
+import { PoolClient } from './pool/client.ts'
+import { HostWatch } from './pool/host.ts'
+import type { MemoryLevel } from './pool/memory.ts'
+import type { PoolMethods, TasksModule } from './pool/methods.ts'
+import { type PoolLogic, type PoolMachineActor, PoolRuntime } from './pool/runtime.ts'
 import type {
   GroupUsage,
   PoolDeadLetters,
@@ -16,9 +16,9 @@ import type {
   PoolResults,
   PoolStatus,
   TaskHandle,
-} from './pool-types.ts'
+} from './pool/types.ts'
 
-export type { PoolMethods, RequestOf, TasksModule } from './pool-methods.ts'
+export type { PoolMethods, RequestOf, TasksModule } from './pool/methods.ts'
 
 /** A pool: an XState actor with the pool's methods. */
 export class PoolActor<M = TasksModule>

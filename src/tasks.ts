@@ -5,10 +5,10 @@
  */
 import type { Page } from 'puppeteer-core'
 import type { TroupeError } from './errors.ts'
-import type { SessionDefinition, SessionFacts } from './session-definition.ts'
+import type { SessionDefinition, SessionFacts } from './task/session-definition.ts'
 
 export { isTroupeError, TroupeError } from './errors.ts'
-export { defineTaskType } from './task-type.ts'
+export { defineTaskType } from './task-types/task-type.ts'
 export type {
   ProxySettings,
   SessionContext,
@@ -16,7 +16,7 @@ export type {
   SessionFacts,
   StorageState,
   StoredCookie,
-} from './session-definition.ts'
+} from './task/session-definition.ts'
 
 /** A file a task has produced. */
 export interface Artifact {

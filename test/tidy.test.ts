@@ -33,7 +33,7 @@ const planted: readonly [name: string, rule: Rule, faults: readonly SourceFile[]
     [
       { path: 'machines/a.ts', text: "import type { Pool } from '../src/errors.ts'" },
       { path: 'src/worker/a.ts', text: "import { pool } from '../pool.ts'" },
-      { path: 'src/errors.ts', text: "import { pool } from './pool-logic.ts'" },
+      { path: 'src/errors.ts', text: "import { pool } from './pool/logic.ts'" },
       { path: 'src/pool.ts', text: "const x = await import('./server/http.ts')" },
       { path: 'src/ledger/a.ts', text: "export { x } from '../testing/x.ts'" },
     ],
@@ -83,13 +83,13 @@ const planted: readonly [name: string, rule: Rule, faults: readonly SourceFile[]
     'a pool takes time, chance and processes from its world',
     rules.worldly,
     [
-      { path: 'src/pool-a.ts', text: 'const at = Date.now()' },
+      { path: 'src/pool/a.ts', text: 'const at = Date.now()' },
       { path: 'src/pool.ts', text: 'const at = performance.now()' },
       { path: 'src/ledger/a.ts', text: 'const n = Math.random()' },
       { path: 'src/ledger/a.ts', text: 'setImmediate(() => go())' },
-      { path: 'src/pool-a.ts', text: "import { nanoid } from 'nanoid'" },
-      { path: 'src/pool-a.ts', text: 'const child = fork(entry)' },
-      { path: 'src/pool-a.ts', text: "process.on('exit', go)" },
+      { path: 'src/pool/a.ts', text: "import { nanoid } from 'nanoid'" },
+      { path: 'src/pool/a.ts', text: 'const child = fork(entry)' },
+      { path: 'src/pool/a.ts', text: "process.on('exit', go)" },
     ],
   ],
   [

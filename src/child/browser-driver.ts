@@ -3,7 +3,7 @@
  * one by URL (`LaunchSpec.driver`). No promise of a driver may be awaited without a limit: callers race every one.
  */
 import type { Page } from 'puppeteer-core'
-import type { StorageState } from '../session-definition.ts'
+import type { StorageState } from '../task/session-definition.ts'
 import type { Artifact, DownloadOptions } from '../tasks.ts'
 import type { LaunchSpec } from '../worker/protocol.ts'
 

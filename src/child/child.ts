@@ -4,7 +4,7 @@
  */
 import { type Frame, type ChildBirth, type LaunchSpec, type Order } from '../worker/protocol.ts'
 import { TroupeError } from '../errors.ts'
-import { DEFAULT_SESSION } from '../session-definition.ts'
+import { DEFAULT_SESSION } from '../task/session-definition.ts'
 import type { BrowserDriver, BrowserSpec } from './browser-driver.ts'
 import { Equipment } from './equipment.ts'
 import { boundedFacts } from './error-bounds.ts'

@@ -4,7 +4,7 @@
  */
 import { serialize } from 'node:v8'
 
-export { roughBytes } from '../rough-size.ts'
+export { roughBytes } from '../task/rough-size.ts'
 
 /** The search for what can't be sent gives up beyond these, and then names the whole. */
 const MAX_DEPTH = 12

@@ -8,7 +8,7 @@ import {
   DEFAULT_SESSION,
   type ProxySettings,
   type SessionDefinition,
-} from '../session-definition.ts'
+} from '../task/session-definition.ts'
 import type { TabSettings } from './browser-driver.ts'
 
 export const MAX_SESSIONS = 256

@@ -2,7 +2,7 @@
  * The user's login and check hooks: when they are due, on which tab they run, and within which limit. A hook gets a tab
  * of the session like any task; it never runs twice at a time, for only the session machine starts it.
  */
-import type { SessionContext, SessionDefinition } from '../session-definition.ts'
+import type { SessionContext, SessionDefinition } from '../task/session-definition.ts'
 import { TroupeError } from '../errors.ts'
 import { within } from './limit.ts'
 import type { SessionMemory } from './session-memory.ts'

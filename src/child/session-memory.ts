@@ -2,7 +2,7 @@
  * What a worker remembers between its tasks, as handlers see it: `session` of their context. It never acts by itself.
  */
 import { TroupeError } from '../errors.ts'
-import { DEFAULT_SESSION, type SessionFacts } from '../session-definition.ts'
+import { DEFAULT_SESSION, type SessionFacts } from '../task/session-definition.ts'
 
 /** Thrown by `session.expired()`. An attempt that ends with it is released, not failed. */
 export class SessionExpired extends TroupeError {

@@ -5,7 +5,7 @@
  */
 import { readFile, stat } from 'node:fs/promises'
 import { TroupeError } from '../errors.ts'
-import type { StorageState, StoredCookie } from '../session-definition.ts'
+import type { StorageState, StoredCookie } from '../task/session-definition.ts'
 import { type LoadedSession, pathOf } from './session-file.ts'
 
 export const MAX_STATE_BYTES = 16 * 1024 * 1024

@@ -6,7 +6,7 @@
 import type { CancelReason, ErrorFacts, Verdict } from '../../machines/vocabulary.ts'
 import { TroupeError, toErrorFacts } from '../errors.ts'
 import { MAX_PAYLOAD_BYTES, type RunOrder } from '../worker/protocol.ts'
-import { TableAge } from '../table-age.ts'
+import { TableAge } from '../ledger/table-age.ts'
 import type { Handler, PlainHandler } from '../tasks.ts'
 import { climb } from './abort-ladder.ts'
 import { Attempt, stopErrorOf } from './attempt.ts'

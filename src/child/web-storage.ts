@@ -4,7 +4,7 @@
  * answered here, so that neither the server nor a service worker ever hears of it.
  */
 import type { BrowserContext, CDPSession, Page, Protocol } from 'puppeteer-core'
-import type { StorageState, StoredCookie } from '../session-definition.ts'
+import type { StorageState, StoredCookie } from '../task/session-definition.ts'
 import { MAX_ORIGINS } from './storage-state.ts'
 
 export type CookieParam = Protocol.Network.CookieParam

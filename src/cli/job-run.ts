@@ -3,7 +3,7 @@
  * what runs finish, a kill that does not. It knows nothing of terminals, signals or exit codes.
  */
 import { isTroupeError, TroupeError, type TroupeErrorCode } from '../errors.ts'
-import type { PoolEvents, PoolStatus, TaskHandle, TaskOutcome, TaskState } from '../pool-types.ts'
+import type { PoolEvents, PoolStatus, TaskHandle, TaskOutcome, TaskState } from '../pool/types.ts'
 import type { BadJob, Job } from './job-source.ts'
 import { refusedResult, resultOf } from './result-line.ts'
 import type { ResultSink } from './result-sink.ts'

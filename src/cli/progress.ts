@@ -3,7 +3,7 @@
  * elsewhere. Notes are printed above the line. It never writes to stdout.
  */
 import { stripVTControlCharacters } from 'node:util'
-import type { PoolStatus, WorkerStatus } from '../pool-types.ts'
+import type { PoolStatus, WorkerStatus } from '../pool/types.ts'
 import type { Tally } from './tally.ts'
 
 export const REDRAW_MS = 200

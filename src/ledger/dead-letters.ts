@@ -5,7 +5,7 @@
  */
 import { deserialize, serialize } from 'node:v8'
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
-import type { NormalTaskOptions } from '../task-options.ts'
+import type { NormalTaskOptions } from '../task/options.ts'
 import { BoundedMap } from './bounded-map.ts'
 
 export const DEFAULT_MAX_DEAD_LETTERS = 10_000

@@ -2,7 +2,7 @@
  * Which task a key stands for: one that has not ended, or one that succeeded not too long ago. A
  * task that failed or was cancelled never stands in the way of the next.
  */
-import { roughBytes } from '../rough-size.ts'
+import { roughBytes } from '../task/rough-size.ts'
 import { BoundedMap } from './bounded-map.ts'
 import type { TaskRecord } from './record.ts'
 import { keyOf } from './result-cache.ts'

@@ -6,7 +6,7 @@
  */
 import type { TaskEvent } from '../../machines/task-facts.ts'
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
-import { roughBytes } from '../rough-size.ts'
+import { roughBytes } from '../task/rough-size.ts'
 import { type DependencyFacts, MAX_PAYLOAD_BYTES } from '../worker/protocol.ts'
 import { FINAL_STATES, type TaskStateName } from './compile.ts'
 import type { TaskRecord } from './record.ts'

@@ -5,7 +5,7 @@
  */
 import type { TaskCommand, TaskEvent } from '../../machines/task-facts.ts'
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
-import { TableAge } from '../table-age.ts'
+import { TableAge } from './table-age.ts'
 import { Aftermath } from './aftermath.ts'
 import { HALTED } from './assignment.ts'
 import { Attempts } from './attempts.ts'

@@ -4,7 +4,7 @@
  * its room is used again, for this is done once for every task and must cost next to nothing.
  */
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
-import { roughBytes } from '../rough-size.ts'
+import { roughBytes } from '../task/rough-size.ts'
 import { IdColumn } from './id-column.ts'
 import type { TaskRecord } from './record.ts'
 

@@ -4,7 +4,7 @@
  * pool was made, so that they stay small integers.
  */
 import type { ErrorFacts, CancelReason } from '../../machines/vocabulary.ts'
-import type { NormalTaskOptions } from '../task-options.ts'
+import type { NormalTaskOptions } from '../task/options.ts'
 import type { Compiled, TaskStateName } from './compile.ts'
 import type { Family } from './dependencies.ts'
 import type { Bond, Line } from './lines.ts'

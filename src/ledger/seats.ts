@@ -13,7 +13,7 @@ import {
   type WorkerLoad,
 } from '../../machines/order-policy.ts'
 import type { Assignment, SlotId } from '../../machines/vocabulary.ts'
-import { TableAge } from '../table-age.ts'
+import { TableAge } from './table-age.ts'
 import type { Line } from './lines.ts'
 import type { TaskRecord } from './record.ts'
 import type { Offer, Route } from './routes.ts'

@@ -4,7 +4,7 @@
  * becomes of a task.
  */
 import type { ErrorFacts, SlotId } from '../../machines/vocabulary.ts'
-import type { NormalTaskOptions } from '../task-options.ts'
+import type { NormalTaskOptions } from '../task/options.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { TaskRecord } from './record.ts'
 import type { ResultCache } from './result-cache.ts'

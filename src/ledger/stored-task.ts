@@ -2,7 +2,7 @@
  * Between a record and what a store keeps of it: the ledger's clock begins with the pool, a store's
  * with 1970. It copies facts and never moves a task.
  */
-import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../task-options.ts'
+import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../task/options.ts'
 import { TaskRecord } from './record.ts'
 import { Seat } from './seats.ts'
 import type { Change, EndedTask, StoreClock, StoredTask } from './store.ts'

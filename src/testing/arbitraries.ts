@@ -4,7 +4,7 @@
  * it otherwise.
  */
 import type { Arbitrary } from 'fast-check'
-import type { TaskOptions } from '../pool-types.ts'
+import type { TaskOptions } from '../pool/types.ts'
 import { FAULT_NAMES, FAULTS, type FaultName, type Faults } from './faults.ts'
 import { poolModel, type PoolPath } from './pool-model.ts'
 

@@ -4,7 +4,7 @@
  */
 import type { AnyStateMachine } from 'xstate'
 import { type MachineId, machines } from '../../machines/index.ts'
-import type { PoolEvents, TaskHandle, TaskOutcome } from '../pool-types.ts'
+import type { PoolEvents, TaskHandle, TaskOutcome } from '../pool/types.ts'
 import { checkConformance, type ConformanceReport, problemText } from './conformance.ts'
 
 /** ms that a task may take to settle, unless told otherwise. */

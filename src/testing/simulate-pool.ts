@@ -3,8 +3,8 @@
  * handlers run as they are; hours pass in milliseconds; faults strike by name; a seed repeats it all.
  */
 import type { PoolActor } from '../pool.ts'
-import type { PoolOptions } from '../pool-options.ts'
-import type { TaskOutcome } from '../pool-types.ts'
+import type { PoolOptions } from '../pool/options.ts'
+import type { TaskOutcome } from '../pool/types.ts'
 import type { DefinedTasks, TaskMap } from '../tasks.ts'
 import type { FaultName, Faults } from './faults.ts'
 import { parseSeed } from './seeded-random.ts'

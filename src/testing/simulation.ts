@@ -3,9 +3,9 @@
  * code, in time that moves only here. It drives and looks; what is done with the pool is the caller's.
  */
 import { parseConfig, type PoolConfig } from '../config.ts'
-import type { PoolOptions } from '../pool-options.ts'
+import type { PoolOptions } from '../pool/options.ts'
 import { type PoolActor, poolActorOf } from '../pool.ts'
-import { PoolRuntime } from '../pool-runtime.ts'
+import { PoolRuntime } from '../pool/runtime.ts'
 import type { DefinedTasks } from '../tasks.ts'
 import { FaultPlan, type Faults } from './faults.ts'
 import { SeededRandom } from './seeded-random.ts'

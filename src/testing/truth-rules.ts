@@ -2,7 +2,7 @@
  * What a simulated machine really did, compared with what the pool says: functions that say what is
  * wrong, or null. The rules for the pool's own inside are in `invariants.ts`.
  */
-import type { TaskOutcome } from '../pool-types.ts'
+import type { TaskOutcome } from '../pool/types.ts'
 import type { Leftovers } from './virtual-machine.ts'
 import type { Deed, WorldTruth } from './virtual-tasks.ts'
 

@@ -2,7 +2,7 @@
  * The disk of a simulated machine, as far as a pool uses it: run folders, profiles, and the guardian
  * that removes them when the pool is gone. Nothing is written anywhere.
  */
-import type { Run } from '../pool-world.ts'
+import type { Run } from '../pool/world.ts'
 import type { LaunchSpec, SessionManifest } from '../worker/protocol.ts'
 import type { FaultPlan } from './faults.ts'
 import type { Scope } from './virtual-clock.ts'

@@ -2,7 +2,7 @@
  * What a worker is told of the task types at its birth: which are allowed, and within what limits.
  * Plain data; it crosses to the child as JSON.
  */
-import type { OptInName } from '../task-types.ts'
+import type { OptInName } from '../task-types/built-in.ts'
 
 /** Of each disposable process. */
 export interface DisposableLimits {

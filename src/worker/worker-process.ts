@@ -96,7 +96,7 @@ export class WorkerProcess implements WorkerHandle {
   }
 
   #listen(child: ChildProcess): void {
-    // What keeps the host alive is the pool's to say (`pool-host.ts`), not each of its children's.
+    // What keeps the host alive is the pool's to say (`pool/host.ts`), not each of its children's.
     child.unref()
     child.channel?.unref()
     for (const stream of [child.stdout, child.stderr]) (stream as Socket | null)?.unref()

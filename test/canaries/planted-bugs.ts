@@ -229,7 +229,7 @@ const processBugs: readonly PlantedBug[] = [
   },
   {
     ...process('a second signal is ignored', 'pool-faults', 'by a second signal does not wait'),
-    file: 'src/pool-host.ts',
+    file: 'src/pool/host.ts',
     text: 'const force = this.#received !== null',
     instead: 'const force = false',
   },

@@ -11,7 +11,7 @@ import {
   parseTaskOptions,
 } from '../../src/config.ts'
 import { isTroupeError } from '../../src/errors.ts'
-import { DEFAULT_TASK_OPTIONS } from '../../src/task-options.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/task/options.ts'
 
 const TASKS = { tasks: './tasks.ts' }
 const PLAIN_NAMES = Object.keys(parseConfig(TASKS))

@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isTroupeError } from '../../src/errors.ts'
-import { checkPayload, MAX_PAYLOAD_DEPTH } from '../../src/payload.ts'
+import { checkPayload, MAX_PAYLOAD_DEPTH } from '../../src/task/payload.ts'
 import { MAX_PAYLOAD_BYTES } from '../../src/worker/protocol.ts'
 
 function refusal(value: unknown): string | null {

@@ -12,7 +12,7 @@ import { chromiumArgs } from '../../src/child/browser-process.ts'
 import { MAX_SESSIONS, sessionsOf } from '../../src/child/session-file.ts'
 import { storageStateOf } from '../../src/child/storage-state.ts'
 import { isTroupeError } from '../../src/errors.ts'
-import type { SessionDefinition } from '../../src/session-definition.ts'
+import type { SessionDefinition } from '../../src/task/session-definition.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'session-file-'))
 const url = pathToFileURL(join(folder, 'tasks.ts')).href

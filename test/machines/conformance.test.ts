@@ -7,7 +7,7 @@ import { TaskSampler } from '../../src/inspect/task-sampler.ts'
 import { step } from '../../src/ledger/compile.ts'
 import { TaskRecord } from '../../src/ledger/record.ts'
 import { parseTaskOptions } from '../../src/config.ts'
-import { DEFAULT_TASK_OPTIONS } from '../../src/task-options.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/task/options.ts'
 import { checkConformance, problemText, TraceCheck } from '../../src/testing/conformance.ts'
 import { trueTrace } from '../support/recorded-run.ts'
 

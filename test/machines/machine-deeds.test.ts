@@ -3,8 +3,8 @@ import { type AnyStateMachine, createActor, type EventObject } from 'xstate'
 import { describe, expect, it } from 'vitest'
 import { shutdownMachine, workerMachine } from '../../machines/index.ts'
 import { parseConfig } from '../../src/config.ts'
-import { withDeeds } from '../../src/machine-deeds.ts'
-import { shutdownPolicy, workerPolicy } from '../../src/pool-policy.ts'
+import { withDeeds } from '../../src/pool/machine-deeds.ts'
+import { shutdownPolicy, workerPolicy } from '../../src/pool/policy.ts'
 
 const config = parseConfig({ tasks: 'tasks.ts', workers: 1 })
 const at = { incarnation: 1 }

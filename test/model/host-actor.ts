@@ -106,7 +106,7 @@ function report(
 }
 
 export interface KeeperState {
-  /** What is under way or waits for it, in order (`src/pool-run-keeper.ts`). */
+  /** What is under way or waits for it, in order (`src/pool/run-keeper.ts`). */
   work: ('open' | 'givenUp' | 'close' | 'sweep')[]
   /** Readings are taken. */
   isWatching: boolean

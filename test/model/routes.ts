@@ -1,4 +1,4 @@
-/** Who hears which command, exactly as `src/pool-runtime.ts` carries it. */
+/** Who hears which command, exactly as `src/pool/runtime.ts` carries it. */
 import type { EventObject } from 'xstate'
 import type { ProcessesKilled, WorkersTold } from '../../machines/supervisor-words.ts'
 import type { Command } from '../support/explore.ts'

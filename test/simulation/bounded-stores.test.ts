@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { BoundedMap } from '../../src/ledger/bounded-map.ts'
 import { MemoryDeadLetters, type StoredLetter } from '../../src/ledger/dead-letters.ts'
 import { MemoryResultCache } from '../../src/ledger/result-cache.ts'
-import { DEFAULT_TASK_OPTIONS } from '../../src/task-options.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/task/options.ts'
 
 const letterOf = (id: string, letter: Partial<StoredLetter> = {}): StoredLetter => ({
   id,

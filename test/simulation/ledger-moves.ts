@@ -12,7 +12,7 @@ import type {
   Verdict,
 } from '../../machines/vocabulary.ts'
 import type { AttemptReport } from '../../src/ledger/events.ts'
-import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task-options.ts'
+import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task/options.ts'
 import { type FakeProcess, type LedgerStage, POOL_ERROR, type StagePlan } from './ledger-stage.ts'
 
 type DrawnOptions = Pick<

@@ -13,7 +13,7 @@ import { DEFAULT_ORDER, type OrderPolicy } from '../../src/ledger/order-plan.ts'
 import { TaskRecord } from '../../src/ledger/record.ts'
 import { MemoryResultCache } from '../../src/ledger/result-cache.ts'
 import type { KnownTasks } from '../../src/ledger/routes.ts'
-import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task-options.ts'
+import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task/options.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 /** Nobody is asked again before this much time has passed. */

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Queue } from '../../src/ledger/queue.ts'
 import type { TaskRecord } from '../../src/ledger/record.ts'
-import { MAX_PRIORITY } from '../../src/task-options.ts'
+import { MAX_PRIORITY } from '../../src/task/options.ts'
 import { recordOf } from './records.ts'
 
 const RUNS = 1_000

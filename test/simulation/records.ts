@@ -1,6 +1,6 @@
 /** Task records for tests of the ledger's parts. */
 import { TaskRecord } from '../../src/ledger/record.ts'
-import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task-options.ts'
+import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task/options.ts'
 
 let made = 0
 

@@ -3,7 +3,7 @@
  * what the machine really did. It keeps its own books and believes nothing that the pool says.
  */
 import type { PoolActor } from '../../src/pool.ts'
-import type { TaskHandle, TaskOutcome } from '../../src/pool-types.ts'
+import type { TaskHandle, TaskOutcome } from '../../src/pool/types.ts'
 import type { LogFields, LogSink } from '../../src/logger.ts'
 import {
   flawOfBalance,

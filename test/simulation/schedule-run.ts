@@ -5,7 +5,7 @@
 import type { AnyActorRef, InspectedEventEvent } from 'xstate'
 import { isTroupeError } from '../../src/errors.ts'
 import type { PoolActor } from '../../src/pool.ts'
-import type { TaskHandle } from '../../src/pool-types.ts'
+import type { TaskHandle } from '../../src/pool/types.ts'
 import { configFor, prepareSimulation, Simulation } from '../../src/testing/simulation.ts'
 import { flawOfLeftovers } from '../../src/testing/truth-rules.ts'
 import { runIn } from '../../src/testing/virtual-time.ts'

@@ -2,8 +2,8 @@
  * One simulated life of a pool, as data: how the pool is made, which faults strike how often, and what
  * is done with it when. Made from a seed, and small enough to be shrunk and printed.
  */
-import type { PoolOptions } from '../../src/pool-options.ts'
-import type { TaskOptions } from '../../src/pool-types.ts'
+import type { PoolOptions } from '../../src/pool/options.ts'
+import type { TaskOptions } from '../../src/pool/types.ts'
 import { FAULT_NAMES, type FaultName } from '../../src/testing/faults.ts'
 import { SeededRandom } from '../../src/testing/seeded-random.ts'
 

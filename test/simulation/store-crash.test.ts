@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ExitCause, Verdict } from '../../machines/vocabulary.ts'
-import type { NormalTaskOptions } from '../../src/task-options.ts'
+import type { NormalTaskOptions } from '../../src/task/options.ts'
 import { sqliteGround, StoreTime } from '../support/store-bench.ts'
 import { StoreLife } from '../support/store-life.ts'
 

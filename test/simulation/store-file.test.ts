@@ -9,7 +9,7 @@ import { isTroupeError } from '../../src/errors.ts'
 import { TaskRecord } from '../../src/ledger/record.ts'
 import { SqliteStore } from '../../src/ledger/stores/sqlite.ts'
 import { SCHEMA_VERSION } from '../../src/ledger/stores/sqlite-schema.ts'
-import { DEFAULT_TASK_OPTIONS } from '../../src/task-options.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/task/options.ts'
 import { buildStoreV1, V1_EPOCH_MS } from '../fixtures/store-v1.ts'
 import { sqliteSettings, StoreTime, type StoreSettings } from '../support/store-bench.ts'
 

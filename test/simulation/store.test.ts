@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { TaskRecord } from '../../src/ledger/record.ts'
 import type { StoredTask, TaskStore } from '../../src/ledger/store.ts'
-import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task-options.ts'
+import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task/options.ts'
 import { EPOCH_MS, type Ground, memoryGround, sqliteGround } from '../support/store-bench.ts'
 
 const GROUNDS: Readonly<Record<string, () => Ground>> = {

@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from 'vitest'
 import { TaskRecord } from '../../src/ledger/record.ts'
-import { circle, relate } from '../../src/pool-batch.ts'
-import { DEFAULT_TASK_OPTIONS } from '../../src/task-options.ts'
+import { circle, relate } from '../../src/pool/batch.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/task/options.ts'
 import { LedgerStage } from './ledger-stage.ts'
 import { ended, staged } from './one-process.ts'
 

@@ -3,8 +3,8 @@
  * says so. Time can be moved on, so that no dwell is sat out.
  */
 import type { MonitorReading } from '../../src/monitor/monitor.ts'
-import type { ProcessKey } from '../../src/pool-watch.ts'
-import { realWorld, type World } from '../../src/pool-world.ts'
+import type { ProcessKey } from '../../src/pool/watch.ts'
+import { realWorld, type World } from '../../src/pool/world.ts'
 
 const LIMIT_BYTES = 1_000_000_000
 const ROOMY = { freeBytes: 10_000_000_000, totalBytes: 10_000_000_000 }

@@ -6,8 +6,8 @@
 import { createPoolActor, type PoolActor, type PoolOptions } from '../../src/index.ts'
 import { parseConfig } from '../../src/config.ts'
 import { poolActorOf } from '../../src/pool.ts'
-import { PoolRuntime } from '../../src/pool-runtime.ts'
-import type { World } from '../../src/pool-world.ts'
+import { PoolRuntime } from '../../src/pool/runtime.ts'
+import type { World } from '../../src/pool/world.ts'
 import { type Census, nothingLeft, takeCensus } from './census.ts'
 
 export const PLAIN_TASKS = new URL('../fixtures/plain-tasks.ts', import.meta.url)

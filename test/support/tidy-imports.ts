@@ -19,11 +19,11 @@ interface Import {
 const LAYERS: readonly (readonly RegExp[])[] = [
   [/^machines\//],
   [
-    /^src\/(ledger|worker|profile|monitor|inspect)\//,
+    /^src\/(ledger|worker|profile|monitor|inspect|config|task|task-types)\//,
     /^src\/(?!pool|index)[a-z-]+\.ts$/,
-    /^src\/pool-([a-z]+-)?(types|options)\.ts$/,
+    /^src\/pool\/([a-z]+-)?(types|options)\.ts$/,
   ],
-  [/^src\/pool[a-z-]*\.ts$/, /^src\/pool\//, /^src\/index\.ts$/],
+  [/^src\/pool\.ts$/, /^src\/pool\//, /^src\/index\.ts$/],
   [/^src\/(server|cli|bullmq|testing)\//],
 ]
 /** Forked or run by path, never imported from outside. */

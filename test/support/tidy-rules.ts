@@ -25,11 +25,11 @@ export const pureMachines: Rule = (file) => {
 
 /** What a pool takes from the machine comes through its world, so that a simulation can give another. */
 const WORLD = [
-  ...['world', 'clock', 'run', 'host-process'].map((part) => `src/pool-${part}.ts`),
+  ...['world', 'clock', 'run', 'host-process'].map((part) => `src/pool/${part}.ts`),
   'src/ledger/ports.ts',
 ]
 export const worldly: Rule = (file) => {
-  const isBound = /^src\/pool[a-z-]*\.ts$/.test(file.path) || isBelow(file, 'src/ledger')
+  const isBound = file.path === 'src/pool.ts' || isBelow(file, 'src/pool', 'src/ledger')
   if (!isBound || WORLD.includes(file.path)) return []
   const direct = [
     /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bMath\.random\b|\bnanoid\b/,

@@ -9,7 +9,7 @@ import type {
   EvaluatePayload,
   PdfPayload,
   ScreenshotPayload,
-} from '../../task-types.ts'
+} from '../../task-types/built-in.ts'
 import type { ResultOf, TaskContext } from '../../tasks.ts'
 import { TroupeError } from '../../errors.ts'
 import type { TypeGround } from './catalog.ts'

@@ -4,9 +4,9 @@
  * worker nothing.
  */
 import { TroupeError } from '../../errors.ts'
-import { type TaskType, taskTypesOf } from '../../task-type.ts'
-import { payloadRefusal } from '../../task-types-text.ts'
-import { BUILT_IN_TYPES, type BuiltInName, isBuiltIn, isOptIn } from '../../task-types.ts'
+import { type TaskType, taskTypesOf } from '../../task-types/task-type.ts'
+import { payloadRefusal } from '../../task-types/text.ts'
+import { BUILT_IN_TYPES, type BuiltInName, isBuiltIn, isOptIn } from '../../task-types/built-in.ts'
 import type { Handler, PlainTaskContext, TaskContext } from '../../tasks.ts'
 import type { ChildTaskTypes } from '../../worker/child-types.ts'
 import type { Disposables } from '../../worker/disposable.ts'

@@ -9,7 +9,7 @@ import type {
   CommandPayload,
   CommandResult,
   Isolation,
-} from '../../task-types.ts'
+} from '../../task-types/built-in.ts'
 import type { PlainTaskContext } from '../../tasks.ts'
 import type { DisposableMeans } from '../../worker/child-types.ts'
 import type { DisposableEnd } from '../../worker/disposable.ts'

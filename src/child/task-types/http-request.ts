@@ -5,7 +5,7 @@
  */
 import { basename } from 'node:path'
 import { TroupeError } from '../../errors.ts'
-import type { HttpRequestPayload, HttpResponse } from '../../task-types.ts'
+import type { HttpRequestPayload, HttpResponse } from '../../task-types/built-in.ts'
 import type { PlainTaskContext } from '../../tasks.ts'
 import type { TypeGround } from './catalog.ts'
 import { checkScheme } from './page-request.ts'

@@ -4,7 +4,7 @@
  */
 import type { HTTPResponse, Page } from 'puppeteer-core'
 import { TroupeError } from '../../errors.ts'
-import type { PageFacts, PageRequest } from '../../task-types.ts'
+import type { PageFacts, PageRequest } from '../../task-types/built-in.ts'
 import type { TaskContext } from '../../tasks.ts'
 
 export const DEFAULT_PAGE_TIMEOUT_MS = 30_000

@@ -2,7 +2,7 @@
 import { deserialize, serialize } from 'node:v8'
 import type { ErrorFacts, SlotId } from '../../../machines/vocabulary.ts'
 import { TroupeError } from '../../errors.ts'
-import type { NormalTaskOptions } from '../../task-options.ts'
+import type { NormalTaskOptions } from '../../task/options.ts'
 import { MAX_PAYLOAD_BYTES } from '../../worker/protocol.ts'
 import type { TaskRecord } from '../record.ts'
 import type { EndedTask, StoredTask } from '../store.ts'

@@ -1,0 +1,230 @@
+/**
+ * The methods of a pool over its actor: submit, run, map, pause, scale, drain, shut down, look. It
+ * checks what comes in and waits for what the machine says; it holds no state of its own.
+ */
+import { waitFor } from 'xstate'
+import type { PoolEvent } from '../../machines/pool-facts.ts'
+import { TroupeError } from '../errors.ts'
+import { refuse, wholeNumber } from '../config/option-checks.ts'
+import { DeadLetterDesk } from './dead-letters.ts'
+import { type Accepted, PoolIntake, requestFor, requestOf } from './intake.ts'
+import type { MemoryLevel } from './memory.ts'
+import type { PoolMachineActor, PoolRuntime } from './runtime.ts'
+import { isDraining, isStarting, isUp, type PoolSnapshot, stateName } from './states.ts'
+import { whenStored } from './store.ts'
+import { poolResults, poolStatus } from './status.ts'
+import type {
+  GroupUsage,
+  MapOptions,
+  PoolDeadLetters,
+  PoolEvents,
+  PoolResults,
+  PoolStatus,
+  TaskHandle,
+  TaskOptions,
+  TaskOutcome,
+  TaskRequest,
+} from './types.ts'
+import { MAX_WORKERS } from '../config/schema.ts'
+import { type Groups, MAX_GROUP_LIMITS } from '../ledger/groups.ts'
+import { requireGroupLimit } from '../config/order-schema.ts'
+import { Handle, type HandleDeeds, resultOf } from '../task/handle.ts'
+import { mapTasks } from '../task/map.ts'
+import { parseMapOptions } from '../task/options.ts'
+
+type Command = Extract<PoolEvent, { type: `pool.${string}` }>
+
+export class PoolClient {
+  readonly #actor: PoolMachineActor
+  readonly #runtime: PoolRuntime
+  readonly #deeds: HandleDeeds
+  readonly #intake: PoolIntake
+  readonly deadLetters: PoolDeadLetters
+
+  constructor(actor: PoolMachineActor, runtime: PoolRuntime) {
+    this.#actor = actor
+    this.#runtime = runtime
+    const intake = new PoolIntake(actor, runtime)
+    this.#intake = intake
+    this.#deeds = {
+      cancel: (record, reason) => intake.cancel(record, reason),
+      stored: (record) => whenStored(runtime.ledger?.books ?? null, record),
+      timers: runtime.world.waitClock,
+    }
+    this.deadLetters = new DeadLetterDesk(runtime, (request) =>
+      this.#handle(intake.accept(request)),
+    )
+  }
+
+  submit(name: string, payload: unknown, options?: TaskOptions): TaskHandle {
+    return this.#handle(this.#intake.accept(requestFor(name, payload, options)))
+  }
+
+  submitAll(tasks: readonly TaskRequest[]): TaskHandle[] {
+    if (!Array.isArray(tasks)) refuse('tasks', 'must be an array', tasks)
+    const accepted = this.#intake.acceptAll(tasks.map(requestOf))
+    return accepted.map((one) => this.#handle(one))
+  }
+
+  run(name: string, payload: unknown, options?: TaskOptions): Promise<unknown> {
+    try {
+      const accepted = this.#intake.acceptSoon(requestFor(name, payload, options))
+      if (accepted instanceof Promise) return accepted.then(({ record }) => resultOf(record))
+      return resultOf(accepted.record)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  accepting(): Promise<void> {
+    return this.#intake.accepting()
+  }
+
+  map(
+    name: string,
+    payloads: Iterable<unknown> | AsyncIterable<unknown>,
+    options?: MapOptions,
+  ): AsyncGenerator<TaskOutcome, void, undefined> {
+    const { config } = this.#runtime
+    const { taskFor, concurrency, ordered } = parseMapOptions(options, config.task)
+    const seats = config.maxWorkers * config.concurrentTasksPerWorker
+    return mapTasks(payloads, {
+      concurrency: Math.min(concurrency ?? 2 * seats, config.maxQueue),
+      ordered,
+      submit: async (payload) => {
+        const request = { name, payload, options: () => taskFor(payload) }
+        const accepted = await this.#intake.acceptSoon(request)
+        return { handle: this.#handle(accepted), isNew: accepted.isNew }
+      },
+    })
+  }
+
+  async find(id: string): Promise<TaskHandle | null> {
+    const record = this.#runtime.ledger?.find(id) ?? null
+    return record === null ? null : new Handle(record, this.#deeds)
+  }
+
+  pause(): void {
+    this.#command({ type: 'pool.pause' }, 'pause')
+  }
+
+  resume(): void {
+    this.#command({ type: 'pool.resume' }, 'resume')
+  }
+
+  recover(): void {
+    this.#command({ type: 'pool.recover' }, 'recover')
+  }
+
+  async scale(workers: number): Promise<void> {
+    const { minWorkers, maxWorkers } = this.#runtime.config
+    const [least, most] = minWorkers === maxWorkers ? [1, MAX_WORKERS] : [minWorkers, maxWorkers]
+    if (!Number.isInteger(workers) || workers < least || workers > most) {
+      const message = `workers: must be a whole number from ${least} to ${most}, not ${workers}`
+      throw new TroupeError('CONFIG_INVALID', message)
+    }
+    this.#command({ type: 'pool.scale', workers }, 'scale')
+    this.#runtime.tellLedger({ type: 'slots.changed' })
+    await this.#until(
+      ({ value, context }) =>
+        !isUp(value) ||
+        context.size !== workers ||
+        (context.alive.length === workers + context.spares.length &&
+          context.serving.every(
+            (slot) => context.ready.includes(slot) || context.failed.includes(slot),
+          )),
+    )
+  }
+
+  setGroupLimit(group: string, limit: number): void {
+    requireGroupLimit(group, limit)
+    if (!this.#groups.canLimit(group)) {
+      throw new TroupeError('CONFIG_INVALID', `group: ${MAX_GROUP_LIMITS} have a limit already`)
+    }
+    this.#runtime.tellLedger({ type: 'group.limited', group, limit })
+  }
+
+  groupUsage(group: string): GroupUsage {
+    return this.#groups.usageOf(group)
+  }
+
+  get #groups(): Groups {
+    const { ledger } = this.#runtime
+    if (ledger !== null) return ledger.dispatch.queue.groups
+    throw new TroupeError('STATE_INVALID', 'groups are known once the pool was started')
+  }
+
+  scaleUp(by = 1): Promise<void> {
+    return this.scale(this.#size + wholeNumber('by', by, 1, MAX_WORKERS))
+  }
+
+  scaleDown(by = 1): Promise<void> {
+    return this.scale(this.#size - wholeNumber('by', by, 1, MAX_WORKERS))
+  }
+
+  get #size(): number {
+    return this.#actor.getSnapshot().context.size
+  }
+
+  onMemory(ratio: number, listener: (level: MemoryLevel) => void): { unsubscribe(): void } {
+    return this.#runtime.watch.edges.add(ratio, listener)
+  }
+
+  async drain(): Promise<void> {
+    if (isStarting(this.#actor.getSnapshot().value)) {
+      await this.#until(({ value }) => !isStarting(value))
+    }
+    if (!this.#actor.getSnapshot().matches({ running: 'draining' })) {
+      this.#command({ type: 'pool.drain' }, 'drain')
+    }
+    await this.#until((snapshot) => !isDraining(snapshot))
+  }
+
+  cleanProfiles(): Promise<readonly string[]> {
+    return this.#runtime.workers.cleanProfiles()
+  }
+
+  async shutdown(options: { readonly force?: boolean } = {}): Promise<void> {
+    const snapshot = this.#actor.getSnapshot()
+    if (snapshot.status !== 'active' || snapshot.value === 'idle') return
+    this.#actor.send({ type: 'pool.stop', force: options.force ?? false })
+    await this.#until(({ value }) => value !== 'stopping')
+    this.#runtime.recorder?.flush()
+    await this.#runtime.logger.flush()
+  }
+
+  #handle({ record }: Accepted): TaskHandle {
+    return new Handle(record, this.#deeds)
+  }
+
+  status(): PoolStatus {
+    const { value, context } = this.#actor.getSnapshot()
+    return poolStatus(this.#runtime, {
+      state: stateName(value),
+      size: context.size,
+      error: context.error?.message ?? null,
+    })
+  }
+
+  results(recent?: number): PoolResults {
+    return poolResults(this.#runtime, stateName(this.#actor.getSnapshot().value), recent)
+  }
+
+  listen<T extends keyof PoolEvents>(type: T, listener: (event: PoolEvents[T]) => void) {
+    return this.#runtime.news.on(type, listener)
+  }
+
+  /** Waits for what the machine says, and keeps the host alive meanwhile. */
+  async #until(isIt: (snapshot: PoolSnapshot) => boolean): Promise<void> {
+    await this.#runtime.business.during(waitFor(this.#actor, isIt))
+  }
+
+  #command(event: Command, name: string): void {
+    const snapshot = this.#actor.getSnapshot()
+    if (!snapshot.can(event)) {
+      const state = stateName(snapshot.value)
+      throw new TroupeError('STATE_INVALID', `cannot ${name} a pool that is ${state}`)
+    }
+    this.#actor.send(event)
+  }
+}

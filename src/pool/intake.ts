@@ -1,0 +1,283 @@
+/**
+ * The door of a pool. Everything that can be wrong with a task is found here, before anything is
+ * started for it, and the task is handed back with the refusal. Who may wait for room waits here,
+ * first come, first served. It never looks at a task again once it is in.
+ */
+import type { CancelReason } from '../../machines/vocabulary.ts'
+import { fromErrorFacts, TroupeError, type TroupeErrorCode } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { TaskRecord } from '../ledger/record.ts'
+import { asRecord, refuse } from '../config/option-checks.ts'
+import { checkPayload } from '../task/payload.ts'
+import { watchQueue } from './alarms.ts'
+import { Batch, circle, relate } from './batch.ts'
+import { PoolGrowth } from './growth.ts'
+import type { PoolMachineActor, PoolRuntime } from './runtime.ts'
+import { isDraining, isUp, stateName } from './states.ts'
+import type { TaskOptions, TaskRequest } from './types.ts'
+import { WaitingRoom } from './waiting.ts'
+import { watchOf } from '../task/handle.ts'
+import { type NormalTaskOptions, parseTaskOptions } from '../task/options.ts'
+
+/** Tasks of one `submitAll`. */
+export const MAX_BATCH = 100_000
+const MAX_IDS_SHOWN = 10
+
+/** A task as it was handed in. `options` are read when it is known which task they are of. */
+export interface Request {
+  /** As given: not checked yet. */
+  readonly id?: string
+  readonly name: string
+  readonly payload: unknown
+  readonly options: (defaults: NormalTaskOptions) => NormalTaskOptions
+}
+
+export interface Accepted {
+  readonly record: TaskRecord
+  /** False: an earlier task stands for its key. */
+  readonly isNew: boolean
+}
+
+/** Who asks for room alone. */
+const NOBODY = { id: '', name: '', payload: undefined }
+
+interface Draft {
+  readonly id: string
+  readonly name: string
+  readonly payload: unknown
+  readonly options: NormalTaskOptions
+}
+
+export class PoolIntake {
+  readonly #actor: PoolMachineActor
+  readonly #runtime: PoolRuntime
+  readonly #growth: PoolGrowth
+  readonly #waiting: WaitingRoom
+
+  constructor(actor: PoolMachineActor, runtime: PoolRuntime) {
+    this.#actor = actor
+    this.#runtime = runtime
+    this.#growth = new PoolGrowth(actor, runtime)
+    this.#waiting = new WaitingRoom(actor, runtime)
+  }
+
+  accept(request: Request): Accepted {
+    return this.#enter(this.#check(request))
+  }
+
+  /** All of them, or none. Their ids may refer to each other. */
+  acceptAll(requests: readonly Request[]): Accepted[] {
+    if (requests.length === 0) refuse('tasks', 'must have at least one entry')
+    if (requests.length > MAX_BATCH) {
+      refuse('tasks', `must have at most ${MAX_BATCH} entries; it has ${requests.length}`)
+    }
+    return this.#enterAll(requests.map((request) => this.#check(request)))
+  }
+
+  /** As `accept`, but where the pool's option says so it waits for room. */
+  acceptSoon(request: Request): Accepted | Promise<Accepted> {
+    const draft = this.#check(request)
+    const mayWait = this.#runtime.config.queueFull === 'wait'
+    if (!mayWait || this.#waiting.isOpen) return this.#enter(draft)
+    this.#tellFull()
+    return this.#waiting.wait(() => this.#enter(draft), draft, draft.options.signal)
+  }
+
+  /** Resolves when the pool would take a task. */
+  async accepting(): Promise<void> {
+    this.#ledger(NOBODY)
+    if (!this.#waiting.isOpen) await this.#waiting.wait(() => void this.#ledger(NOBODY), NOBODY)
+  }
+
+  cancel(record: TaskRecord, reason: CancelReason): void {
+    this.#runtime.tellLedger({ type: 'task.cancel', record, reason })
+  }
+
+  /** What does not depend on other tasks. */
+  #check({ id: given = '', name, payload, options: read }: Request): Draft {
+    const { config, world, workers, types } = this.#runtime
+    const task = { id: given, name, payload }
+    const ledger = this.#ledger(task)
+    const { manifest } = workers
+    try {
+      if (manifest !== null && !manifest.has(name)) throw types.unknown(name, manifest.values())
+      const options = read(config.task)
+      checkPayload(payload)
+      types.check(name, payload)
+      const refusal = ledger.dispatch.refusal(options)
+      if (refusal !== null) throw new TroupeError('CONFIG_INVALID', refusal)
+      return { id: options.id ?? world.newId(), name, payload, options }
+    } catch (error) {
+      throw handedBack(task, error)
+    }
+  }
+
+  #enter(draft: Draft): Accepted {
+    const ledger = this.#ledger(draft)
+    try {
+      const found = this.#find(draft, ledger)
+      if (found !== null) return { record: found, isNew: false }
+      const record = this.#make(draft, ledger)
+      if (draft.options.dependsOn !== undefined) relate(record, (id) => ledger.parent(id))
+      const fresh = [record]
+      this.#wantRoom(fresh, ledger)
+      this.#admit(fresh, ledger)
+      return { record, isNew: true }
+    } catch (error) {
+      throw handedBack(draft, error)
+    }
+  }
+
+  #enterAll(drafts: readonly Draft[]): Accepted[] {
+    const ledger = this.#ledger(drafts[0] as Draft)
+    const batch = new Batch()
+    const accepted = drafts.map((draft) =>
+      handingBack(draft, () => {
+        const found = batch.find(draft) ?? this.#find(draft, ledger)
+        const record = found ?? this.#make(draft, ledger)
+        batch.add(draft, record)
+        return { record, isNew: found === null }
+      }),
+    )
+    const fresh = accepted.flatMap(({ record, isNew }) => (isNew ? [record] : []))
+    for (const record of fresh) {
+      handingBack(record, () => relate(record, (id) => batch.parent(id) ?? ledger.parent(id)))
+    }
+    refuseCircles(fresh)
+    this.#wantRoom(fresh, ledger)
+    this.#admit(fresh, ledger)
+    return accepted
+  }
+
+  #find({ name, options: { deduplication } }: Draft, ledger: Ledger): TaskRecord | null {
+    if (deduplication === undefined) return null
+    return ledger.aftermath.keys.find(name, deduplication.key, this.#runtime.clock.nowMs())
+  }
+
+  #make({ id, name, payload, options }: Draft, ledger: Ledger): TaskRecord {
+    if (options.id !== undefined && ledger.has(id)) {
+      refuse('id', `is in use: the task ${id} has not ended yet`)
+    }
+    return new TaskRecord(id, name, payload, options, this.#runtime.clock.nowMs())
+  }
+
+  #admit(fresh: readonly TaskRecord[], ledger: Ledger): void {
+    const { alerts, config } = this.#runtime
+    // Counted in at once: a listener may submit while the ledger is in the middle of an event.
+    try {
+      ledger.admitAll(fresh)
+    } catch (error) {
+      throw handedBack(fresh[0] as TaskRecord, error)
+    }
+    for (const record of fresh) {
+      this.#runtime.tellLedger({ type: 'task.submitted', record })
+      const { signal } = record.options
+      if (signal !== undefined) this.#follow(signal, record)
+    }
+    this.#growth.look()
+    watchQueue(alerts, ledger.counts.pending, config.maxQueue)
+  }
+
+  #tellFull(): void {
+    const { config, news } = this.#runtime
+    news.tell('queue.full', () => ({ maxQueue: config.maxQueue }))
+  }
+
+  #wantRoom(fresh: readonly TaskRecord[], ledger: Ledger): void {
+    const { maxQueue } = this.#runtime.config
+    const room = maxQueue - ledger.counts.pending
+    if (fresh.length <= room) return
+    const first = fresh[Math.max(room, 0)] as TaskRecord
+    this.#tellFull()
+    throw new TroupeError('QUEUE_FULL', `the queue holds its limit of ${maxQueue} tasks`, {
+      task: taskOf(first),
+    })
+  }
+
+  /** The ledger, if the pool takes tasks now. */
+  #ledger(draft: Pick<Draft, 'id' | 'name' | 'payload'>): Ledger {
+    const { ledger } = this.#runtime
+    const { value, context, status } = this.#actor.getSnapshot()
+    if (status !== 'active' || ledger === null || !isUp(value)) {
+      const code: TroupeErrorCode = value === 'stopping' ? 'DRAINING' : 'POOL_CLOSED'
+      const cause = context.error === null ? undefined : fromErrorFacts(context.error)
+      const message = `the pool takes no tasks: it is ${stateName(value)}`
+      throw new TroupeError(code, message, {
+        task: taskOf(draft),
+        ...(cause ? { cause } : {}),
+      })
+    }
+    if (isDraining({ value })) {
+      const message = 'the pool is draining: come back when it is done'
+      throw new TroupeError('DRAINING', message, { task: taskOf(draft) })
+    }
+    return ledger
+  }
+
+  #follow(signal: AbortSignal, record: TaskRecord): void {
+    const cancel = () => this.cancel(record, 'requested')
+    if (signal.aborted) return cancel()
+    signal.addEventListener('abort', cancel, { once: true })
+    watchOf(record).ended.push(() => signal.removeEventListener('abort', cancel))
+  }
+}
+
+/** @throws CONFIG_INVALID when it is no task at all. */
+export function requestOf(task: TaskRequest): Request {
+  const { name, payload, options, ...rest } = asRecord(task, 'task') as unknown as TaskRequest
+  const [unknown] = Object.keys(rest)
+  if (unknown === undefined || typeof name !== 'string') return requestFor(name, payload, options)
+  return handingBack({ id: '', name, payload }, () =>
+    refuse(unknown, 'is not a part of a task: name, payload, options'),
+  )
+}
+
+/** The same of its parts. @throws CONFIG_INVALID */
+export function requestFor(name: string, payload: unknown, options?: TaskOptions): Request {
+  if (typeof name !== 'string') {
+    handingBack({ id: '', name, payload }, () => refuse('name', 'must be the name of a task', name))
+  }
+  if (options === undefined) return { name, payload, options: asTheyAre }
+  const { id } = (options ?? {}) as { id?: unknown }
+  const read = (defaults: NormalTaskOptions) => parseTaskOptions(options, defaults)
+  return typeof id === 'string'
+    ? { id, name, payload, options: read }
+    : { name, payload, options: read }
+}
+
+function asTheyAre(defaults: NormalTaskOptions): NormalTaskOptions {
+  return parseTaskOptions(undefined, defaults)
+}
+
+function refuseCircles(records: readonly TaskRecord[]): void {
+  const found = circle(records)
+  if (found === null) return
+  handingBack(found[0] as TaskRecord, () =>
+    refuse('dependsOn', `goes in a circle: ${pathOf(found.map(({ id }) => id))}`),
+  )
+}
+
+function pathOf(ids: readonly string[]): string {
+  const few = [...ids.slice(0, MAX_IDS_SHOWN), '…', ...ids.slice(-1)]
+  return (ids.length > MAX_IDS_SHOWN + 1 ? few : ids).join(' → ')
+}
+
+/** Runs a check. What it refuses carries the task. */
+function handingBack<T>(draft: Pick<Draft, 'id' | 'name' | 'payload'>, check: () => T): T {
+  try {
+    return check()
+  } catch (error) {
+    throw handedBack(draft, error)
+  }
+}
+
+/** What to throw in place of `error`. */
+function handedBack(draft: Pick<Draft, 'id' | 'name' | 'payload'>, error: unknown): unknown {
+  if (!(error instanceof TroupeError) || error.task !== undefined) return error
+  const { code, message, cause, retryable } = error
+  return new TroupeError(code, message, { cause, retryable, task: taskOf(draft) })
+}
+
+function taskOf({ id, name, payload }: Pick<Draft, 'id' | 'name' | 'payload'>) {
+  return { id, name, payload }
+}

@@ -1,0 +1,34 @@
+/** What a value of the pool machine means to those outside it. It holds nothing. */
+import type { SlotId } from '../../machines/vocabulary.ts'
+import type { PoolMachineActor } from './runtime.ts'
+import type { PoolStatus } from './types.ts'
+
+export type PoolSnapshot = ReturnType<PoolMachineActor['getSnapshot']>
+export type PoolValue = PoolSnapshot['value']
+
+export function stateName(value: PoolValue): PoolStatus['state'] {
+  return (typeof value === 'string' ? value : Object.keys(value)[0]) as PoolStatus['state']
+}
+
+/** It takes tasks, or will take them again once it has drained. */
+export function isUp(value: PoolValue): boolean {
+  // Asked twice for every task: no list of names is made for it.
+  if (typeof value === 'string') return value === 'paused'
+  return 'running' in value || 'starting' in value
+}
+
+/** The slots that have a worker or will have one again; null while that is not decided. */
+export function lastingSlots(snapshot: PoolSnapshot | undefined): SlotId[] | null {
+  if (snapshot === undefined || !isUp(snapshot.value)) return null
+  const { serving, failed } = snapshot.context
+  if (serving.length === 0) return null
+  return serving.filter((slot) => !failed.includes(slot))
+}
+
+export function isStarting(value: PoolValue): boolean {
+  return stateName(value) === 'starting'
+}
+
+export function isDraining({ value }: { value: PoolValue }): boolean {
+  return typeof value === 'object' && 'running' in value && value.running === 'draining'
+}

@@ -1,0 +1,140 @@
+/**
+ * Readings of the machine and of the workers, once an interval, for the supervisor. What they mean
+ * is the supervisor's to judge; the last ones are kept for `status()`.
+ */
+import type { SupervisorToPool } from '../../machines/supervisor-words.ts'
+import type { Reading, SlotId } from '../../machines/vocabulary.ts'
+import type { ProcessId } from '../../machines/worker-words.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Monitor, MonitorReading } from '../monitor/monitor.ts'
+import type { PoolNews } from './events.ts'
+import { MemoryEdges } from './memory.ts'
+import type { World } from './world.ts'
+import type { WorkerHandle } from '../worker/worker-handle.ts'
+
+const EXACT_EVERY_MS = 20_000
+const MAX_INTERVAL_MS = 2_000
+
+/** One process: while a slot is recycled it has two, and each is measured. */
+export type ProcessKey = `${SlotId}#${number}`
+const keyOf = ({ slot, incarnation }: ProcessId): ProcessKey => `${slot}#${incarnation}`
+const idOf = ({ birth }: WorkerHandle): ProcessId => ({
+  slot: birth.slot as SlotId,
+  incarnation: birth.incarnation,
+})
+
+export interface WatchPorts {
+  readonly world: World
+  readonly news: PoolNews
+  ledger(): Ledger
+  living(): WorkerHandle[]
+  readySlots(): number
+  /** Where profiles and artifacts are written. */
+  folders(): readonly string[]
+  tellReading(reading: Reading): void
+  problem(error: Error): void
+}
+
+export class PoolWatch {
+  health: 'healthy' | 'degraded' | 'critical' = 'healthy'
+  band: 'normal' | 'pressure' | 'critical' = 'normal'
+  /** The last reading of the machine; null before the first. */
+  last: MonitorReading<ProcessKey> | null = null
+  readonly edges: MemoryEdges
+  readonly #memoryBytes = new Map<ProcessKey, number>()
+  readonly #intervalMs: number
+  readonly #ports: WatchPorts
+  #monitor: Monitor | null = null
+
+  constructor(heartbeatMs: number, ports: WatchPorts) {
+    this.#intervalMs = Math.min(heartbeatMs, MAX_INTERVAL_MS)
+    this.#ports = ports
+    this.edges = new MemoryEdges((error) => ports.problem(error as Error))
+  }
+
+  begin(): void {
+    this.#monitor ??= this.#ports.world.createMonitor({
+      intervalMs: this.#intervalMs,
+      exactEveryMs: EXACT_EVERY_MS,
+      pids: () => this.#pids(),
+      folders: this.#ports.folders(),
+      onReading: (reading) => this.#tell(reading),
+      onProblem: (error) => this.#ports.problem(error),
+    })
+  }
+
+  /** Bytes of a process and its browser; null before it was first measured. */
+  memoryOf(id: ProcessId): number | null {
+    return this.#memoryBytes.get(keyOf(id)) ?? null
+  }
+
+  /** Bytes of the larger one of a slot's processes. */
+  largestOf(slot: SlotId): number {
+    const sizes = [...this.#memoryBytes].filter(([key]) => key.startsWith(`${slot}#`))
+    return Math.max(0, ...sizes.map(([, bytes]) => bytes))
+  }
+
+  /** Bytes of all processes. */
+  get workersBytes(): number {
+    return [...this.#memoryBytes.values()].reduce((sum, bytes) => sum + bytes, 0)
+  }
+
+  end(): void {
+    this.#monitor?.stop()
+    this.#monitor = null
+    this.#memoryBytes.clear()
+    this.edges.forget()
+    this.last = null
+  }
+
+  /** What the supervisor has concluded. */
+  note(event: SupervisorToPool): void {
+    if (event.type === 'health.changed') this.health = event.health
+    if (event.type === 'memory.changed') {
+      const { band, ratio } = event
+      this.band = band
+      this.#ports.news.tell('memory.changed', () => ({ band, ratio }))
+    }
+  }
+
+  #pids(): Map<ProcessKey, number> {
+    const living = this.#ports.living()
+    return new Map(
+      living.flatMap((process) =>
+        process.pid === null ? [] : [[keyOf(idOf(process)), process.pid] as const],
+      ),
+    )
+  }
+
+  #tell(seen: MonitorReading<ProcessKey>): void {
+    const { seats, queued } = this.#ports.ledger()
+    this.last = seen
+    this.#memoryBytes.clear()
+    // Where a tree of processes cannot be measured, it is unknown, not small.
+    for (const { slot: key, memoryBytes } of seen.workers) {
+      if (memoryBytes > 0) this.#memoryBytes.set(key, memoryBytes)
+    }
+    const nowMs = this.#ports.world.clock.nowMs()
+    this.#ports.tellReading({
+      atMs: nowMs,
+      memoryRatio: seen.memory.ratio,
+      diskFreeBytes: seen.disk?.freeBytes ?? null,
+      utilization: seats.capacity === 0 ? 0 : seats.used / seats.capacity,
+      queued,
+      ready: this.#ports.readySlots(),
+      workers: this.#ports.living().map((process) => {
+        const id = idOf(process)
+        const seat = seats.find(id.slot, id.incarnation)
+        return {
+          ...id,
+          serving: seat?.isOpen === true,
+          memoryBytes: this.memoryOf(id) ?? 0,
+          // When we were held up ourselves, a silence is partly our own.
+          silentMs: Math.max(0, nowMs - process.lastFrameAtMs - seen.lateMs),
+          busy: (seat?.tasks.size ?? 0) > 0,
+        }
+      }),
+    })
+    this.edges.look(seen.memory)
+  }
+}

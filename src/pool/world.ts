@@ -1,0 +1,77 @@
+/**
+ * Everything a pool takes from the machine it runs on, in one object: time, chance, processes, the
+ * run on the disk, readings, the host. A simulation gives another. It never decides anything.
+ */
+import { availableParallelism } from 'node:os'
+import { nanoid } from 'nanoid'
+import type { PoolConfig } from '../config.ts'
+import type { Clock, Timers } from '../ledger/ports.ts'
+import type { TaskStore } from '../ledger/store.ts'
+import { SqliteStore } from '../ledger/stores/sqlite.ts'
+import type { Logger } from '../logger.ts'
+import { createMonitor, type Monitor, type MonitorOptions } from '../monitor/monitor.ts'
+import { createClock, machineClock } from './clock.ts'
+import { type Host, realHost } from './host-process.ts'
+import { PoolRun } from './run.ts'
+import type { ProcessKey } from './watch.ts'
+import { storeSettings } from '../config/store-schema.ts'
+import type { ChildBirth } from '../worker/protocol.ts'
+import type { WorkerHandle, WorkerProcessEvents } from '../worker/worker-handle.ts'
+import { WorkerProcess } from '../worker/worker-process.ts'
+
+/** What a pool asks of its run. `PoolRun` is the one on the machine's disk. */
+export type Run = Pick<
+  PoolRun,
+  'artifacts' | 'compileCache' | 'prepareLaunch' | 'profileFolder' | 'close'
+> & {
+  readonly folder: Pick<PoolRun['folder'], 'path' | 'removeSync'>
+  readonly guardian: Pick<PoolRun['guardian'], 'watch' | 'release' | 'stop'>
+  readonly profiles: Pick<PoolRun['profiles'], 'release' | 'clean'>
+}
+
+export interface World {
+  readonly clock: Clock
+  /** For the machines' own delays. */
+  readonly machineClock: Timers
+  /** For a caller that waits with a limit: keeps the host alive meanwhile. */
+  readonly waitClock: Timers
+  readonly host: Host
+  /** Processors that may be used at once. */
+  readonly processors: number
+  /** At least 0, below 1. */
+  random(): number
+  /** Unique among the tasks of a pool. */
+  newId(): string
+  /** ms of the calendar: only for what outlives the pool. */
+  wallMs(): number
+  fork(birth: ChildBirth, events: WorkerProcessEvents): WorkerHandle
+  openRun(config: PoolConfig, logger: Logger): Promise<Run>
+  /** At once. @throws STORE_LOCKED, STORE_UNREADABLE, STORE_FAILED, STORE_FULL */
+  openStore(config: PoolConfig): TaskStore | null
+  createMonitor(options: MonitorOptions<ProcessKey>): Monitor
+}
+
+/** The machine this process runs on. Each pool has a world of its own: its clock begins with it. */
+export function realWorld(): World {
+  const clock = createClock()
+  return {
+    clock,
+    machineClock,
+    waitClock: { setTimeout, clearTimeout },
+    host: realHost,
+    processors: availableParallelism(),
+    random: Math.random,
+    newId: nanoid,
+    wallMs: Date.now,
+    fork: (birth, events) => new WorkerProcess(birth, events, clock),
+    openRun: (config, logger) => PoolRun.open(config, logger),
+    openStore: (config) =>
+      config.store === null
+        ? null
+        : new SqliteStore(storeSettings(config.store, config), {
+            nowMs: clock.nowMs,
+            wallMs: Date.now,
+          }),
+    createMonitor,
+  }
+}

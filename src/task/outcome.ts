@@ -1,0 +1,44 @@
+/** A finished record, as its submitter sees it. Reads records, never changes one. */
+import { fromErrorFacts } from '../errors.ts'
+import { FINAL_STATES } from '../ledger/compile.ts'
+import type { TaskRecord } from '../ledger/record.ts'
+import type { TaskOutcome, TaskState, TaskStatus } from '../pool/types.ts'
+
+export function hasEnded(record: TaskRecord): boolean {
+  return FINAL_STATES.has(record.state)
+}
+
+export function outcomeOf(record: TaskRecord): TaskOutcome {
+  const started = record.attempt > 0
+  const facts = {
+    taskId: record.id,
+    name: record.name,
+    payload: record.payload,
+    attempts: record.attempt,
+    waitMs: (started ? record.startedAtMs : record.endedAtMs) - record.submittedAtMs,
+    runMs: started ? record.endedAtMs - record.startedAtMs : 0,
+    worker: record.seat?.slot ?? null,
+    metadata: record.options.metadata,
+  }
+  if (record.state === 'succeeded') {
+    const { value, cached } = record
+    return { ...facts, status: 'succeeded', value, ...(cached ? { cached } : {}) }
+  }
+  const error = fromErrorFacts(
+    record.error ?? { code: 'TASK_FAILED', message: 'the task failed without an error' },
+    { id: record.id, name: record.name, payload: record.payload },
+  )
+  return { ...facts, status: record.state === 'cancelled' ? 'cancelled' : 'failed', error }
+}
+
+export function statusOf(record: TaskRecord): TaskStatus {
+  return {
+    taskId: record.id,
+    name: record.name,
+    state: record.state as TaskState,
+    attempt: record.attempt,
+    worker: record.seat?.tasks.has(record) === true ? record.seat.slot : null,
+    progress: record.progress,
+    metadata: record.options.metadata,
+  }
+}
