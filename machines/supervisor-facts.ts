@@ -27,7 +27,7 @@ export interface SupervisorPolicy {
   readonly periodMs: number
   /** How long the breaker stays open before a probe. */
   readonly cooldownMs: number
-  /** Workers starting at once: at most the machine's cores. */
+  /** Workers at once that start and have no browser yet: at most the machine's cores. */
   readonly maxStarting: number
   readonly zombieAfterMs: number
   readonly scaleCooldownMs: number
@@ -42,7 +42,10 @@ export interface SupervisorContext {
   /** Workers the pool wants now. */
   readonly size: number
   readonly waiting: readonly SlotId[]
+  /** Those that have leave to start, and hold it. */
   readonly starting: readonly SlotId[]
+  /** Those that have given it back, and are not ready yet. */
+  readonly launched: readonly SlotId[]
   readonly crashesMs: readonly number[]
   /** When the memory band was entered or last acted on. */
   readonly bandSinceMs: number
@@ -62,6 +65,8 @@ type Of<T extends SupervisorEvent['type']> = Extract<SupervisorEvent, { type: T 
 
 export const readingOf = ({ event }: Args) => (event as Of<'reading.taken'>).reading
 const slotOf = ({ event }: Args) => (event as Of<'start.requested'>).slot
+/** Who was given leave and has not said how its start ended. */
+const underWay = ({ context }: Args) => [...context.starting, ...context.launched]
 const bandIs = (from: MemoryBand, to: MemoryBand) => (args: Args) =>
   memoryBand(args.context.policy.memory, from, readingOf(args).memoryRatio) === to
 const hasDwelt = (args: Args) =>
@@ -103,7 +108,7 @@ export const suspects = {
  */
 const wantsOneMore = (args: Args) =>
   bandIs('normal', 'normal')(args) &&
-  args.context.starting.length + args.context.waiting.length === 0 &&
+  underWay(args).length + args.context.waiting.length === 0 &&
   wantsMore(args.context.policy.scaling, readingOf(args), args.context.size)
 
 export const supervisorGuards = {
@@ -114,9 +119,10 @@ export const supervisorGuards = {
   isStarting: (args: Args) => args.context.starting.includes(slotOf(args)),
   isNextWaitingForStarter: (args: Args) =>
     args.context.starting.includes(slotOf(args)) && args.context.waiting.length > 0,
+  isProbe: (args: Args) => underWay(args).includes(slotOf(args)),
   isProbeReady: (args: Args) =>
-    args.context.starting.includes(slotOf(args)) && (args.event as Of<'start.ended'>).ready,
-  isProbing: ({ context }: Args) => context.starting.length > 0,
+    underWay(args).includes(slotOf(args)) && (args.event as Of<'start.ended'>).ready,
+  isProbing: (args: Args) => underWay(args).length > 0,
   exceedsIntensity: (args: Args) => recentCrashes(args).length > args.context.policy.intensity,
   entersPressure: bandIs('normal', 'pressure'),
   entersCritical: bandIs('normal', 'critical'),
@@ -156,8 +162,13 @@ const without = (slots: readonly SlotId[], slot: SlotId) => slots.filter((other)
 export const supervisorUpdates = {
   noteStarting: change((args) => ({ starting: [...args.context.starting, slotOf(args)] })),
   noteWaiting: change((args) => ({ waiting: [...args.context.waiting, slotOf(args)] })),
+  noteLaunched: change((args) => ({
+    starting: without(args.context.starting, slotOf(args)),
+    launched: [...args.context.launched, slotOf(args)],
+  })),
   noteStartEnded: change((args) => ({
     starting: without(args.context.starting, slotOf(args)),
+    launched: without(args.context.launched, slotOf(args)),
     waiting: without(args.context.waiting, slotOf(args)),
   })),
   startNext: change(({ context }) => ({
@@ -174,7 +185,7 @@ export const supervisorUpdates = {
   forgetUnwanted: change(({ context, event }) => ({
     waiting: context.waiting.filter((slot) => (event as Of<'pool.resized'>).slots.includes(slot)),
   })),
-  forgetStarts: change(() => ({ waiting: [], starting: [], crashesMs: [] })),
+  forgetStarts: change(() => ({ waiting: [], starting: [], launched: [], crashesMs: [] })),
 }
 
 export const supervisorDelays = {

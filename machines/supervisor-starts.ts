@@ -18,17 +18,24 @@ const passOn = [
   },
   { actions: 'noteStartEnded' },
 ] as const
+/** Nobody gets the leave that is given back. */
+const launched = { guard: 'isStarting', actions: 'noteLaunched' } as const
 
 export const restarts = {
   description: 'A breaker over the intensity of restarts; every start asks here for leave.',
   initial: 'closed',
   states: {
     closed: {
-      description: 'Starts are granted, as many at once as the machine has cores.',
+      description: 'Starts are granted: as many browsers launch at once as the machine has cores.',
       on: {
         'start.requested': [
           { guard: 'mayStart', actions: ['noteStarting', grantAsker] },
           { actions: 'noteWaiting' },
+        ],
+        'start.launched': [
+          { guard: 'isNextWaitingForStarter', actions: ['noteLaunched', 'startNext', grantNext] },
+          launched,
+          {},
         ],
         'start.withdrawn': passOn,
         'start.ended': passOn,
@@ -49,6 +56,7 @@ export const restarts = {
         'start.requested': { actions: 'noteWaiting' },
         'start.withdrawn': { actions: 'noteStartEnded' },
         'start.ended': { actions: 'noteStartEnded' },
+        'start.launched': [launched, {}],
         'worker.crashed': { actions: 'noteCrash' },
         'pool.closed': {
           target: 'closed',
@@ -90,14 +98,16 @@ export const restarts = {
             'start.requested': { target: 'probing', actions: ['noteStarting', grantAsker] },
             'start.withdrawn': { actions: 'noteStartEnded' },
             'start.ended': { actions: 'noteStartEnded' },
+            ...ignore('start.launched'),
           },
         },
         probing: {
-          description: 'One worker tries.',
+          description: 'One worker tries; its launch is not yet an answer.',
           on: {
             'start.requested': { actions: 'noteWaiting' },
+            'start.launched': [launched, {}],
             'start.withdrawn': [
-              { guard: 'isStarting', target: 'looking', actions: 'noteStartEnded' },
+              { guard: 'isProbe', target: 'looking', actions: 'noteStartEnded' },
               { actions: 'noteStartEnded' },
             ],
             'start.ended': [
@@ -106,7 +116,7 @@ export const restarts = {
                 target: '#supervisor.restarts.recovered',
                 actions: 'noteStartEnded',
               },
-              { guard: 'isStarting', target: 'looking', actions: 'noteStartEnded' },
+              { guard: 'isProbe', target: 'looking', actions: 'noteStartEnded' },
               { actions: 'noteStartEnded' },
             ],
           },
@@ -116,10 +126,7 @@ export const restarts = {
     recovered: {
       description: 'The probe served, or took its time: those who waited start again.',
       entry: ['forgetCrashes', closeBreaker],
-      always: [
-        { guard: 'mayStartNext', target: 'closed', actions: ['startNext', grantNext] },
-        { target: 'closed' },
-      ],
+      always: [{ guard: 'mayStartNext', actions: ['startNext', grantNext] }, { target: 'closed' }],
     },
   },
 } as const

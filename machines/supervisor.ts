@@ -47,6 +47,7 @@ export const supervisorMachine = setup({
     size: 0,
     waiting: [],
     starting: [],
+    launched: [],
     crashesMs: [],
     bandSinceMs: 0,
     lowSinceMs: null,

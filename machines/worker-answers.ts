@@ -27,6 +27,7 @@ export const giveUpTimedOut = ['leaveTimedOut', ...failure] as const
 /** No process of this slot lives, but for one on its way out. */
 export const asleep = ignore(
   'process.loaded',
+  'session.launched',
   'session.ready',
   'session.failed',
   'process.exited',
@@ -37,6 +38,25 @@ export const asleep = ignore(
   'worker.kill',
   'worker.terminate',
 )
+/** How a session opens. What follows the launch waits for a site: others may start meanwhile. */
+export const opening = {
+  initial: 'opening',
+  states: {
+    opening: {
+      description: 'Profile and browser: it holds its leave to start.',
+      on: {
+        'session.launched': [
+          { guard: 'isOfNewest', target: 'authenticating', actions: tell.startLaunched },
+          {},
+        ],
+      },
+    },
+    authenticating: {
+      description: 'Its browser runs and logs in; its leave is given back.',
+      on: ignore('session.launched'),
+    },
+  },
+} as const
 /** A process is starting, and it is the only one. */
 export const starting = {
   'session.failed': [
@@ -121,7 +141,8 @@ export const standing = {
     {},
   ],
   ...ignore('worker.stand', 'worker.recycle', 'retire.requested', 'start.granted'),
-  ...ignore('process.loaded', 'session.ready', 'tasks.assigned', 'tasks.ended'),
+  ...ignore('process.loaded', 'session.launched', 'session.ready'),
+  ...ignore('tasks.assigned', 'tasks.ended'),
 } as const
 /**
  * The next process starts beside the current one, which still serves. Its failure costs no
@@ -149,6 +170,7 @@ export const endingIgnores = {
   ...ignore('worker.start', 'worker.stand', 'worker.stop', 'worker.recycle', 'start.granted'),
   ...ignore(
     'process.loaded',
+    'session.launched',
     'session.ready',
     'session.failed',
     'tasks.assigned',

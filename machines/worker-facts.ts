@@ -70,6 +70,8 @@ export type WorkerEvent =
   | { type: 'worker.recycle'; cause: 'recycled' | 'memory'; replace: boolean }
   | { type: 'start.granted' }
   | Stamped<'process.loaded'>
+  /** Its browser runs, and its login begins. */
+  | Stamped<'session.launched'>
   | Stamped<'session.ready'>
   | (Stamped<'session.failed'> & { error: ErrorFacts; permanent: boolean })
   | (Stamped<'process.exited'> & {

@@ -13,6 +13,7 @@ import {
   countEnds,
   becomeReady,
   becomeWarm,
+  opening,
   standing,
   retire,
 } from './worker-answers.ts'
@@ -61,12 +62,13 @@ export const life = {
               { guard: 'isOfNewest', target: 'launching', actions: openSession },
               {},
             ],
-            ...ignore('session.ready'),
+            ...ignore('session.launched', 'session.ready'),
             ...starting,
           },
         },
         launching: {
           description: 'Its session opens: profile, browser, login.',
+          ...opening,
           after: {
             startTimeout: {
               target: '#killing',
@@ -110,7 +112,7 @@ export const life = {
         'worker.recycle': [{ guard: 'isReplacing', target: 'recycling' }, ...retire],
         'retire.requested': [{ guard: 'isOfCurrentAndMayRecycle', target: 'recycling' }, {}],
         ...ignore('worker.start', 'worker.stand', 'start.granted', 'process.loaded'),
-        ...ignore('session.ready'),
+        ...ignore('session.launched', 'session.ready'),
       },
       states: {
         resuming: {
@@ -161,7 +163,7 @@ export const life = {
             'tasks.ended': countEnds,
             ...servingOn,
             ...ignore('worker.start', 'worker.stand', 'worker.recycle', 'process.loaded'),
-            ...ignore('session.ready', 'retire.requested', 'start.granted'),
+            ...ignore('session.launched', 'session.ready', 'retire.requested', 'start.granted'),
           },
         },
         waiting: {
@@ -172,7 +174,7 @@ export const life = {
             'tasks.ended': countEnds,
             ...serving([tell.startWithdrawn]),
             ...ignore('worker.start', 'worker.stand', 'worker.recycle', 'process.loaded'),
-            ...ignore('session.ready', 'retire.requested'),
+            ...ignore('session.launched', 'session.ready', 'retire.requested'),
           },
         },
         forking: {
@@ -183,12 +185,13 @@ export const life = {
               { guard: 'isOfNewest', target: 'launching', actions: openSession },
               {},
             ],
-            ...ignore('session.ready'),
+            ...ignore('session.launched', 'session.ready'),
             ...succeeding,
           },
         },
         launching: {
           description: "The successor's session opens.",
+          ...opening,
           after: { startTimeout: { target: '#ready', actions: giveUpTimedOut } },
           on: {
             'session.ready': [

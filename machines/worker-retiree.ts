@@ -14,8 +14,8 @@ const retireeGone = (words: typeof tell.retireeExited) =>
     'tasks.ended': [{ guard: 'isOfRetiree', actions: 'countRetireeEnded' }, {}],
     ...ignore('worker.start', 'worker.stand', 'worker.stop', 'worker.recycle', 'start.granted'),
     ...ignore('tasks.assigned'),
-    ...ignore('process.loaded', 'session.ready', 'session.failed', 'retire.requested'),
-    ...ignore('process.left'),
+    ...ignore('process.loaded', 'session.launched', 'session.ready', 'session.failed'),
+    ...ignore('retire.requested', 'process.left'),
   }) as const
 
 export const leaving = {

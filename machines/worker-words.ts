@@ -34,6 +34,8 @@ export type WorkerToPool =
 export type WorkerToSupervisor =
   | { type: 'start.requested'; slot: SlotId }
   | { type: 'start.withdrawn'; slot: SlotId }
+  /** Its browser runs: what is left of its start waits for others, not for a core. */
+  | { type: 'start.launched'; slot: SlotId }
   | { type: 'start.ended'; slot: SlotId; ready: boolean }
   | { type: 'worker.crashed'; slot: SlotId; atMs: number }
 
@@ -101,6 +103,7 @@ export const tell = {
   },
   startRequested: supervisor(({ context }) => ({ type: 'start.requested', slot: context.slot })),
   startWithdrawn: supervisor(({ context }) => ({ type: 'start.withdrawn', slot: context.slot })),
+  startLaunched: supervisor(({ context }) => ({ type: 'start.launched', slot: context.slot })),
   startEnded: supervisor(({ context }) => ({
     type: 'start.ended',
     slot: context.slot,

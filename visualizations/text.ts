@@ -55,7 +55,7 @@ const WIDE = /[mwMW@%—…]/
 const CAPITAL = /[A-Z0-9]/
 
 /** An upper bound of a text's width in px. */
-export function widthOf(text: string, tone: Tone): number {
+function widthOf(text: string, tone: Tone): number {
   const size = SIZES[tone]
   if (isMono(tone)) return text.length * size * MONO_EM
   const bold = tone === 'name' || tone === 'title' ? 1.08 : 1
@@ -64,7 +64,7 @@ export function widthOf(text: string, tone: Tone): number {
   return em * size * bold
 }
 
-export function isMono(tone: Tone): boolean {
+function isMono(tone: Tone): boolean {
   return tone !== 'name' && tone !== 'title' && tone !== 'note'
 }
 

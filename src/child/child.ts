@@ -145,6 +145,7 @@ export class Child {
       driver: this.driverModule,
       definition,
       concurrency: this.birth.concurrency,
+      stepped: this.home.stepped,
       recorder,
       hooks: {
         memory: this.memory,
@@ -152,6 +153,7 @@ export class Child {
         onCheckFailed: (error) => this.log('warn', 'The check hook failed.', error),
       },
       listener: {
+        onLaunched: () => this.outbox.push({ kind: 'sessionLaunched' }),
         onReady: (browserPid) => this.opened(browserPid),
         onLost: (browserPid) => this.outbox.push({ kind: 'browserLost', browserPid }),
         onFailed: (error, permanent) =>

@@ -4,6 +4,7 @@
  * It never says what a word means.
  */
 import module from 'node:module'
+import type { AnyStateMachine } from 'xstate'
 import type { Frame, LaunchSpec, Order, Report } from '../worker/protocol.ts'
 import type { BrowserDriver } from './browser-driver.ts'
 import { type LoadedTasks, loadTasks } from './task-file.ts'
@@ -29,6 +30,8 @@ export interface Home {
   /** All that a start loads is loaded. */
   onOpened(): void
   exit(code: number): void
+  /** How machines take their steps: as XState does it, or in a way that is proven equal. */
+  stepped<M extends AnyStateMachine>(machine: M): M
   /** Ends this process and all it has started, at once. `running`: attempts that have not ended. */
   die(running: number): void
 }
@@ -52,6 +55,7 @@ export const processHome: Home = {
   // For the next process of this run; a killed process would not write it.
   onOpened: () => void setImmediate(() => module.flushCompileCache()),
   exit: (code) => process.exit(code),
+  stepped: (machine) => machine,
   die: () => {
     try {
       // A worker leads its own group: what tasks have started goes with it.

@@ -21,6 +21,7 @@ export function startChild(birth: ChildBirth, wire: Wire): InProcessChild {
     rssBytes: () => process.memoryUsage.rss(),
     onOpened: () => undefined,
     exit: (code) => wire.exit({ code, signal: null }),
+    stepped: (machine) => machine,
     die: (running) => {
       if (running > 0) wire.abandon(running)
     },

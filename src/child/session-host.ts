@@ -17,6 +17,7 @@ import type { SessionDefinition } from '../task/session-definition.ts'
 import type { LadderPorts } from './abort-ladder.ts'
 import type { DrivenBrowser } from './browser-driver.ts'
 import { BrowserKeeper, type KeeperOptions } from './browser-keeper.ts'
+import type { Home } from './home.ts'
 import { sessionFailureFacts } from './launch-errors.ts'
 import { type HookPorts, SessionHooks } from './session-hooks.ts'
 import type { Seat } from './tab-set.ts'
@@ -39,6 +40,8 @@ export interface SeatRequest {
 
 /** What the session tells the process it lives in. */
 export interface SessionListener {
+  /** The browser runs, and the login hook begins. */
+  onLaunched(): void
   onReady(browserPid: number | null): void
   onLost(browserPid: number): void
   onFailed(error: ErrorFacts, permanent: boolean): void
@@ -51,6 +54,7 @@ export interface SessionHostOptions extends KeeperOptions {
   readonly definition: SessionDefinition
   readonly hooks: Omit<HookPorts, 'borrow' | 'giveBack'>
   readonly listener: SessionListener
+  readonly stepped: Home['stepped']
   /** Told of every step of the session. */
   readonly recorder?: Pick<Recorder, 'attach'> | null
 }
@@ -150,11 +154,14 @@ export class SessionHost implements LadderPorts {
   }
 
   private machine() {
-    return withDeeds(sessionMachine, {
+    const machine = withDeeds(sessionMachine, {
       'browser.launch': () => void this.keeper.launch(),
       'browser.close': () => this.closeBrowser(),
       'browser.kill': () => this.keeper.kill(),
-      'session.login': () => void this.login(),
+      'session.login': () => {
+        this.options.listener.onLaunched()
+        void this.login()
+      },
       'tabs.warm': () => this.keeper.tabs?.fill(),
       'tabs.drop': () => {
         this.hooks.abort()
@@ -164,6 +171,7 @@ export class SessionHost implements LadderPorts {
       'event.unexpected': ({ event }) =>
         this.options.listener.onLog('error', `The session did not expect "${event.type}".`),
     })
+    return this.options.stepped(machine)
   }
 
   private tell(event: SessionMachineEvent): void {

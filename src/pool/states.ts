@@ -1,4 +1,5 @@
 /** What a value of the pool machine means to those outside it. It holds nothing. */
+import type { StateValue } from 'xstate'
 import type { SlotId } from '../../machines/vocabulary.ts'
 import type { PoolMachineActor } from './runtime.ts'
 import type { PoolStatus } from './types.ts'
@@ -23,6 +24,14 @@ export function lastingSlots(snapshot: PoolSnapshot | undefined): SlotId[] | nul
   const { serving, failed } = snapshot.context
   if (serving.length === 0) return null
   return serving.filter((slot) => !failed.includes(slot))
+}
+
+/** Where within its states, as `starting.launching.authenticating`. */
+export function pathOf(value: StateValue): string {
+  if (typeof value === 'string') return value
+  return Object.entries(value)
+    .map(([name, inner]) => `${name}.${pathOf(inner ?? '')}`)
+    .join()
 }
 
 export function isStarting(value: PoolValue): boolean {

@@ -10,6 +10,7 @@ import { Histogram } from '../ledger/histogram.ts'
 import { RECENT_ENDS, type RecentEnd } from '../ledger/recent-ends.ts'
 import { wholeNumber } from '../config/option-checks.ts'
 import { watchQueue } from './alarms.ts'
+import { pathOf } from './states.ts'
 import type { PoolResults, PoolStatus, RecentOutcome, WorkerStatus } from './types.ts'
 
 const DEFAULT_RECENT = 100
@@ -136,13 +137,7 @@ function workerStatus(runtime: PoolRuntime, slot: SlotId): WorkerStatus {
   const snapshot = runtime.actors.get(slot)?.getSnapshot()
   const process = runtime.workers.newest(slot)
   const facts = runtime.workers.factsOf(slot)
-  const life = snapshot?.value.life
-  const state =
-    typeof life === 'string'
-      ? life
-      : Object.entries(life ?? {})
-          .flat()
-          .join('.')
+  const state = snapshot === undefined ? '' : pathOf(snapshot.value.life)
   const incarnation = process?.birth.incarnation ?? 0
   const memory = runtime.watch.memoryOf({ slot, incarnation })
   const running = runtime.ledger?.seats

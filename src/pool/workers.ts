@@ -187,6 +187,8 @@ export class PoolWorkers {
         this.sessions.learn(report.sessions)
         this.#ports.tellLedger({ type: 'tasks.known', known: knownOf(report) })
         return this.#tell(id, { type: 'process.loaded' })
+      case 'sessionLaunched':
+        return this.#tell(id, { type: 'session.launched' })
       case 'sessionReady':
         return this.#sessionReady(id, process, report.browserPid)
       case 'sessionFailed':

@@ -47,7 +47,10 @@ export interface PoolView {
   /** Crashes that count, and how many may. */
   readonly crashes: number
   readonly intensity: number
+  /** Slots that hold leave to start. */
   readonly starting: readonly string[]
+  /** Slots whose browser runs: they have given their leave back, and are not ready yet. */
+  readonly launched: readonly string[]
   readonly waiting: readonly string[]
   readonly maxStarting: number
   /** Slots that are to serve, and those that stand by. */
@@ -116,7 +119,7 @@ function flawOfTasks({ seats, tasks }: PoolView): string | null {
 
 /** Judged as a process is about to be forked for the slot. */
 export function flawOfFork(view: PoolView, slot: string): string | null {
-  const { pool, shutdown, breaker, starting } = view
+  const { pool, shutdown, breaker, starting, launched } = view
   if (pool === 'idle' || pool === 'error') return `a process was started while the pool is ${pool}`
   if (pool === 'stopping' && shutdown !== 'draining') {
     return `a process was started while the shutdown is ${shutdown}`
@@ -124,7 +127,9 @@ export function flawOfFork(view: PoolView, slot: string): string | null {
   if (breaker === 'open') return 'a process was started while the breaker is open'
   if (starting.length > view.maxStarting) return 'more processes start at once than may'
   if (!starting.includes(slot)) return 'a process was started without leave'
-  if (breaker === 'halfOpen' && starting.length > 1) return 'a half-open breaker has two probes'
+  if (breaker === 'halfOpen' && starting.length + launched.length > 1) {
+    return 'a half-open breaker has two probes'
+  }
   return processesIn(view) >= 2 * view.slots.length
     ? 'more processes live than two for each slot'
     : null
@@ -151,6 +156,7 @@ export function unrestIn(view: PoolView): string | null {
   if (pending !== null) return pending
   if (pool === 'starting' || pool === 'stopping') return `the pool is still ${pool}`
   if (view.starting.length > 0) return 'leave to start is held by nobody who starts'
+  if (view.launched.length > 0) return 'a start that nobody makes has not ended'
   if (view.waiting.length > 0) return 'a slot waits for leave to start'
   const living = view.tasks.filter(({ state }) => !ENDED.has(state))
   if (pool === 'idle' || pool === 'error') return unrestOfEnd(view, living)

@@ -22,6 +22,7 @@ const isAttempt = (item: Record<string, unknown>) =>
 
 const CHECKS: Readonly<Record<Report['kind'], (item: Record<string, unknown>) => boolean>> = {
   loaded: (item) => Array.isArray(item.tasks) && Array.isArray(item.sessions),
+  sessionLaunched: () => true,
   sessionReady: (item) => item.browserPid === null || Number.isInteger(item.browserPid),
   sessionFailed: (item) => isRecord(item.error) && typeof item.permanent === 'boolean',
   browserLost: (item) => Number.isInteger(item.browserPid),

@@ -110,6 +110,8 @@ export type Report =
       readonly tasks: readonly TaskManifest[]
       readonly sessions: readonly SessionManifest[]
     }
+  /** The browser runs and its login begins: said of the first and of any later. */
+  | { readonly kind: 'sessionLaunched' }
   | { readonly kind: 'sessionReady'; readonly browserPid: number | null }
   /** `permanent`: starting again would fail the same way. */
   | { readonly kind: 'sessionFailed'; readonly error: ErrorFacts; readonly permanent: boolean }

@@ -222,6 +222,12 @@ const processBugs: readonly PlantedBug[] = [
     instead: '      watched.add(pid)',
   },
   {
+    ...process('a launch is told to nobody', 'pool-starts', 'all workers log in at once'),
+    file: 'src/child/session-host.ts',
+    text: '        this.options.listener.onLaunched()\n',
+    instead: '',
+  },
+  {
     ...process('what dead pools left is never swept', 'run-folder', 'kills a dead pool'),
     file: 'src/worker/run-folder.ts',
     text: "  if (answer === 'alive') return false\n",

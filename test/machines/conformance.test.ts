@@ -2,14 +2,22 @@
  * G8. The checker of traces itself: it takes a true one for true, and says what is wrong with a
  * false one, and where.
  */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { TaskSampler } from '../../src/inspect/task-sampler.ts'
 import { step } from '../../src/ledger/compile.ts'
 import { TaskRecord } from '../../src/ledger/record.ts'
 import { parseTaskOptions } from '../../src/config.ts'
 import { DEFAULT_TASK_OPTIONS } from '../../src/task/options.ts'
-import { checkConformance, problemText, TraceCheck } from '../../src/testing/conformance.ts'
-import { trueTrace } from '../support/recorded-run.ts'
+import {
+  checkConformance,
+  problemText,
+  TraceCheck,
+  type TraceProblem,
+} from '../../src/testing/conformance.ts'
+import { falseTrace, trueTrace } from '../support/recorded-run.ts'
 
 const trace = trueTrace()
 const kinds = (lines: readonly string[]) =>
@@ -60,6 +68,12 @@ describe('a true trace', () => {
     for (const line of [...lines, '{"seq":9,"ms":0,"end":"idle"}']) check.take(line)
     expect(check.end().problems.map(problemText)).toEqual([])
     expect(check.end().steps).toBe(7)
+    // It has ended and is forgotten: a long run has many tasks.
+    check.take(`{"seq":10,${lines.at(-1)?.split(',').slice(1).join(',')}`)
+    expect(check.end().problems).toMatchObject([
+      { kind: 'order', actor: 'task one', message: expect.stringContaining('after its end') },
+      { kind: 'truncated' },
+    ])
   })
 
   test('follows some tasks, not all: what it follows is bounded', () => {
@@ -116,6 +130,40 @@ describe('a false trace says what is wrong, and at which line', () => {
 
   test('reports no more than is of use', () => {
     expect(checkConformance(Array.from({ length: 99 }, () => '?')).problems).toHaveLength(20)
+  })
+})
+
+describe('a folder of traces', () => {
+  const inFolder = (traces: Readonly<Record<string, readonly string[]>>) => {
+    const folder = mkdtempSync(join(tmpdir(), 'troupe-folder-'))
+    try {
+      for (const [name, lines] of Object.entries(traces)) {
+        writeFileSync(join(folder, name), `${lines.join('\n')}\n`)
+      }
+      return checkConformance(folder)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  }
+
+  test('is checked whole; a session may break off, for its worker may be killed', () => {
+    const traces = { 'a.jsonl': trace, 'a.worker-1.1.jsonl': trace.slice(0, -1), 'note.txt': [] }
+    expect(inFolder(traces)).toMatchObject({ ok: true, lines: 13, steps: 8 })
+  })
+
+  test('says in which trace something is wrong', () => {
+    const broken = trace.slice(0, -1)
+    const { ok, problems } = inFolder({ 'a.jsonl': broken, 'a.worker-1.1.jsonl': falseTrace() })
+    expect(ok).toBe(false)
+    expect(problems.map(({ file, kind }) => `${file} ${kind}`)).toEqual([
+      'a.jsonl truncated',
+      'a.worker-1.1.jsonl state',
+    ])
+    expect(problemText(problems[0] as TraceProblem)).toMatch(/^a\.jsonl line 6 \(truncated\): /)
+  })
+
+  test('with no trace in it proves nothing', () => {
+    expect(inFolder({})).toMatchObject({ ok: false, steps: 0 })
   })
 })
 

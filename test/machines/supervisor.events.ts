@@ -15,7 +15,10 @@ import type { Command, ExplorePlan, Situation, Step } from '../support/explore.t
 interface World {
   readonly nowMs: number
   readonly asked: readonly SlotId[]
+  /** They hold their leave. */
   readonly granted: readonly SlotId[]
+  /** They have given it back, and are not ready yet. */
+  readonly launched: readonly SlotId[]
 }
 
 /** Longer than any dwell, idle time or period of the policy. */
@@ -95,6 +98,7 @@ const readings: EventsOf = (nowMs) => {
 
 export const supervisorEvents: { readonly [T in SupervisorEvent['type']]: EventsOf } = {
   'start.requested': () => slots.map((slot) => ({ type: 'start.requested', slot })),
+  'start.launched': () => slots.map((slot) => ({ type: 'start.launched', slot })),
   'start.withdrawn': () => slots.map((slot) => ({ type: 'start.withdrawn', slot })),
   'start.ended': () =>
     slots.flatMap((slot) => [
@@ -119,11 +123,13 @@ function isReal({ world }: Situation<World>, event: EventObject): boolean {
   const told = event as SupervisorEvent
   switch (told.type) {
     case 'start.requested':
-      return !world.asked.includes(told.slot) && !world.granted.includes(told.slot)
+      return ![...world.asked, ...world.granted, ...world.launched].includes(told.slot)
+    case 'start.launched':
+      return world.granted.includes(told.slot)
     case 'start.withdrawn':
       return world.asked.includes(told.slot)
     case 'start.ended':
-      return world.granted.includes(told.slot)
+      return [...world.granted, ...world.launched].includes(told.slot)
     default:
       return true
   }
@@ -137,23 +143,32 @@ function isLeap({ world }: Situation<World>, event: EventObject): boolean {
   return told.type !== 'pool.resized'
 }
 
-function after({ from, event, commands }: Step<World>): World {
+function after({ from, event, to, commands }: Step<World>): World {
   let { world } = from
   const told = event as SupervisorEvent | null
   if (told?.type === 'start.requested') world = { ...world, asked: [...world.asked, told.slot] }
   if (told?.type === 'start.withdrawn' || told?.type === 'start.ended') {
     world = leave(world, told.slot)
   }
+  if (told?.type === 'start.launched' && world.granted.includes(told.slot)) {
+    world = { ...leave(world, told.slot), launched: [...world.launched, told.slot] }
+  }
   /** Slots that are not wanted any more ask no more: they are about to hear it. */
   if (told?.type === 'pool.resized') {
     world = { ...world, asked: world.asked.filter((slot) => told.slots.includes(slot)) }
   }
   /** A closed pool has no worker left that waits or starts. */
-  if (told?.type === 'pool.closed') world = { ...world, asked: [], granted: [] }
+  if (told?.type === 'pool.closed') world = { ...world, asked: [], granted: [], launched: [] }
   if (told?.type === 'reading.taken') world = { ...world, nowMs: told.reading.atMs }
   if (told?.type === 'worker.crashed') world = { ...world, nowMs: told.atMs }
   demandJudgement(told, commands)
-  return commands.reduce(obey, world)
+  const next = commands.reduce(obey, world)
+  const { restarts } = to.value as { restarts: unknown }
+  const isGranting = next.granted.some((slot) => !from.world.granted.includes(slot))
+  if (typeof restarts === 'object' && isGranting) {
+    if (next.granted.length + next.launched.length > 1) throw new Error('two probes at once')
+  }
+  return next
 }
 
 /**
@@ -192,6 +207,7 @@ function leave(world: World, slot: SlotId): World {
     ...world,
     asked: world.asked.filter((one) => one !== slot),
     granted: world.granted.filter((one) => one !== slot),
+    launched: world.launched.filter((one) => one !== slot),
   }
 }
 
@@ -211,11 +227,14 @@ function obey(world: World, { type, params }: Command): World {
 }
 
 function check({ snapshot, world }: Situation<World>) {
-  const { waiting, starting } = snapshot.context as SupervisorContext
+  const { waiting, starting, launched } = snapshot.context as SupervisorContext
   const { restarts } = snapshot.value as { restarts: unknown }
   if (world.granted.length > policy.maxStarting) throw new Error('too many start at once')
   if (starting.toSorted().join() !== world.granted.toSorted().join()) {
     throw new Error('starting is not who was given leave')
+  }
+  if (launched.toSorted().join() !== world.launched.toSorted().join()) {
+    throw new Error('launched is not who has given leave back')
   }
   if (waiting.toSorted().join() !== world.asked.toSorted().join()) {
     throw new Error('waiting is not who asked')
@@ -226,24 +245,26 @@ function check({ snapshot, world }: Situation<World>) {
 }
 
 function canonical({ snapshot, world }: Situation<World>) {
-  const { size, waiting, starting, crashesMs, bandSinceMs, lowSinceMs } =
+  const { size, waiting, starting, launched, crashesMs, bandSinceMs, lowSinceMs } =
     snapshot.context as SupervisorContext
   const crashes = crashesMs.filter((atMs) => world.nowMs - atMs < policy.periodMs).length
   return [
     size,
     waiting,
     starting,
+    launched,
     Math.min(crashes, policy.intensity + 1),
     world.nowMs - bandSinceMs >= policy.memory.dwellMs,
     lowSinceMs === null ? null : world.nowMs - lowSinceMs >= policy.scaling.idleMs,
     world.asked,
     world.granted,
+    world.launched,
   ]
 }
 
 const whole: ExplorePlan<World> = {
   inputs: [{ policy }],
-  world: { nowMs: LONG_MS, asked: [], granted: [] },
+  world: { nowMs: LONG_MS, asked: [], granted: [], launched: [] },
   events: ({ world }) => Object.values(supervisorEvents).flatMap((make) => make(world.nowMs)),
   isReal,
   after,
@@ -269,10 +290,10 @@ export const supervisorPlans = {
     ...whole,
     isReal: (situation, event) => isLeap(situation, event) && isReal(situation, event),
     canonical: ({ snapshot, world }) => {
-      const { size, waiting, starting, crashesMs, lowSinceMs } =
+      const { size, waiting, starting, launched, crashesMs, lowSinceMs } =
         snapshot.context as SupervisorContext
       const isRecent = crashesMs.some((atMs) => world.nowMs - atMs < policy.periodMs)
-      const isCalm = waiting.length + starting.length === 0
+      const isCalm = waiting.length + starting.length + launched.length === 0
       return [size, isRecent, isCalm, lowSinceMs === null]
     },
   },

@@ -10,9 +10,9 @@ describeMachine({
   machine: supervisorMachine,
   types: Object.keys(supervisorEvents),
   views: {
-    starts: { plan: starts, states: 114, edges: 1005 },
+    starts: { plan: starts, states: 246, edges: 2319 },
     readings: { plan: readings, states: 128, edges: 1528 },
-    configurations: { plan: configurations, states: 324, edges: 3708 },
+    configurations: { plan: configurations, states: 324, edges: 3860 },
   },
   goals: {
     rest: ({ value }) => JSON.stringify(value).includes('"memory":"normal","scaling":"steady"'),
@@ -26,6 +26,16 @@ describeMachine({
     {
       fault: 'the end of a start lets nobody else start',
       plant: (machine) => without(machine, 'supervisor.restarts.closed · start.ended · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'a launch lets nobody else start',
+      plant: (machine) => without(machine, 'supervisor.restarts.closed · start.launched · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'a launch beside an open breaker keeps its leave',
+      plant: (machine) => without(machine, 'supervisor.restarts.open · start.launched · 0'),
       foundBy: 'flaws',
     },
     {

@@ -9,7 +9,7 @@ import type { Command, ExplorePlan, Situation, Step } from '../support/explore.t
 interface World {
   /** Incarnations that were forked and have not exited. */
   readonly alive: readonly number[]
-  readonly leave: 'none' | 'asked' | 'held'
+  readonly leave: 'none' | 'asked' | 'held' | 'givenBack'
   /** Incarnations the ledger may still hear of. */
   readonly opened: readonly number[]
   /** What the pool counts the slot as. */
@@ -59,6 +59,8 @@ export const workerEvents: { readonly [T in WorkerEvent['type']]: EventsOf } = {
   'start.granted': () => [{ type: 'start.granted' }],
   'process.loaded': (context) =>
     known(context).map((incarnation) => ({ type: 'process.loaded', incarnation })),
+  'session.launched': (context) =>
+    known(context).map((incarnation) => ({ type: 'session.launched', incarnation })),
   'session.ready': (context) =>
     known(context).map((incarnation) => ({ type: 'session.ready', incarnation })),
   'session.failed': (context) =>
@@ -122,6 +124,10 @@ function after({ from, event, to, commands }: Step<World>): World {
     if (!isTold && told.incarnation !== STALE) throw new Error('an exit that nobody hears of')
     world = { ...world, alive: world.alive.filter((one) => one !== told.incarnation) }
   }
+  if (told?.type === 'session.launched' && commands.length > 0) {
+    const { incarnation } = to.context as WorkerContext
+    if (told.incarnation !== incarnation) throw new Error('a stale launch gives leave back')
+  }
   const hasRun = commands.some(({ type }) => type === 'process.run')
   if (told?.type === 'tasks.assigned' && told.incarnation === STALE && hasRun) {
     throw new Error('a stale order runs')
@@ -166,8 +172,11 @@ function hear(world: World, type: string, incarnation: number): World {
     case 'start.withdrawn':
       demand(world.leave === 'asked')
       return { ...world, leave: 'none' }
-    case 'start.ended':
+    case 'start.launched':
       demand(world.leave === 'held')
+      return { ...world, leave: 'givenBack' }
+    case 'start.ended':
+      demand(world.leave === 'held' || world.leave === 'givenBack')
       return { ...world, leave: 'none' }
     case 'worker.opened':
       demand(!world.opened.includes(incarnation))

@@ -12,7 +12,7 @@ describeMachine({
   machine: workerMachine,
   types: Object.keys(workerEvents),
   inner: ['process.left'],
-  views: { whole: { plan: workerPlan, states: 6245, edges: 50089 } },
+  views: { whole: { plan: workerPlan, states: 6295, edges: 50789 } },
   goals: { stopped: isLife('stopped'), ready: isLife('ready') },
   mutants: [
     {
@@ -28,6 +28,12 @@ describeMachine({
     {
       fault: 'a second successor may start while a process is on its way out',
       plant: (machine) => unguarded(machine, 'ready · worker.recycle · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'the launch of any process gives leave back',
+      plant: (machine) =>
+        unguarded(machine, 'worker.life.starting.launching.opening · session.launched · 0'),
       foundBy: 'flaws',
     },
     {

@@ -8,7 +8,8 @@ import type { PlainLogic, Voice } from './plain-actor.ts'
 
 export interface ModelProcess {
   incarnation: number
-  phase: 'loading' | 'loaded' | 'opening' | 'ready'
+  /** `unheard`: its browser runs, and the word of it was lost. */
+  phase: 'loading' | 'loaded' | 'opening' | 'launched' | 'unheard' | 'ready'
   /** Says and hears nothing any more: only a kill ends it. */
   isHung: boolean
   /** Asked to go, by an order or by SIGTERM. */
@@ -85,6 +86,10 @@ function report(
       process.phase = 'loaded'
       if (event.lost !== true) return say('process.loaded')
       process.isMute = true
+      return
+    case 'does.launch':
+      process.phase = event.lost === true ? 'unheard' : 'launched'
+      if (event.lost !== true) say('session.launched')
       return
     case 'does.open':
       process.phase = 'ready'

@@ -55,13 +55,6 @@ export interface LedgerState {
 }
 
 export const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled'])
-export const WAITING: ReadonlySet<string> = new Set([
-  'submitted',
-  'blocked',
-  'delayed',
-  'queued',
-  'backingOff',
-])
 export const ACTIVE: ReadonlySet<string> = new Set(['assigned', 'running', 'cancelling'])
 
 export const seatName = ({ slot, incarnation }: { slot: string; incarnation: number }): string =>

@@ -18,18 +18,18 @@ const MAX_STEPS = 12
 
 /** Pinned: a change of behaviour shows here first. */
 const PINNED: Readonly<Record<string, readonly [states: number, edges: number]>> = {
-  one: [29_679, 169_472],
-  quarantine: [5_234, 15_097],
-  leave: [22_328, 100_757],
-  breaker: [65_931, 260_734],
-  recycling: [59_115, 298_006],
-  clocks: [16_104, 83_688],
-  memory: [85_943, 751_913],
-  disk: [7_213, 41_099],
-  load: [9_154, 73_358],
-  standby: [16_001, 55_371],
-  reacting: [2_463, 11_910],
-  scaling: [195_439, 1_194_705],
+  one: [32_973, 190_766],
+  quarantine: [6_513, 20_150],
+  leave: [36_482, 180_952],
+  breaker: [100_794, 442_295],
+  recycling: [68_292, 351_336],
+  clocks: [18_217, 96_637],
+  memory: [109_801, 992_231],
+  disk: [8_049, 46_709],
+  load: [12_372, 104_109],
+  standby: [21_235, 81_687],
+  reacting: [3_349, 17_843],
+  scaling: [254_452, 1_647_963],
 }
 
 const explorations = new Map<string, Exploration>()

@@ -158,11 +158,17 @@ export class Moves {
       this.#fault('failedStart', 'host', slot, does('does.fail', { permanent: true }))
     }
     if (phase === 'opening') {
+      this.#add('host', slot, does('does.launch'), 'progress')
+      this.#fault('lostWord', 'host', slot, does('does.launch', { lost: true }))
+    }
+    // Without a login, a session is ready when its browser runs.
+    const isOpening = phase === 'opening' || phase === 'launched' || phase === 'unheard'
+    if (isOpening) {
       this.#add('host', slot, does('does.open'), 'progress')
       this.#fault('lostWord', 'host', slot, does('does.open', { lost: true }))
       this.#fault('failedStart', 'host', slot, does('does.fail', { permanent: true }))
     }
-    if (phase === 'opening' || phase === 'ready') {
+    if (isOpening || phase === 'ready') {
       this.#fault('failedStart', 'host', slot, does('does.fail', { permanent: false }))
     }
     if (phase === 'ready') this.#fault('retire', 'host', slot, does('does.retire'))
@@ -254,9 +260,9 @@ export class Moves {
 
   #isNobodyStarting(): boolean {
     const { supervisor } = this.system
-    const { starting } = supervisor.at(this.#row[AT.supervisor] as number)
+    const { starting, launched } = supervisor.at(this.#row[AT.supervisor] as number)
       .context as SupervisorContext
-    return starting.length === 0
+    return starting.length + launched.length === 0
   }
 
   #workerTimers(slot: number): void {

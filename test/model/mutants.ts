@@ -3,6 +3,7 @@
  * with a short way to it.
  */
 import { type AnyStateMachine, createMachine } from 'xstate'
+import { grantNext } from '../../machines/supervisor-words.ts'
 import { FINAL_STATES, step } from '../../src/ledger/compile.ts'
 import {
   listOf,
@@ -75,6 +76,13 @@ export const MUTANTS: readonly Mutant[] = [
     worker((machine) => unguarded(machine, 'worker.life.starting.launching · session.ready · 0')),
   ),
   planted(
+    'the incarnation guard of session.launched is dropped',
+    /^a stale session\.launched changes/,
+    worker((machine) =>
+      unguarded(machine, 'worker.life.starting.launching.opening · session.launched · 0'),
+    ),
+  ),
+  planted(
     'the incarnation guard of process.exited is dropped',
     /^a stale process\.exited changes/,
     worker((machine) => unguarded(machine, 'ready · process.exited · 0')),
@@ -115,6 +123,22 @@ export const MUTANTS: readonly Mutant[] = [
       ),
     ),
   ),
+  planted('the leave that a launch gives back is lost', /^never at rest/, {
+    ...supervisor((machine) => without(machine, 'supervisor.restarts.closed · start.launched · 0')),
+    workers: 2,
+    maxStarting: 1,
+  }),
+  planted("a probe's launch lets another start", /^a half-open breaker has two probes$/, {
+    ...supervisor((machine) =>
+      rewritten(machine, 'supervisor.restarts.halfOpen.probing · start.launched · 0', {
+        actions: ['noteLaunched', 'startNext', grantNext],
+      }),
+    ),
+    workers: 2,
+    faults: 2,
+    faultKinds: ['crash'],
+    maxStarting: 1,
+  }),
   planted(
     'it restarts for ever',
     /^more crashes than the intensity allows/,

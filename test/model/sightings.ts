@@ -17,6 +17,8 @@ export const SIGHTINGS: Readonly<Record<string, readonly RegExp[]>> = {
   ],
   breakerOpen: [/^supervisor: .*closed · worker\.crashed · 0$/],
   breakerProbe: [/^supervisor: .*probing · start\.ended · 0$/],
+  leaveHandedOn: [/^supervisor: .*closed · start\.launched · 0$/],
+  probeLaunched: [/^supervisor: .*probing · start\.launched · 0$/],
   zombie: [/^supervisor: .*watching · reading\.taken · [01]$/],
   secondSignal: [/^shutdown: .* · shutdown\.force · 0$/],
   replacement: [/^worker: .*recycling\.launching · session\.ready · 0$/],

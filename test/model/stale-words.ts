@@ -11,6 +11,7 @@ import { AT, hostAt, type System, workerAt } from './system.ts'
 const GONE = { code: null, signal: 'SIGKILL' }
 const TOLD: readonly [type: string, facts: object][] = [
   ['process.loaded', {}],
+  ['session.launched', {}],
   ['session.ready', {}],
   ['session.failed', { error: LOST, permanent: true }],
   ['process.exited', { exit: GONE, error: null, random: 0.5, atMs: 0 }],
@@ -71,8 +72,10 @@ function staleWord(system: System, worker: number, host: number): string | null 
 
 /** What is lost on its way has not been said. */
 function saidBy({ phase, isMute }: ModelProcess): readonly string[] {
-  if (phase === 'ready') return isMute ? ['process.loaded'] : ['process.loaded', 'session.ready']
-  return phase === 'loading' || isMute ? [] : ['process.loaded']
+  if (phase === 'loading' || (isMute && phase !== 'ready')) return []
+  const said = ['process.loaded']
+  if (phase === 'launched') return [...said, 'session.launched']
+  return phase === 'ready' && !isMute ? [...said, 'session.launched', 'session.ready'] : said
 }
 
 function changeBy(system: System, worker: number, event: EventObject): string | null {

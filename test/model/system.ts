@@ -242,10 +242,11 @@ export class System {
     return this.pool.changed(state, Object.fromEntries([...swapped, ...casts]))
   })
   readonly #swapSupervisor = memoized((state) => {
-    const { waiting, starting } = this.supervisor.at(state).context as SupervisorContext
+    const { waiting, starting, launched } = this.supervisor.at(state).context as SupervisorContext
     return this.supervisor.changed(state, {
       waiting: waiting.map(other),
       starting: starting.map(other),
+      launched: launched.map(other),
     })
   })
 

@@ -91,7 +91,7 @@ function actorName(kind: ActorKind, slot: number): string {
 }
 
 /** One line: every machine's state, every process, every task. */
-export function placeOf(system: System, row: ArrayLike<number>): string {
+function placeOf(system: System, row: ArrayLike<number>): string {
   const text = (snapshot: AnyMachineSnapshot, part?: string) => {
     const value = part === undefined ? snapshot.value : (snapshot.value as never)[part]
     return flat(value)

@@ -12,7 +12,7 @@ export function viewOf(system: System, row: ArrayLike<number>): PoolView {
   const ledger = system.ledger.at(row[AT.ledger] as number)
   const keeper = system.keeper.at(row[AT.keeper] as number)
   const supervisor = system.supervisor.at(row[AT.supervisor] as number) as AnyMachineSnapshot
-  const { crashesMs, starting, waiting } = supervisor.context as SupervisorContext
+  const { crashesMs, starting, launched, waiting } = supervisor.context as SupervisorContext
   const { restarts } = supervisor.value as { restarts: unknown }
   const pool = system.pool.at(row[AT.pool] as number) as AnyMachineSnapshot
   const { serving, spares, alive, ready, warm, failed } = pool.context as PoolContext
@@ -24,6 +24,7 @@ export function viewOf(system: System, row: ArrayLike<number>): PoolView {
     crashes: crashesMs.length,
     intensity: plan.intensity,
     starting,
+    launched,
     waiting,
     maxStarting: plan.maxStarting,
     serving,

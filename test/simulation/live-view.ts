@@ -3,70 +3,163 @@ import type { AnyMachineSnapshot, AnyActorRef } from 'xstate'
 import type { PoolContext } from '../../machines/pool-facts.ts'
 import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
 import type { WorkerContext } from '../../machines/worker-facts.ts'
-import type { PoolView, SlotView } from '../../src/testing/pool-invariants.ts'
+import type { PoolRuntime } from '../../src/pool/runtime.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import type { Seat } from '../../src/ledger/seats.ts'
+import type {
+  CrewView,
+  PoolView,
+  ProcessView,
+  SeatView,
+  SlotView,
+  TaskView,
+} from '../../src/testing/pool-invariants.ts'
 import type { Simulation } from '../../src/testing/simulation.ts'
-import type { VirtualProcess } from '../../src/testing/virtual-process.ts'
+import type { VirtualMachine } from '../../src/testing/virtual-machine.ts'
 
-export function liveView({ pool, runtime, machine }: Simulation): PoolView | null {
-  const ledger = runtime?.ledger
-  if (!pool || !runtime || !ledger) return null
-  const snapshot = pool.getSnapshot() as AnyMachineSnapshot
-  if (snapshot.status !== 'active') return null
-  const { serving, spares, alive, ready, warm, failed } = snapshot.context as PoolContext
-  const children = snapshot.children as Readonly<Record<string, AnyActorRef>>
-  const supervisor = children['supervisor']?.getSnapshot() as AnyMachineSnapshot
-  const shutdown = children['shutdown']?.getSnapshot() as AnyMachineSnapshot
-  const { crashesMs, starting, waiting, policy } = supervisor.context as SupervisorContext
-  const { restarts } = supervisor.value as { restarts: unknown }
-  const seats = ledger.seats.all()
-  const processes: VirtualProcess[] = []
-  for (const process of machine.processes) if (!process.isOrphan) processes.push(process)
-  return {
-    pool: typeof snapshot.value === 'string' ? snapshot.value : String(Object.keys(snapshot.value)),
-    // Not what is asked between any two events, and dear.
-    get isDraining() {
-      return JSON.stringify(snapshot.value).includes('draining')
-    },
-    shutdown: String(shutdown.value),
-    breaker: restarts === 'closed' || restarts === 'open' ? restarts : 'halfOpen',
-    crashes: crashesMs.length,
-    intensity: policy.intensity,
-    starting,
-    waiting,
-    maxStarting: policy.maxStarting,
-    serving,
-    spares,
-    alive,
-    ready,
-    warm,
-    failed,
-    slots: [...runtime.actors].map(([slot, worker]): SlotView => {
-      const { value, context } = worker.getSnapshot() as AnyMachineSnapshot
-      const { current, retiree } = context as WorkerContext
-      const crews = []
-      if (current !== null) crews.push(current)
-      if (retiree !== null) crews.push(retiree)
-      return {
-        slot,
-        isStopped: (value as { life: unknown }).life === 'stopped',
-        crews,
-        processes: processes
-          .filter(({ birth }) => birth.slot === slot)
-          .map(({ birth, life }) => ({
-            incarnation: birth.incarnation,
-            isReady: current?.incarnation === birth.incarnation,
-            isLeaving: life !== 'living',
-          })),
-      }
-    }),
-    seats: seats.map(({ slot, incarnation, tasks }) => ({
-      slot,
-      incarnation,
-      tasks: [...tasks].map(({ id }) => id),
-    })),
-    tasks: seats.flatMap(({ tasks }) => [...tasks].map(({ id, state }) => ({ id, state }))),
-    pending: null,
+/** What is asked between any two events is there at once, the rest when it is asked for. */
+class LiveView implements PoolView {
+  readonly pending = null
+  readonly slots: readonly SlotView[]
+  readonly seats: readonly SeatView[]
+  /** Those that run: all others are the ledger's own. */
+  readonly tasks: readonly TaskView[]
+  readonly #pool: AnyMachineSnapshot
+  readonly #supervisor: AnyMachineSnapshot
+
+  constructor(pool: AnyMachineSnapshot, runtime: PoolRuntime, { machine }: Simulation) {
+    this.#pool = pool
+    this.#supervisor = childOf(pool, 'supervisor')
+    this.slots = slotsOf(runtime, machine)
+    this.seats = seatsOf((runtime.ledger as Ledger).seats.all())
+    this.tasks = tasksOf((runtime.ledger as Ledger).seats.all())
   }
+
+  get #context(): PoolContext {
+    return this.#pool.context as PoolContext
+  }
+
+  get #starts(): SupervisorContext {
+    return this.#supervisor.context as SupervisorContext
+  }
+
+  get pool(): string {
+    const { value } = this.#pool
+    return typeof value === 'string' ? value : String(Object.keys(value))
+  }
+
+  get isDraining(): boolean {
+    return JSON.stringify(this.#pool.value).includes('draining')
+  }
+
+  get shutdown(): string {
+    return String(childOf(this.#pool, 'shutdown').value)
+  }
+
+  get breaker(): PoolView['breaker'] {
+    const { restarts } = this.#supervisor.value as { restarts: unknown }
+    return restarts === 'closed' || restarts === 'open' ? restarts : 'halfOpen'
+  }
+
+  get crashes(): number {
+    return this.#starts.crashesMs.length
+  }
+
+  get intensity(): number {
+    return this.#starts.policy.intensity
+  }
+
+  get starting(): readonly string[] {
+    return this.#starts.starting
+  }
+
+  get launched(): readonly string[] {
+    return this.#starts.launched
+  }
+
+  get waiting(): readonly string[] {
+    return this.#starts.waiting
+  }
+
+  get maxStarting(): number {
+    return this.#starts.policy.maxStarting
+  }
+
+  get serving(): readonly string[] {
+    return this.#context.serving
+  }
+
+  get spares(): readonly string[] {
+    return this.#context.spares
+  }
+
+  get alive(): readonly string[] {
+    return this.#context.alive
+  }
+
+  get ready(): readonly string[] {
+    return this.#context.ready
+  }
+
+  get warm(): readonly string[] {
+    return this.#context.warm
+  }
+
+  get failed(): readonly string[] {
+    return this.#context.failed
+  }
+}
+
+/** Null before there is a pool, and once its actor has ended. */
+export function liveView(simulation: Simulation): PoolView | null {
+  const { pool, runtime } = simulation
+  if (!pool || !runtime?.ledger) return null
+  const snapshot = pool.getSnapshot() as AnyMachineSnapshot
+  return snapshot.status === 'active' ? new LiveView(snapshot, runtime, simulation) : null
+}
+
+function childOf({ children }: AnyMachineSnapshot, id: string): AnyMachineSnapshot {
+  return (children as Readonly<Record<string, AnyActorRef>>)[
+    id
+  ]?.getSnapshot() as AnyMachineSnapshot
+}
+
+function slotsOf(runtime: PoolRuntime, { processes }: VirtualMachine): SlotView[] {
+  const slots: SlotView[] = []
+  for (const [slot, worker] of runtime.actors) {
+    const { value, context } = worker.getSnapshot() as AnyMachineSnapshot
+    const { current, retiree } = context as WorkerContext
+    const crews: CrewView[] = []
+    if (current !== null) crews.push(current)
+    if (retiree !== null) crews.push(retiree)
+    const own: ProcessView[] = []
+    for (const process of processes) {
+      const { birth, life } = process
+      if (birth.slot !== slot || process.isOrphan) continue
+      const { incarnation } = birth
+      const isReady = current?.incarnation === incarnation
+      own.push({ incarnation, isReady, isLeaving: life !== 'living' })
+    }
+    const isStopped = (value as { life: unknown }).life === 'stopped'
+    slots.push({ slot, isStopped, crews, processes: own })
+  }
+  return slots
+}
+
+function seatsOf(seats: readonly Seat[]): SeatView[] {
+  const views: SeatView[] = []
+  for (const { slot, incarnation, tasks } of seats) {
+    const ids: string[] = []
+    for (const { id } of tasks) ids.push(id)
+    views.push({ slot, incarnation, tasks: ids })
+  }
+  return views
+}
+
+function tasksOf(seats: readonly Seat[]): TaskView[] {
+  const views: TaskView[] = []
+  for (const { tasks } of seats) for (const { id, state } of tasks) views.push({ id, state })
+  return views
 }
 
 /**

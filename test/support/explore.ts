@@ -241,10 +241,7 @@ class Search<World> implements Exploration {
 }
 
 /** The events of the plan and the timers that run. */
-export function eventsAt<World>(
-  situation: Situation<World>,
-  plan: ExplorePlan<World>,
-): EventObject[] {
+function eventsAt<World>(situation: Situation<World>, plan: ExplorePlan<World>): EventObject[] {
   const timers = getNextTransitions(situation.snapshot)
     .map(({ eventType }) => eventType as string)
     .filter((type) => type.startsWith(AFTER))

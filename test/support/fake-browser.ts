@@ -3,7 +3,7 @@
  * kill and to count, and with tabs that do what they are told. Never for production: it shows no page.
  *
  * Use it by URL: `driver: fakeBrowserUrl({ launch: 'hang' })`. What the script does not name works at once.
- * A handler steers its tab through the page it gets: `fakeOf(page).crash()`, `.hang()`, `.killBrowser()`.
+ * A handler steers its tab through the page it gets: `page.fake.crash()`, `.hang()`, `.killBrowser()`.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -55,16 +55,6 @@ export interface FakeControls {
   hang(): Promise<never>
   /** Kept by the browser for all its tabs, as cookies are; empty again after a relaunch. */
   readonly cookies: Map<string, string>
-}
-
-const pages = new WeakMap<object, FakeControls>()
-
-/** The controls of a page that came from a fake browser. */
-export function fakeOf(page: unknown): FakeControls {
-  const attached: unknown = Reflect.get(Object(page), 'fake')
-  const controls = pages.get(Object(page)) ?? (attached as FakeControls | undefined)
-  if (controls === undefined) throw new TypeError('This page is not of a fake browser.')
-  return controls
 }
 
 const script = scriptOf(import.meta.url)
@@ -171,7 +161,6 @@ class FakeTab implements DrivenTab {
       hang: () => new Promise<never>((_resolve, reject) => this.hanging.push(reject)),
     }
     this.page = this.fakePage() as unknown as Page
-    pages.set(this.page, this.controls)
   }
 
   onCrashed(listener: () => void): void {
