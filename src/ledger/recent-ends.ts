@@ -15,6 +15,8 @@ export const MAX_GENERATION_BYTES = 32 * 1024 * 1024
 /** The estimate of one result ends here: none is larger. */
 const MAX_RESULT_BYTES = 64 * 1024 * 1024
 const STATES = ['succeeded', 'failed', 'cancelled'] as const
+/** Room is made for so many at a time: a pool that ends few tasks holds little. A power of two. */
+const PAGE_ROWS = 128
 
 export interface RecentEnd {
   readonly id: string
@@ -28,6 +30,15 @@ export interface RecentEnd {
   readonly endedAtMs: number
 }
 
+/** The columns of the ends that follow each other. Once made, it is kept and written again. */
+class Page {
+  readonly ids = new IdColumn(PAGE_ROWS)
+  readonly states = new Uint8Array(PAGE_ROWS)
+  readonly attempts = new Float64Array(PAGE_ROWS)
+  readonly runMs = new Float64Array(PAGE_ROWS)
+  readonly endedAtMs = new Float64Array(PAGE_ROWS)
+}
+
 /**
  * Ends in their order, in columns: an object for each would outlive its collections, and cost far
  * more there than here. Who ended is looked up only once somebody asks.
@@ -35,49 +46,50 @@ export interface RecentEnd {
 class Generation {
   size = 0
   bytes = 0
-  readonly #ids = new IdColumn(RECENT_ENDS)
+  readonly #pages: Page[] = []
   readonly #names: string[] = []
   readonly #values: unknown[] = []
   readonly #errors: (ErrorFacts | null)[] = []
-  readonly #states = new Uint8Array(RECENT_ENDS)
-  readonly #attempts = new Float64Array(RECENT_ENDS)
-  readonly #runMs = new Float64Array(RECENT_ENDS)
-  readonly #endedAtMs = new Float64Array(RECENT_ENDS)
   readonly #byId = new Map<string, number>()
   #indexed = 0
 
   add(record: TaskRecord, bytes: number): void {
     const { attempt, endedAtMs } = record
     const index = this.size++
+    const row = index % PAGE_ROWS
+    const page = (this.#pages[(index - row) / PAGE_ROWS] ??= new Page())
     this.bytes += bytes
-    this.#ids.set(index, record.id)
     this.#names[index] = record.name
     this.#values[index] = record.value
     this.#errors[index] = record.error
-    this.#states[index] = STATES.indexOf(record.state as RecentEnd['state'])
-    this.#attempts[index] = attempt
-    this.#runMs[index] = attempt === 0 ? 0 : endedAtMs - record.startedAtMs
-    this.#endedAtMs[index] = endedAtMs
+    page.ids.set(row, record.id)
+    page.states[row] = STATES.indexOf(record.state as RecentEnd['state'])
+    page.attempts[row] = attempt
+    page.runMs[row] = attempt === 0 ? 0 : endedAtMs - record.startedAtMs
+    page.endedAtMs[row] = endedAtMs
   }
 
   get(id: string): RecentEnd | undefined {
     for (; this.#indexed < this.size; this.#indexed++) {
-      this.#byId.set(this.#ids.get(this.#indexed), this.#indexed)
+      const row = this.#indexed % PAGE_ROWS
+      this.#byId.set(this.#pageOf(this.#indexed).ids.get(row), this.#indexed)
     }
     const index = this.#byId.get(id)
     return index === undefined ? undefined : this.at(index)
   }
 
   at(index: number): RecentEnd {
+    const page = this.#pageOf(index)
+    const row = index % PAGE_ROWS
     return {
-      id: this.#ids.get(index),
+      id: page.ids.get(row),
       name: this.#names[index] as string,
-      state: STATES[this.#states[index] as number] as RecentEnd['state'],
+      state: STATES[page.states[row] as number] as RecentEnd['state'],
       value: this.#values[index],
       error: this.#errors[index] as ErrorFacts | null,
-      attempt: this.#attempts[index] as number,
-      runMs: this.#runMs[index] as number,
-      endedAtMs: this.#endedAtMs[index] as number,
+      attempt: page.attempts[row] as number,
+      runMs: page.runMs[row] as number,
+      endedAtMs: page.endedAtMs[row] as number,
     }
   }
 
@@ -86,11 +98,15 @@ class Generation {
     this.size = 0
     this.bytes = 0
     this.#indexed = 0
-    this.#ids.clear()
+    for (const { ids } of this.#pages) ids.clear()
     this.#names.fill('')
     this.#values.fill(undefined)
     this.#errors.fill(null)
     this.#byId.clear()
+  }
+
+  #pageOf(index: number): Page {
+    return this.#pages[Math.floor(index / PAGE_ROWS)] as Page
   }
 }
 

@@ -126,7 +126,7 @@ export class PoolRuntime {
       problem: (error) => this.logger.debug('a reading failed', { error }),
     })
     this.#voices = this.#makeVoices()
-    this.#workerLogic = workerLogic(this.#voices)
+    this.#workerLogic = world.stepped(workerLogic(this.#voices))
   }
 
   #makeVoices(): Voices {
@@ -160,7 +160,7 @@ export class PoolRuntime {
 
   /** The pool machine with its deeds. One logic is for one actor. */
   logic(): PoolLogic {
-    return withDeeds(poolMachine, {
+    const machine: PoolLogic = withDeeds(poolMachine, {
       'actors.open': enqueueActions(({ enqueue, self }) => {
         this.#self = self as ActorRefFrom<typeof poolMachine>
         this.recorder?.attach(self)
@@ -168,11 +168,11 @@ export class PoolRuntime {
           const spawn = plainSpawn as unknown as Spawn
           this.#ledgerRef = spawn(this.#ledgerLogic(), { id: 'ledger' })
           this.ledger = this.#ledgerRef.getSnapshot().context.ledger
-          this.#supervisor = spawn(supervisorLogic(this.#voices), {
+          this.#supervisor = spawn(this.world.stepped(supervisorLogic(this.#voices)), {
             id: 'supervisor',
             input: { policy: supervisorPolicy(this.config, this.world.processors) },
           })
-          this.#shutdown = spawn(shutdownLogic(this.#voices), {
+          this.#shutdown = spawn(this.world.stepped(shutdownLogic(this.#voices)), {
             id: 'shutdown',
             input: { policy: shutdownPolicy(this.config) },
           })
@@ -198,6 +198,7 @@ export class PoolRuntime {
       'shutdown.tell': (_, event) => this.#shutdown?.send(event),
       'event.unexpected': ({ self, event }) => this.#unexpected(self, event.type),
     })
+    return this.world.stepped(machine)
   }
 
   tellPool(event: PoolEvent): void {

@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { nanoid } from 'nanoid'
+import type { AnyStateMachine } from 'xstate'
 import type { PoolConfig } from '../config.ts'
 import type { Clock, Timers } from '../ledger/ports.ts'
 import type { TaskStore } from '../ledger/store.ts'
@@ -49,6 +50,8 @@ export interface World {
   /** At once. @throws STORE_LOCKED, STORE_UNREADABLE, STORE_FAILED, STORE_FULL */
   openStore(config: PoolConfig): TaskStore | null
   createMonitor(options: MonitorOptions<ProcessKey>): Monitor
+  /** How machines take their steps: as XState does it, or in a way that is proven equal. */
+  stepped<M extends AnyStateMachine>(machine: M): M
 }
 
 /** The machine this process runs on. Each pool has a world of its own: its clock begins with it. */
@@ -73,5 +76,6 @@ export function realWorld(): World {
             wallMs: Date.now,
           }),
     createMonitor,
+    stepped: (machine) => machine,
   }
 }

@@ -13,7 +13,7 @@ import { emptyPage, type PageMaker } from './virtual-browser.ts'
 import { type Scope, VirtualClock } from './virtual-clock.ts'
 import { VirtualMachine } from './virtual-machine.ts'
 import { loadedFor, WorldTruth } from './virtual-tasks.ts'
-import { realTurn } from './virtual-time.ts'
+import { stepInTurns } from './virtual-time.ts'
 
 export interface SimulationOptions {
   readonly tasks: DefinedTasks
@@ -25,6 +25,8 @@ export interface SimulationOptions {
   readonly isCopying?: boolean
   /** ms between readings of the machine; default: as often as the pool asks for. */
   readonly readingEveryMs?: number
+  /** False: the pool's machines take their steps as XState does it, not by tables. Default true. */
+  readonly isTabled?: boolean
 }
 
 let prepared: Promise<unknown> | null = null
@@ -66,6 +68,7 @@ export class Simulation {
       faults: this.faults,
       page: options.page ?? emptyPage,
       isCopying: options.isCopying ?? true,
+      isTabled: options.isTabled ?? true,
       ...(options.readingEveryMs && { readingEveryMs: options.readingEveryMs }),
       loadTasks: loadedFor(options.tasks, this),
     })
@@ -85,11 +88,10 @@ export class Simulation {
    *
    * @returns False when it ended for another reason than `isDone`.
    */
-  async runUntil(isDone: () => boolean, limitMs = Number.POSITIVE_INFINITY): Promise<boolean> {
-    for (;;) {
-      await realTurn()
+  runUntil(isDone: () => boolean, limitMs = Number.POSITIVE_INFINITY): Promise<boolean> {
+    return stepInTurns(() => {
       if (isDone()) return true
-      if (!this.clock.step(limitMs)) return false
-    }
+      return this.clock.step(limitMs) ? undefined : false
+    })
   }
 }

@@ -5,6 +5,8 @@
  */
 import type { Clock, Timers } from '../ledger/ports.ts'
 
+const LEAST_TIDIED = 256
+
 /** A timer or a deferred call, until it is made or taken back. */
 export interface VirtualTimer {
   readonly scope: Scope
@@ -27,6 +29,8 @@ export class Scope implements Clock, Timers {
   #parked: VirtualTimer[] = []
   /** What its code does reaches those outside by calls of their own only, as by a pipe. */
   isEnclosed = false
+  /** Runs code as the scope's own: see virtual-time.ts. */
+  inside: (<T>(code: () => T) => T) | null = null
   /** Put around every call of this scope. */
   enter: (callback: () => void) => void = (callback) => callback()
 
@@ -120,7 +124,9 @@ export class VirtualClock {
   caller: Scope | null = null
   #nowMs = 0
   #order = 0
-  readonly #heap: VirtualTimer[] = []
+  #heap: VirtualTimer[] = []
+  /** At this length the timers that were taken back are taken out: some would be due in weeks. */
+  #tidyAt = LEAST_TIDIED
   #deferred: VirtualTimer[] = []
   #nextDeferred = 0
 
@@ -130,6 +136,11 @@ export class VirtualClock {
 
   scope(name: string): Scope {
     return new Scope(name, this)
+  }
+
+  /** Timers it holds, those that were taken back and are not yet forgotten included. */
+  get held(): number {
+    return this.#heap.length
   }
 
   /** When the next call is due, in ms; Infinity when there is none. */
@@ -192,6 +203,7 @@ export class VirtualClock {
   }
 
   #push(timer: VirtualTimer): void {
+    if (this.#heap.length >= this.#tidyAt) this.#tidy()
     const heap = this.#heap
     let index = heap.length
     while (index > 0) {
@@ -202,6 +214,13 @@ export class VirtualClock {
       index = parentIndex
     }
     heap[index] = timer
+  }
+
+  /** What is in order is a heap. */
+  #tidy(): void {
+    const kept = this.#heap.filter(({ isSet }) => isSet)
+    this.#heap = kept.sort((a, b) => (isBefore(a, b) ? -1 : 1))
+    this.#tidyAt = Math.max(LEAST_TIDIED, 2 * kept.length)
   }
 
   #pop(): void {

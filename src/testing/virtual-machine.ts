@@ -15,6 +15,7 @@ import type { Scope, VirtualClock } from './virtual-clock.ts'
 import { VirtualProcess } from './virtual-process.ts'
 import { VirtualReadings } from './virtual-readings.ts'
 import { VirtualRun } from './virtual-run.ts'
+import { tabled } from './tabled-machine.ts'
 import { virtualWallMs } from './virtual-time.ts'
 
 const LAUNCH_MS = { least: 30, most: 120 } as const
@@ -37,6 +38,7 @@ export interface ProcessPorts {
   killBrowser(pid: number): void
   killBrowsersOn(profileFolder: string): void
   buried(process: VirtualProcess): void
+  stepped: World['stepped']
 }
 
 export interface MachineOptions {
@@ -50,6 +52,8 @@ export interface MachineOptions {
   readonly isCopying: boolean
   /** ms between readings of the machine; default: as often as the pool asks for. */
   readonly readingEveryMs?: number
+  /** False: the pool's machines take their steps as XState does it. Default true. */
+  readonly isTabled?: boolean
 }
 
 /** What is on the machine. */
@@ -79,6 +83,7 @@ export class VirtualMachine {
   #ids = 0
   /** What a store has written outlives its pool. */
   readonly #disk = new MemoryDisk()
+  readonly #stepped: World['stepped']
   /** Of the pool that lives on it now. */
   #pool: Scope
 
@@ -88,6 +93,7 @@ export class VirtualMachine {
     this.kernel = options.clock.scope('kernel')
     this.#readings = new VirtualReadings(this.kernel, options.faults)
     this.#pool = options.clock.scope('pool')
+    this.#stepped = options.isTabled === false ? (machine) => machine : tabled
   }
 
   /** The world of a pool that begins to live here. */
@@ -97,6 +103,7 @@ export class VirtualMachine {
     const pool = clock.scope('pool')
     this.#pool = pool
     return {
+      stepped: this.#stepped,
       clock: pool,
       machineClock: pool,
       waitClock: pool,
@@ -216,6 +223,7 @@ export class VirtualMachine {
       carry: (frame) => (isCopying ? structuredClone(frame) : frame),
       loadTasks,
       driverOf: (process) => this.#driverOf(process),
+      stepped: this.#stepped,
       killBrowser: (pid) => this.killBrowser(pid),
       killBrowsersOn: (folder) => this.killBrowsersOn(folder),
       buried: (process) => {

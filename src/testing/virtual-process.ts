@@ -145,6 +145,7 @@ export class VirtualProcess implements WorkerHandle {
       rssBytes: () => RSS_BYTES,
       onOpened: () => {},
       exit: (code) => this.exit(code),
+      stepped: this.#ports.stepped,
       die: () => this.end({ code: null, signal: 'SIGKILL' }),
     }
   }

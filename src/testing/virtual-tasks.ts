@@ -129,14 +129,14 @@ function watched(
       state: 'running',
     }
     ports.truth.begin(deed)
-    const isStruck = strike(name, attempt, task.browser, process, ports)
+    const blow = strike(name, attempt, task.browser, process, ports)
     try {
       if (ports.faults.strikes('failedTask', { task: name, attempt })) {
         throw new Error('The simulation lets this attempt fail.')
       }
       const value = await run(context)
       // What has been struck ends with its process or its browser, not with a result.
-      if (isStruck) await new Promise(() => undefined)
+      if (blow !== null) await blow
       if (process.life === 'living') deed.state = 'finished'
       return value
     } catch (error) {
@@ -147,14 +147,16 @@ function watched(
   return { browser: task.browser, handler } as LoadedTask
 }
 
-/** True when this attempt's handler can give no result any more. */
+const forEver = () => new Promise<never>(() => undefined)
+
+/** What this attempt's handler waits for instead of giving a result; null when nothing strikes it. */
 function strike(
   task: string,
   attempt: number,
   needsBrowser: boolean,
   process: VirtualProcess,
   { faults, random }: TaskPorts,
-): boolean {
+): Promise<never> | null {
   const occasion = { task, attempt }
   const soon = (deed: () => void) =>
     void process.scope.after(random.int(STRIKE_MS.least, STRIKE_MS.most), deed)
@@ -165,11 +167,17 @@ function strike(
   } else if (faults.strikes('hang', occasion)) {
     soon(() => process.hang())
   } else if (needsBrowser && faults.strikes('browserLost', occasion)) {
-    soon(() => {
-      for (const browser of process.browsers) browser.kill()
+    const loss = new Promise<never>((_, reject) => {
+      soon(() => {
+        for (const browser of process.browsers) browser.kill()
+        reject(new Error('Target closed'))
+      })
     })
+    // A handler that has failed of itself meanwhile does not wait for it.
+    loss.catch(() => undefined)
+    return loss
   } else {
-    return faults.strikes('hungTask', occasion)
+    return faults.strikes('hungTask', occasion) ? forEver() : null
   }
-  return true
+  return forEver()
 }

@@ -17,8 +17,6 @@ import { type Schedule, scheduleOf } from './schedule.ts'
 
 /** One seed in so many is lived twice. */
 const TWICE_EVERY = 100
-/** Lives lived side by side: they share the turns of the real event loop, and nothing else. */
-const AT_ONCE = 8
 /** So many failing seeds are shrunk and told; more are only counted. */
 export const MAX_TOLD = 10
 
@@ -32,7 +30,7 @@ export interface FleetPlan {
   readonly isStoppedByFailure?: boolean
   /** Failing seeds that are shrunk and told. Default 10. */
   readonly maxTold?: number
-  /** In this process only the `index`-th (from 0) of every `of` groups of seeds is lived. Default: all. */
+  /** In this process only the `index`-th (from 0) of every `of` seeds is lived. Default: all. */
   readonly share?: { readonly index: number; readonly of: number }
   /** Called with each violation as it is found. */
   readonly onViolation?: (violation: Violation) => void
@@ -66,28 +64,36 @@ class Fleet {
     const isOver = () =>
       realNowMs() >= endsAtMs ||
       (this.#plan.isStoppedByFailure === true && this.#tally.failedSeeds > 0)
-    const endSeed = firstSeed + seeds
-    const beginSeed = firstSeed + index * AT_ONCE
-    for (let seed = beginSeed; seed < endSeed && !isOver(); seed += of * AT_ONCE) {
-      await this.#liveSeeds(seed, Math.min(seed + AT_ONCE, endSeed))
+    const begun = process.cpuUsage()
+    for (let seed = firstSeed + index; seed < firstSeed + seeds && !isOver(); seed += of) {
+      const schedule = this.#scheduleOf(seed)
+      const report = await this.#live(schedule)
+      if (Math.floor(seed / of) % TWICE_EVERY === 0) {
+        await this.#unmeasured(() => this.#liveAgain(schedule, report))
+      }
     }
+    const { user, system } = process.cpuUsage()
+    this.#tally.processorMs += (user + system - begun.user - begun.system) / 1_000
     return this.#tally
   }
 
-  async #liveSeeds(from: number, to: number): Promise<void> {
-    const schedules = Array.from({ length: to - from }, (_, at) => this.#scheduleOf(from + at))
+  async #live(schedule: Schedule): Promise<LifeReport> {
     const begunMs = realNowMs()
-    const begun = process.cpuUsage()
-    const reports = await Promise.all(schedules.map((schedule) => live(schedule)))
-    const { user, system } = process.cpuUsage(begun)
-    this.#tally.processorMs += (user + system) / 1_000
+    const report = await live(schedule)
     this.#tally.lifeMs += realNowMs() - begunMs
-    for (const [at, report] of reports.entries()) {
-      const schedule = schedules[at] as Schedule
-      this.#note(report)
-      if (report.violations.length > 0) await this.#blame(from + at, schedule, report)
-      if ((from + at) % TWICE_EVERY === 0) await this.#liveAgain(schedule, report)
+    this.#note(report)
+    if (report.violations.length > 0) {
+      await this.#unmeasured(() => this.#blame(schedule, report))
     }
+    return report
+  }
+
+  /** What is done for the sake of proof is not counted as living. */
+  async #unmeasured(work: () => Promise<void>): Promise<void> {
+    const begun = process.cpuUsage()
+    await work()
+    const { user, system } = process.cpuUsage(begun)
+    this.#tally.processorMs -= (user + system) / 1_000
   }
 
   async #liveAgain(schedule: Schedule, report: LifeReport): Promise<void> {
@@ -97,7 +103,7 @@ class Fleet {
     if (again.hash !== report.hash) this.#tally.hashMismatches++
     // The second life is also checked step by step.
     if (report.violations.length === 0 && again.violations.length > 0) {
-      await this.#blame(schedule.seed, schedule, again)
+      await this.#blame(schedule, again)
     }
   }
 
@@ -110,7 +116,8 @@ class Fleet {
     tally.virtualMs += virtualMs
   }
 
-  async #blame(seed: number, schedule: Schedule, report: LifeReport): Promise<void> {
+  async #blame(schedule: Schedule, report: LifeReport): Promise<void> {
+    const { seed } = schedule
     if (this.#tally.failedSeeds++ >= (this.#plan.maxTold ?? MAX_TOLD)) return
     const fails = async (smaller: Schedule) =>
       (await live(smaller, { isCounting: true })).violations.length > 0

@@ -3,6 +3,7 @@
  * end, and waits for everything to come to rest. It never looks at the real clock.
  */
 import type { AnyActorRef, InspectedEventEvent } from 'xstate'
+import type { PoolConfig } from '../../src/config.ts'
 import { isTroupeError } from '../../src/errors.ts'
 import type { PoolActor } from '../../src/pool.ts'
 import type { TaskHandle } from '../../src/pool/types.ts'
@@ -43,6 +44,18 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'RESTARTS_EXHAUSTED',
 ])
 
+const configs = new WeakMap<Schedule['pool'], PoolConfig>()
+
+/** Read once for all lives of such a pool. */
+function configOf(pool: Schedule['pool']): PoolConfig {
+  let config = configs.get(pool)
+  if (config === undefined) {
+    config = configFor(pool)
+    configs.set(pool, config)
+  }
+  return config
+}
+
 export interface LifeReport {
   readonly violations: readonly string[]
   readonly hash: number
@@ -57,7 +70,10 @@ export interface LifeReport {
 }
 
 export interface LifeOptions {
-  /** The events that actors get are counted, and their steps checked against the machines. */
+  /**
+   * The events that actors get are counted, and their steps, taken by XState itself, checked against the
+   * machines.
+   */
   readonly isCounting?: boolean
   /** Told of each of them, with the virtual time. */
   readonly onEvent?: (atMs: number, event: InspectedEventEvent) => void
@@ -79,14 +95,15 @@ class Life {
     this.#simulation = new Simulation({
       seed: schedule.seed,
       faults: schedule.faults,
-      config: configFor({
-        ...schedule.pool,
+      config: {
+        ...configOf(schedule.pool),
         logger: this.#oracle,
         observability: options.isCounting ? 'complete' : 'basic',
-      }),
+      },
       tasks: handlers(schedule.hasBrowser),
       isCopying: false,
       readingEveryMs: READING_EVERY_MS,
+      isTabled: options.isCounting !== true,
     })
     this.#oracle.attend(this.#simulation, schedule.pool.task?.idempotent !== false)
     this.#pool = this.#create()

@@ -90,11 +90,14 @@ const PLAIN_HANDLERS: readonly HandlerName[] = [
   'retiring',
 ]
 
+/** Pools are made in so many ways: each is drawn once, and its options are read once. */
+const SHAPES = 256
+const shapes = new Map<number, Pick<Schedule, 'pool' | 'hasBrowser'>>()
+
 /** The life that a seed stands for. */
 export function scheduleOf(seed: number): Schedule {
   const random = new SeededRandom(seed)
-  const hasBrowser = random.chance(0.25)
-  const isDurable = random.chance(0.15)
+  const { pool, hasBrowser } = shapeOf(random.int(0, SHAPES - 1))
   const faults: Partial<Record<FaultName, number>> = {}
   if (!random.chance(FAULTLESS_SHARE)) {
     const share = random.pick([0.1, 0.25, 0.5])
@@ -103,11 +106,21 @@ export function scheduleOf(seed: number): Schedule {
   const moves = [...submissions(random, hasBrowser), ...interventions(random)]
   moves.sort((a, b) => a.atMs - b.atMs)
   const lastMs = moves.at(-1)?.atMs ?? 0
-  const pool = poolOf(random, isDurable, hasBrowser)
   const healAtMs = lastMs + random.int(0, HEAL_MS)
   const end = random.pick(['shutdown', 'shutdown', 'force', 'signal', 'stop'] as const)
   const isEndedEarly = end !== 'stop' && random.chance(0.3)
   return { seed, pool, hasBrowser, faults, moves, healAtMs, end, isEndedEarly }
+}
+
+function shapeOf(number: number): Pick<Schedule, 'pool' | 'hasBrowser'> {
+  let shape = shapes.get(number)
+  if (shape === undefined) {
+    const random = new SeededRandom(number)
+    const hasBrowser = random.chance(0.25)
+    shape = { hasBrowser, pool: poolOf(random, random.chance(0.15), hasBrowser) }
+    shapes.set(number, shape)
+  }
+  return shape
 }
 
 function poolOf(random: SeededRandom, isDurable: boolean, hasBrowser: boolean): Schedule['pool'] {

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { parseSeed, SeededRandom } from '../../src/testing/seeded-random.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 
+const WEEKS_MS = 2_000_000_000
+
 function setUp() {
   const clock = new VirtualClock()
   const seen: string[] = []
@@ -32,6 +34,18 @@ describe('the clock', () => {
     runAll()
     expect(calls).toHaveLength(500)
     expect(calls).toEqual(calls.toSorted((a, b) => a - b))
+  })
+
+  it('lets go of timers that were taken back long before their time', () => {
+    const { clock, scope } = setUp()
+    const kept = new Set<number>()
+    for (let timer = 0; timer < 10_000; timer++) {
+      const takeBack = scope.after(WEEKS_MS + timer, () => void kept.add(timer))
+      if (timer % 1_000 !== 0) takeBack()
+    }
+    expect(clock.held).toBeLessThan(600)
+    while (clock.step());
+    expect([...kept]).toEqual(Array.from({ length: 10 }, (_, at) => at * 1_000))
   })
 
   it('does not pass a limit', () => {

@@ -1,0 +1,253 @@
+/**
+ * One event and all that follows from it inside of a machine, by the machine's table: what XState's
+ * macrostep does, with guards judged, actions resolved and told to the actor as it does it. What it knows
+ * of XState is pinned with its version; a test takes the steps of every machine both ways.
+ */
+import {
+  type AnyActorScope,
+  type AnyEventObject,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  type AnyStateNode,
+  createMachine,
+  initialTransition,
+} from 'xstate'
+import type { Action, Choice, Standing, Transition } from './machine-table.ts'
+
+type Guard = (args: { context: unknown; event: unknown }, params?: unknown) => boolean
+type Resolved = ((...args: unknown[]) => unknown) & Builtin
+/** What XState's own actions have (`assign`, `raise`, `cancel`, `enqueueActions`). */
+interface Builtin {
+  readonly type: string
+  readonly assignment?: unknown
+  resolve(...args: unknown[]): [AnyMachineSnapshot, unknown, readonly Action[] | undefined]
+  execute?(...args: unknown[]): void
+}
+
+interface Inspected {
+  _sendInspectionEvent(event: object): void
+}
+
+const NONE: readonly Transition[] = []
+/** What snapshots have in common. */
+const { matches, hasTag, can, getMeta, toJSON } = initialTransition(createMachine({}))[0]
+
+/** One event and all that follows from it inside of the machine. */
+export class Macrostep {
+  readonly #machine: AnyStateMachine
+  readonly #scope: AnyActorScope
+  readonly #queue: AnyEventObject[] = []
+  #standing: Standing
+  #context: AnyMachineSnapshot['context']
+  #snapshot: AnyMachineSnapshot
+  /** The context has moved on since the snapshot was made. */
+  #isStale = false
+  #changes = 0
+
+  constructor(
+    machine: AnyStateMachine,
+    standing: Standing,
+    snapshot: AnyMachineSnapshot,
+    scope: AnyActorScope,
+  ) {
+    this.#machine = machine
+    this.#standing = standing
+    this.#snapshot = snapshot
+    this.#context = snapshot.context
+    this.#scope = scope
+  }
+
+  select(event: AnyEventObject): readonly Transition[] {
+    const found: Transition[] = []
+    this.#choose(this.#standing.choiceFor(event.type), event, found)
+    return found
+  }
+
+  take(taken: readonly Transition[], event: AnyEventObject): void {
+    if (taken.length > 0) {
+      const { actions, next } = this.#standing.stepBy(taken)
+      this.run(actions, event)
+      if (next !== this.#standing) {
+        this.#standing = next
+        this.#changed()
+      }
+    }
+    this.#tell(taken, event)
+  }
+
+  /** Until nothing follows any more. */
+  settle(first: AnyEventObject): AnyMachineSnapshot {
+    let event = first
+    let isLooking = true
+    for (;;) {
+      let taken: readonly Transition[] = isLooking ? this.#eventless(event) : NONE
+      const before: number = taken.length > 0 ? this.#changes : -1
+      if (taken.length === 0) {
+        const raised = this.#queue.shift()
+        if (raised === undefined) return this.#current()
+        event = raised
+        taken = this.select(event)
+      }
+      this.take(taken, event)
+      isLooking = this.#changes !== before
+    }
+  }
+
+  run(actions: readonly Action[], event: AnyEventObject): void {
+    for (const action of actions) this.#do(action, event, true)
+  }
+
+  /** True when one was found. */
+  #choose({ within, own }: Choice, event: AnyEventObject, found: Transition[]): boolean {
+    let isFound = false
+    for (const inner of within) isFound = this.#choose(inner, event, found) || isFound
+    if (isFound) return true
+    for (const transition of own) {
+      if (!this.#mayTake(transition, event)) continue
+      found.push(transition)
+      return true
+    }
+    return false
+  }
+
+  #eventless(event: AnyEventObject): readonly Transition[] {
+    const { eventless } = this.#standing
+    if (eventless.length === 0) return NONE
+    const found = new Set<Transition>()
+    for (const transitions of eventless) {
+      const one = transitions.find((transition) => this.#mayTake(transition, event))
+      if (one !== undefined) found.add(one)
+    }
+    return [...found]
+  }
+
+  #mayTake({ guard }: Transition, event: AnyEventObject): boolean {
+    return guard === undefined || this.#isTrue(guard, event)
+  }
+
+  #isTrue(guard: unknown, event: AnyEventObject): boolean {
+    const { guards } = this.#machine.implementations as { guards: Record<string, unknown> }
+    const named = guard as { readonly type: string; readonly params?: unknown }
+    const resolved =
+      typeof guard === 'function' ? guard : guards[typeof guard === 'string' ? guard : named.type]
+    if (resolved === undefined) throw new Error(`guard ${String(named.type ?? guard)} is missing`)
+    if (typeof resolved !== 'function') return this.#isTrue(resolved, event)
+    const args = { context: this.#context, event }
+    if ('check' in resolved) {
+      const { check } = resolved as { check: (...args: unknown[]) => boolean }
+      return check(this.#current(), args, resolved)
+    }
+    const params = typeof guard === 'object' ? this.#paramsOf(named, event) : undefined
+    return (resolved as Guard)(args, params)
+  }
+
+  #paramsOf({ params }: { readonly params?: unknown }, event: AnyEventObject): unknown {
+    if (typeof params !== 'function') return params
+    return (params as (args: object) => unknown)({ context: this.#context, event })
+  }
+
+  #do(action: Action, event: AnyEventObject, isOwn: boolean): void {
+    const scope = this.#scope
+    const isInline = typeof action === 'function'
+    const named = (typeof action === 'string' ? { type: action } : action) as { type: string }
+    const resolved = (isInline ? action : this.#machine.implementations.actions[named.type]) as
+      | Resolved
+      | undefined
+    const { self, system } = scope
+    const info = { context: this.#context, event, self, system }
+    const isPlain = isInline || typeof action === 'string'
+    const params = isPlain ? undefined : this.#paramsOf(action as object, event)
+    if (resolved === undefined || !('resolve' in resolved)) {
+      const type = isInline ? action.name || '(anonymous)' : named.type
+      scope.actionExecutor({ type, info, params, exec: resolved } as never)
+      return
+    }
+    if (isOwn && resolved.type === 'xstate.assign') return this.#assign(resolved, info, params)
+    const before = this.#current()
+    const extra = { internalQueue: this.#queue, deferredActorIds: undefined }
+    const [next, made, more] = resolved.resolve(scope, before, info, params, resolved, extra)
+    this.#adopt(before, next)
+    if (resolved.execute !== undefined) {
+      const exec = resolved.execute.bind(null, scope, made)
+      scope.actionExecutor({ type: resolved.type, info, params: made, exec } as never)
+    }
+    for (const each of more ?? []) this.#do(each, event, false)
+  }
+
+  /** Machines themselves spawn nothing; a deed that does goes through XState's own `assign`. */
+  #assign({ assignment }: Builtin, info: object, params: unknown): void {
+    const update: Record<string, unknown> =
+      typeof assignment === 'function'
+        ? (assignment(info, params) as Record<string, unknown>)
+        : Object.fromEntries(
+            Object.entries(assignment as object).map(([key, value]) => [
+              key,
+              typeof value === 'function' ? value(info, params) : value,
+            ]),
+          )
+    this.#context = { ...this.#context, ...update }
+    this.#changed()
+  }
+
+  #adopt(before: AnyMachineSnapshot, next: AnyMachineSnapshot): void {
+    if (next === before) return
+    this.#snapshot = next
+    this.#context = next.context
+    this.#changes++
+  }
+
+  #changed(): void {
+    this.#changes++
+    this.#isStale = true
+  }
+
+  #current(): AnyMachineSnapshot {
+    if (!this.#isStale) return this.#snapshot
+    this.#isStale = false
+    const { children } = this.#snapshot
+    this.#snapshot = snapshotOf(this.#machine, this.#standing, this.#context, children)
+    return this.#snapshot
+  }
+
+  /** For inspection. The snapshot is made only if somebody looks. */
+  #tell(taken: readonly Transition[], event: AnyEventObject): void {
+    const current = () => this.#current()
+    const inspected = {
+      type: '@xstate.microstep',
+      actorRef: this.#scope.self,
+      event,
+      get snapshot() {
+        return current()
+      },
+      _transitions: taken,
+    }
+    const { system } = this.#scope as unknown as { system: Inspected }
+    system._sendInspectionEvent(inspected)
+  }
+}
+
+/** What is nobody's own in it is shared by all. */
+export function snapshotOf(
+  machine: AnyStateMachine,
+  { nodes, value, tags, history }: Standing,
+  context: AnyMachineSnapshot['context'],
+  children: AnyMachineSnapshot['children'],
+): AnyMachineSnapshot {
+  return {
+    status: 'active',
+    output: undefined,
+    error: undefined,
+    machine,
+    context,
+    _nodes: nodes as AnyStateNode[],
+    value,
+    tags,
+    children,
+    historyValue: history,
+    matches,
+    hasTag,
+    can,
+    getMeta,
+    toJSON,
+  } as unknown as AnyMachineSnapshot
+}
