@@ -208,6 +208,7 @@ export const poolMachine = setup({
           description: 'Takes new tasks.',
           on: {
             'pool.drain': { target: 'draining' },
+            'pool.pause': { target: '#pool.paused.accepting' },
             ...ignore('ledger.emptied'),
           },
         },
@@ -216,29 +217,36 @@ export const poolMachine = setup({
           entry: drainIntake,
           on: {
             'ledger.emptied': { target: 'accepting', actions: openIntake },
+            'pool.pause': { target: '#pool.paused.draining' },
             ...ignore('pool.drain'),
           },
         },
-        last: {
-          description: 'Where it was before the pause.',
-          type: 'history',
-        },
       },
-      on: {
-        ...whileUp,
-        'pool.pause': { target: 'paused' },
-        ...ignore('pool.resume'),
-      },
+      on: { ...whileUp, ...ignore('pool.resume') },
     },
     paused: {
       description: 'Nothing new starts; what runs may end.',
+      initial: 'accepting',
       entry: hold,
       always: substitute,
-      on: {
-        ...whileUp,
-        'pool.resume': { target: 'running.last', actions: free },
-        ...ignore('pool.pause', 'pool.drain', 'ledger.emptied'),
+      states: {
+        accepting: {
+          description: 'New tasks are taken, and wait.',
+          on: {
+            'pool.resume': { target: '#pool.running.accepting', actions: free },
+            ...ignore('pool.drain', 'ledger.emptied'),
+          },
+        },
+        draining: {
+          description: 'It was draining when it was paused: new tasks are still refused.',
+          on: {
+            'ledger.emptied': { target: 'accepting', actions: openIntake },
+            'pool.resume': { target: '#pool.running.draining', actions: free },
+            ...ignore('pool.drain'),
+          },
+        },
       },
+      on: { ...whileUp, ...ignore('pool.pause') },
     },
     stopping: {
       description: 'The shutdown has the word.',

@@ -174,9 +174,10 @@ export class PoolClient {
     if (isStarting(this.#actor.getSnapshot().value)) {
       await this.#until(({ value }) => !isStarting(value))
     }
-    if (!this.#actor.getSnapshot().matches({ running: 'draining' })) {
+    if (!isDraining(this.#actor.getSnapshot())) {
       this.#command({ type: 'pool.drain' }, 'drain')
     }
+    // Whoever pauses it meanwhile has not ended it: its tasks go on with the resume.
     await this.#until((snapshot) => !isDraining(snapshot))
   }
 

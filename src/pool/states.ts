@@ -13,9 +13,8 @@ export function stateName(value: PoolValue): PoolStatus['state'] {
 
 /** It takes tasks, or will take them again once it has drained. */
 export function isUp(value: PoolValue): boolean {
-  // Asked twice for every task: no list of names is made for it.
-  if (typeof value === 'string') return value === 'paused'
-  return 'running' in value || 'starting' in value
+  // Asked twice for every task: no list of names is made for it. The others have no states of their own.
+  return typeof value === 'object'
 }
 
 /** The slots that have a worker or will have one again; null while that is not decided. */
@@ -39,5 +38,8 @@ export function isStarting(value: PoolValue): boolean {
 }
 
 export function isDraining({ value }: { value: PoolValue }): boolean {
-  return typeof value === 'object' && 'running' in value && value.running === 'draining'
+  if (typeof value !== 'object') return false
+  return 'running' in value
+    ? value.running === 'draining'
+    : 'paused' in value && value.paused === 'draining'
 }

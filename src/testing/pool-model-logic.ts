@@ -73,13 +73,11 @@ export function eventsAt(
   return [...[...users, ...scales].filter(can), ...(isResting ? [] : [{ type: 'settle' } as const])]
 }
 
-/** What tells states apart: a cast that nobody has been told of does not, nor a pause that is over. */
+/** What tells states apart: a cast that nobody has been told of does not. */
 export function keyOf({ pool }: Pick<ModelSnapshot, 'pool'>): string {
   const { size, alive, ready, warm, failed } = pool.context as PoolContext
   const facts = [alive, ready, warm, failed].map((slots) => slots.toSorted())
-  const history = pool.matches('paused') ? Object.values(pool.historyValue) : []
-  const remembered = history.map((nodes) => nodes.map(({ id }) => id))
-  return JSON.stringify([pool.value, size, facts, remembered])
+  return JSON.stringify([pool.value, size, facts])
 }
 
 /** `{ running: 'accepting' }` is `running.accepting`. */

@@ -107,9 +107,10 @@ function check({ snapshot, world }: Situation<World>) {
   }
   if (snapshot.matches('paused') && !world.isHeld) throw new Error('paused but dispatching')
   if (snapshot.matches('running') && world.isHeld) throw new Error('running but held')
-  if (snapshot.matches({ running: 'accepting' }) && world.intake !== 'open') {
-    throw new Error('accepting with a closed intake')
-  }
+  const isAt = (place: string) =>
+    snapshot.matches({ running: place }) || snapshot.matches({ paused: place })
+  if (isAt('accepting') && world.intake !== 'open') throw new Error('accepting, not open')
+  if (isAt('draining') && world.intake !== 'draining') throw new Error('draining, and open')
 }
 
 /** Who serves is forgotten when the pool ends, and what a slot was told follows from it. */

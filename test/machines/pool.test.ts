@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { type AnyMachineSnapshot, type EventObject, initialTransition, transition } from 'xstate'
 import { poolMachine } from '../../machines/pool.ts'
 import { commandsOf, explore } from '../support/explore.ts'
-import { without } from '../support/instrument.ts'
+import { rewritten, without } from '../support/instrument.ts'
 import { describeMachine } from '../support/machine-suite.ts'
 import { poolEvents, poolPlan, standbyPlan } from './pool.events.ts'
 
@@ -12,8 +12,8 @@ describeMachine({
   machine: poolMachine,
   types: Object.keys(poolEvents),
   views: {
-    whole: { plan: poolPlan, states: 2316, edges: 24594 },
-    standby: { plan: standbyPlan, states: 1913, edges: 24184 },
+    whole: { plan: poolPlan, states: 1342, edges: 13268 },
+    standby: { plan: standbyPlan, states: 1007, edges: 11804 },
   },
   goals: {
     idle: (snapshot) => snapshot.matches('idle'),
@@ -22,8 +22,16 @@ describeMachine({
   mutants: [
     {
       fault: 'paused no longer ignores the end of all tasks',
-      plant: (machine) => without(machine, 'pool.paused · ledger.emptied · 0'),
+      plant: (machine) => without(machine, 'pool.paused.accepting · ledger.emptied · 0'),
       foundBy: 'totality',
+    },
+    {
+      fault: 'a pause lets tasks in although the pool drains',
+      plant: (machine) =>
+        rewritten(machine, 'pool.running.draining · pool.pause · 0', {
+          target: '#pool.paused.accepting',
+        }),
+      foundBy: 'flaws',
     },
     {
       fault: 'the place of one that is lost stays empty beside a warm spare',

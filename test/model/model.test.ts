@@ -18,18 +18,18 @@ const MAX_STEPS = 12
 
 /** Pinned: a change of behaviour shows here first. */
 const PINNED: Readonly<Record<string, readonly [states: number, edges: number]>> = {
-  one: [32_973, 190_766],
-  quarantine: [6_513, 20_150],
-  leave: [36_482, 180_952],
-  breaker: [100_794, 442_295],
-  recycling: [68_292, 351_336],
-  clocks: [18_217, 96_637],
-  memory: [109_801, 992_231],
-  disk: [8_049, 46_709],
-  load: [12_372, 104_109],
-  standby: [21_235, 81_687],
-  reacting: [3_349, 17_843],
-  scaling: [254_452, 1_647_963],
+  one: [19_029, 111_464],
+  quarantine: [6_511, 20_149],
+  leave: [22_378, 111_314],
+  breaker: [66_098, 289_827],
+  recycling: [52_139, 265_482],
+  clocks: [12_683, 67_344],
+  memory: [81_053, 726_442],
+  disk: [5_655, 32_347],
+  load: [8_279, 69_943],
+  standby: [14_709, 55_515],
+  reacting: [2_130, 11_586],
+  scaling: [180_028, 1_149_883],
 }
 
 const explorations = new Map<string, Exploration>()

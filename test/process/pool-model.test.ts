@@ -27,7 +27,7 @@ describe('a real pool goes where the model goes', () => {
   test('through other sizes, too', async () => {
     const wide = poolModel({ workers: 1, sizes: [1, 2] })
     const [path] = wide.shortestPaths({
-      to: (state) => state === 'paused',
+      to: 'paused',
       through: ({ event }) => event.type !== 'stop',
     })
     const sizes = wide.pathBy([0, 3, 4, 5])

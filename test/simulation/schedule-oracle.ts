@@ -105,7 +105,8 @@ export class Oracle implements LogSink {
   }
 
   #watchPause(active: number): void {
-    const isPaused = this.#simulation?.pool?.getSnapshot().value === 'paused'
+    const { value } = this.#simulation?.pool?.getSnapshot() ?? { value: 'idle' }
+    const isPaused = typeof value === 'object' && 'paused' in value
     if (isPaused && this.#activeWhilePaused >= 0 && active > this.#activeWhilePaused) {
       this.blame('a paused pool has started a task')
     }

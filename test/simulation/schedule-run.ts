@@ -6,6 +6,7 @@ import type { AnyActorRef, InspectedEventEvent } from 'xstate'
 import type { PoolConfig } from '../../src/config.ts'
 import { isTroupeError } from '../../src/errors.ts'
 import type { PoolActor } from '../../src/pool.ts'
+import { stateName } from '../../src/pool/states.ts'
 import type { TaskHandle } from '../../src/pool/types.ts'
 import { configFor, prepareSimulation, Simulation } from '../../src/testing/simulation.ts'
 import { flawOfLeftovers } from '../../src/testing/truth-rules.ts'
@@ -301,9 +302,9 @@ class Life {
 
   /** What an operator would do, once the trouble is over. */
   #nudge(): void {
-    const { value } = this.#pool.getSnapshot()
-    if (value === 'error') this.#pool.recover()
-    else if (value === 'paused') this.#pool.resume()
+    const state = stateName(this.#pool.getSnapshot().value)
+    if (state === 'error') this.#pool.recover()
+    else if (state === 'paused') this.#pool.resume()
     if (this.#pool.getSnapshot().value === 'idle') this.#pool.start()
   }
 

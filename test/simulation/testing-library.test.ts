@@ -22,7 +22,7 @@ describe('poolModel', () => {
       'start: starting.opening',
       'start, stop: stopping',
       'start, settle: running.accepting',
-      'start, settle, pause: paused',
+      'start, settle, pause: paused.accepting',
       'start, settle, stop: stopping',
     ])
   })
