@@ -8,12 +8,14 @@ import type { CDPSession, Page, Protocol } from 'puppeteer-core'
 export const MAX_WINDOWS = 1_000
 
 type TargetInfo = Protocol.Target.TargetInfo
+/** Not all of it: an address may be megabytes long. */
+type Origin = Pick<TargetInfo, 'openerId' | 'browserContextId'>
 
 /** How a window belongs to a page. */
 export type Kinship = 'opened' | 'sameContext' | 'none' | 'unknown'
 
 export class WindowLog {
-  private readonly windows = new Map<string, TargetInfo>()
+  private readonly windows = new Map<string, Origin>()
 
   /** `session`: any of the browser; what puppeteer hears of targets is heard here too. */
   constructor(session: CDPSession) {
@@ -38,9 +40,12 @@ export class WindowLog {
     return isSame ? 'sameContext' : 'none'
   }
 
-  private note(info: TargetInfo): void {
-    if (info.type !== 'page') return
-    this.windows.set(info.targetId, info)
+  private note({ type, targetId, openerId, browserContextId }: TargetInfo): void {
+    if (type !== 'page') return
+    const origin: Origin = {}
+    if (openerId !== undefined) origin.openerId = openerId
+    if (browserContextId !== undefined) origin.browserContextId = browserContextId
+    this.windows.set(targetId, origin)
     for (const oldest of this.windows.keys()) {
       if (this.windows.size <= MAX_WINDOWS) return
       this.windows.delete(oldest)

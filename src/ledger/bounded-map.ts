@@ -9,18 +9,23 @@ export interface Bounds {
 }
 
 interface Entry<V> {
+  readonly key: string
   readonly value: V
   readonly bytes: number
+  older: Entry<V> | null
+  younger: Entry<V> | null
 }
 
 export class BoundedMap<V> {
   readonly #entries = new Map<string, Entry<V>>()
   readonly #bounds: Bounds
   /**
-   * Goes on from where it was: whatever lies behind it is gone. A new one would have to step over
-   * every place that a map keeps of what was deleted.
+   * By age the entries hang on each other. The map's own order would do, but it is read with an
+   * iterator: a new one steps over every place of what was deleted, and one that is kept holds on
+   * to every table that the map has ever had, and to what stood in them.
    */
-  #oldest = this.#entries.keys()
+  #oldest: Entry<V> | null = null
+  #youngest: Entry<V> | null = null
   #bytes = 0
   #dropped = 0
 
@@ -49,8 +54,10 @@ export class BoundedMap<V> {
   use(key: string): V | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
-    this.#entries.delete(key)
-    this.#entries.set(key, entry)
+    if (entry !== this.#youngest) {
+      this.#unlink(entry)
+      this.#append(entry)
+    }
     return entry.value
   }
 
@@ -62,7 +69,9 @@ export class BoundedMap<V> {
       this.#dropped++
       return false
     }
-    this.#entries.set(key, { value, bytes })
+    const entry = { key, value, bytes, older: null, younger: null }
+    this.#entries.set(key, entry)
+    this.#append(entry)
     this.#bytes += bytes
     while (this.#entries.size > maxEntries || this.#bytes > maxBytes) this.#dropOldest()
     return true
@@ -71,28 +80,44 @@ export class BoundedMap<V> {
   delete(key: string): boolean {
     const entry = this.#entries.get(key)
     if (entry === undefined) return false
+    this.#unlink(entry)
     this.#bytes -= entry.bytes
     return this.#entries.delete(key)
   }
 
   clear(): void {
     this.#entries.clear()
+    this.#oldest = null
+    this.#youngest = null
     this.#bytes = 0
   }
 
-  /** Oldest first. */
+  /** Oldest first. Nothing may come or go meanwhile. */
   *values(): Generator<V> {
-    for (const { value } of this.#entries.values()) yield value
+    for (let entry = this.#oldest; entry !== null; entry = entry.younger) yield entry.value
   }
 
   #dropOldest(): void {
-    let next = this.#oldest.next()
-    if (next.done === true) {
-      this.#oldest = this.#entries.keys()
-      next = this.#oldest.next()
-    }
-    if (next.done === true) return
-    this.delete(next.value)
+    if (this.#oldest === null) return
+    this.delete(this.#oldest.key)
     this.#dropped++
+  }
+
+  #append(entry: Entry<V>): void {
+    entry.older = this.#youngest
+    if (this.#youngest === null) this.#oldest = entry
+    else this.#youngest.younger = entry
+    this.#youngest = entry
+  }
+
+  /** Its links are cut: what is gone must not keep what came after it. */
+  #unlink(entry: Entry<V>): void {
+    const { older, younger } = entry
+    if (older === null) this.#oldest = younger
+    else older.younger = younger
+    if (younger === null) this.#youngest = older
+    else younger.older = older
+    entry.older = null
+    entry.younger = null
   }
 }

@@ -4,8 +4,10 @@
  */
 import type { Clock } from '../ledger/ports.ts'
 
-/** setTimeout's own limit; a later deadline is reached in several steps. */
-const MAX_TIMER_MS = 2 ** 31 - 1
+/** Up to this, a timer is set for as long as it is meant to take; a longer one comes in steps. */
+const MAX_EXACT_MS = 256
+/** The longest step; setTimeout's own limit is twice as much. */
+const MAX_STEP_MS = 2 ** 30
 
 /** The clock of the machines' own delays. */
 export const machineClock = {
@@ -18,12 +20,30 @@ export function createClock(): Clock {
   const startedAtMs = performance.now()
   return {
     nowMs: () => Math.floor(performance.now() - startedAtMs),
-    after: (ms, callback) => {
-      const timer = setTimeout(callback, Math.min(ms, MAX_TIMER_MS)).unref()
-      return () => clearTimeout(timer)
-    },
+    after,
     defer: (callback) => {
       setImmediate(callback)
     },
   }
+}
+
+function after(ms: number, callback: () => void): () => void {
+  const dueMs = performance.now() + ms
+  let timer = setTimeout(step, stepOf(ms)).unref()
+  function step(): void {
+    const leftMs = dueMs - performance.now()
+    if (leftMs <= 0) callback()
+    else timer = setTimeout(step, stepOf(leftMs)).unref()
+  }
+  return () => clearTimeout(timer)
+}
+
+/**
+ * Node keeps a list for each duration that a timer was given and, unless it keeps the host alive,
+ * until that time has passed, taken back or not. Tasks whose deadlines all differ would leave a
+ * list each, for hours: so long durations are made of a few.
+ */
+function stepOf(leftMs: number): number {
+  if (leftMs <= MAX_EXACT_MS) return Math.ceil(leftMs)
+  return 2 ** Math.floor(Math.log2(Math.min(leftMs, MAX_STEP_MS)))
 }

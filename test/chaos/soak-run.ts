@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createPoolActor } from '../../src/index.ts'
+import { RECENT_ENDS } from '../../src/ledger/recent-ends.ts'
 import { SITE_VARIABLE, startSite } from './chaos-site.ts'
 import type { ChaosPool, ChaosTasks } from './client-books.ts'
 import { readProc, runsIn, treeOf } from './graves.ts'
@@ -20,6 +21,9 @@ const WARM_UP_MS = 15_000
 const WARM_UP_SHARE = 0.2
 /** Standard errors by which a slope must be above its limit: one level row in a hundred is. */
 const CERTAINTY = 2.5
+/** What a pool remembers of its last ends fills up in hours of visits, and looks like a leak till then. */
+const FILLING_TASKS = 2 * RECENT_ENDS
+const FILLING_AT_ONCE = 100
 const MB = 1024 * 1024
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -81,6 +85,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   })
   try {
     pool.start()
+    await fill(pool)
     const load = startVisits(pool, 2 * options.workers)
     const samples = await sampleFor(root, options, () => load.counts.ended)
     await load.stop()
@@ -101,6 +106,13 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   } finally {
     await pool.shutdown({ force: true })
     rmSync(root, { recursive: true, force: true })
+  }
+}
+
+async function fill(pool: ChaosPool): Promise<void> {
+  const payloads = Array.from({ length: FILLING_TASKS }, (_, index) => index)
+  for await (const { status } of pool.map('double', payloads, { concurrency: FILLING_AT_ONCE })) {
+    if (status !== 'succeeded') throw new Error(`a task without a browser ${status}`)
   }
 }
 

@@ -6,6 +6,7 @@ import { BoundedMap } from '../../src/ledger/bounded-map.ts'
 import { MemoryDeadLetters, type StoredLetter } from '../../src/ledger/dead-letters.ts'
 import { MemoryResultCache } from '../../src/ledger/result-cache.ts'
 import { DEFAULT_TASK_OPTIONS } from '../../src/task/options.ts'
+import { heldBytes } from '../support/held-bytes.ts'
 
 const letterOf = (id: string, letter: Partial<StoredLetter> = {}): StoredLetter => ({
   id,
@@ -137,5 +138,57 @@ describe('the result cache', () => {
     cache.put('c', 'x'.repeat(1_000), 0)
     expect(['a', 'b', 'c'].map((key) => cache.get(key, 0) !== null)).toEqual([true, false, true])
     expect(cache.bytes).toBeLessThanOrEqual(2 * bytes)
+  })
+})
+
+/** What is held after `rounds` more than after the first of them. */
+async function growth(rounds: number, round: (count: number) => void): Promise<number> {
+  round(0)
+  const before = await heldBytes()
+  for (let count = 1; count <= rounds; count++) round(count)
+  return (await heldBytes()) - before
+}
+
+describe('memory', () => {
+  const KEYS = 10
+  const MB = 1024 * 1024
+  const result = Buffer.alloc(50_000, 'x')
+
+  it('does not grow by looking things up', async () => {
+    const cache = new MemoryResultCache()
+    for (let key = 0; key < KEYS; key++) cache.put(`${key}`, key, 0)
+    const grown = await growth(20, () => {
+      for (let hit = 0; hit < 20_000; hit++) cache.get(`${hit % KEYS}`, 0)
+    })
+    expect(grown).toBeLessThan(2 * MB)
+  })
+
+  it('of results is given back when others take their place', async () => {
+    const cache = new MemoryResultCache()
+    const grown = await growth(200, () => {
+      for (let key = 0; key < KEYS; key++) cache.put(`${key}`, result, 0)
+    })
+    expect(grown).toBeLessThan(10 * MB)
+  })
+
+  it('of results is given back when they are too old', async () => {
+    const cache = new MemoryResultCache()
+    const grown = await growth(200, (nowMs) => {
+      for (let key = 0; key < KEYS; key++) {
+        cache.get(`${key}`, nowMs)
+        cache.put(`${key}`, result, nowMs + 1)
+      }
+    })
+    expect(grown).toBeLessThan(10 * MB)
+  })
+
+  it('of dead letters is given back when they are sent again', async () => {
+    const letters = new MemoryDeadLetters()
+    const grown = await growth(200, (round) => {
+      for (let key = 0; key < KEYS; key++)
+        letters.add(letterOf(`${round}.${key}`, { payload: result }))
+      for (let key = 0; key < KEYS; key++) letters.delete(`${round}.${key}`)
+    })
+    expect(grown).toBeLessThan(10 * MB)
   })
 })
