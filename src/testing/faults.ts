@@ -58,6 +58,8 @@ export class FaultPlan {
   readonly struck: Record<FaultName, number>
   readonly #rules: ReadonlyMap<FaultName, FaultRule>
   readonly #random: SeededRandom
+  /** Those that strike at their next occasion, whatever the rules say, and how often. */
+  readonly #due = new Map<FaultName, number>()
   #isOver = false
 
   /** @throws TypeError for a name or a rule that is none. */
@@ -68,6 +70,7 @@ export class FaultPlan {
   }
 
   strikes(name: FaultName, occasion: Occasion = {}): boolean {
+    if (this.#due.size > 0 && this.#isDue(name)) return true
     const rule = this.#rules.get(name)
     if (rule === undefined || this.#isOver) return false
     if (rule.times !== undefined && this.struck[name] >= rule.times) return false
@@ -78,18 +81,37 @@ export class FaultPlan {
     return true
   }
 
+  /** It strikes at its next occasion, also after `heal`. @throws TypeError for a name that is none */
+  provoke(name: FaultName): void {
+    requireFault(name)
+    this.#due.set(name, (this.#due.get(name) ?? 0) + 1)
+  }
+
   /** From now on everything works. */
   heal(): void {
     this.#isOver = true
+    this.#due.clear()
   }
+
+  #isDue(name: FaultName): boolean {
+    const times = this.#due.get(name) ?? 0
+    if (times === 0) return false
+    if (times === 1) this.#due.delete(name)
+    else this.#due.set(name, times - 1)
+    this.struck[name]++
+    return true
+  }
+}
+
+function requireFault(name: string): void {
+  if (Object.hasOwn(FAULTS, name)) return
+  throw new TypeError(`faults: there is no fault "${name}"; known: ${FAULT_NAMES.join(', ')}`)
 }
 
 function rulesOf(faults: Faults): ReadonlyMap<FaultName, FaultRule> {
   const rules = new Map<FaultName, FaultRule>()
   for (const [name, given] of Object.entries(faults)) {
-    if (!Object.hasOwn(FAULTS, name)) {
-      throw new TypeError(`faults: there is no fault "${name}"; known: ${FAULT_NAMES.join(', ')}`)
-    }
+    requireFault(name)
     if (given === undefined) continue
     const rule: FaultRule = typeof given === 'number' ? { chance: given } : given
     const { chance = 1 } = rule

@@ -40,6 +40,20 @@ export {
   unrestIn,
 } from './pool-invariants.ts'
 export {
+  type CommandedPool,
+  type DrivenPool,
+  POOL_COMMAND_NAMES,
+  type PoolBooks,
+  poolBooks,
+  type PoolCommand,
+  type PoolCommandName,
+  poolCommands,
+  type PoolCommandsOptions,
+  type PoolStand,
+  runPoolCommands,
+  type RunCommandsOptions,
+} from './pool-commands.ts'
+export {
   type PathFilter,
   type PoolModel,
   poolModel,

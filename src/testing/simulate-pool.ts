@@ -9,10 +9,10 @@ import type { DefinedTasks, TaskMap } from '../tasks.ts'
 import type { FaultName, Faults } from './faults.ts'
 import { parseSeed } from './seeded-random.ts'
 import { configFor, prepareSimulation, Simulation } from './simulation.ts'
-import { flawOfLeftovers, flawOfOutcome, flawOfStart } from './truth-rules.ts'
+import { flawOfCrowd, flawOfLeftovers, flawOfOutcome, flawOfStart } from './truth-rules.ts'
 import { emptyPage, type PageMaker } from './virtual-browser.ts'
 import { definedOf } from './virtual-tasks.ts'
-import { runIn, useVirtualTime } from './virtual-time.ts'
+import { inside, runIn, useVirtualTime } from './virtual-time.ts'
 
 /** A scenario that takes longer than this in virtual time is stuck, unless told otherwise: a day. */
 export const DEFAULT_LIMIT_MS = 24 * 3_600_000
@@ -51,6 +51,14 @@ export interface Stage {
   heal(): void
   /** Sends a signal to the process that the pool lives in. */
   signal(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void
+  /** Lets a fault strike at the next occasion for it. @throws TypeError for a name that is none */
+  strike(fault: FaultName): void
+  /** How often faults have struck so far. */
+  readonly strikes: number
+  /** What is wrong with the processes on the simulated machine, or null: a slot has two at most. */
+  flaw(): string | null
+  /** What the pool has on the simulated machine, or null: nothing, as after a shutdown. */
+  left(): string | null
 }
 
 export interface SimulationReport<Value> {
@@ -117,7 +125,7 @@ async function play<Value>(
   const giveTimeBack = useVirtualTime()
   try {
     const { user } = simulation
-    user.enter = (callback) => runIn(user, callback)
+    user.enter = inside(user)
     const pool = simulation.createPool()
     const outcomes: TaskOutcome[] = []
     const flaws: string[] = []
@@ -195,7 +203,8 @@ async function end(simulation: Simulation, pool: PoolActor): Promise<void> {
   }
 }
 
-function stageOf({ clock, user, faults, machine }: Simulation): Stage {
+/** The stage of a simulation, for who plays on it without `simulatePool`. */
+export function stageOf({ clock, user, faults, machine }: Simulation): Stage {
   return {
     get nowMs() {
       return clock.nowMs()
@@ -203,6 +212,12 @@ function stageOf({ clock, user, faults, machine }: Simulation): Stage {
     advance: (ms) => new Promise((resolve) => void user.setTimeout(resolve, ms)),
     heal: () => faults.heal(),
     signal: (signal) => machine.signal(signal),
+    strike: (fault) => faults.provoke(fault),
+    get strikes() {
+      return Object.values(faults.struck).reduce((sum, count) => sum + count, 0)
+    },
+    flaw: () => flawOfCrowd(machine.processes),
+    left: () => flawOfLeftovers(machine.leftovers()),
   }
 }
 

@@ -22,6 +22,7 @@ describe('docs/testing.md', () => {
   test.each([
     ['model.ts', 'start, settle, pause\n4 of 6 states\n'],
     ['property.ts', 'holds\n'],
+    ['sequences.ts', 'holds\n'],
     ['simulate.ts', '42\n'],
     ['simulate-time.ts', 'TASK_CANCELLED, TASK_TIMED_OUT, succeeded\n'],
     ['trace.ts', 'as the machines say\n'],

@@ -1,8 +1,8 @@
 /**
- * `npm run simulate -- --seeds N [--seed S] [--minutes M] [--jobs J] [--year]
+ * `npm run simulate -- --seeds N [--seed S] [--minutes M] [--jobs J] [--sequences Q] [--year]
  * [--events] [--json]`: lives of pools, from seed S on, in J processes at once (default: one for each
- * core). The exit code is 1 when something went wrong in one of them, 2 for a bad option. The last line
- * is the report, as JSON if asked for.
+ * core), and then Q sequences of commands (default: one for 20 seeds). The exit code is 1 when something
+ * went wrong in one of them, 2 for a bad option. The last line is the report, as JSON if asked for.
  */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -11,6 +11,7 @@ import { tellEvents } from './event-lines.ts'
 import { runJobs } from './fleet-jobs.ts'
 import type { FleetReport, Violation } from './fleet-report.ts'
 import { scheduleOf } from './schedule.ts'
+import { parseSequences, type SequenceShare, withSequences } from './sequence-share.ts'
 import { simulateYear } from './year.ts'
 
 const DEFAULT_SEEDS = 1_000
@@ -24,6 +25,8 @@ interface Options {
   readonly seeds: number
   readonly limitMs: number
   readonly jobs: number
+  /** Null: a share of the seeds. */
+  readonly sequences: number | null
   readonly isYear: boolean
   readonly isJson: boolean
   /** Every event of the one seed is printed. */
@@ -40,7 +43,8 @@ try {
   process.exitCode = EXIT_USAGE
 }
 
-async function main({ isYear, isJson, isTelling, jobs, ...plan }: Options): Promise<number> {
+async function main(options: Options): Promise<number> {
+  const { isYear, isJson, isTelling, jobs, sequences, ...plan } = options
   if (isTelling) {
     const schedule = scheduleOf(plan.firstSeed)
     process.stdout.write(`${JSON.stringify(schedule, null, 1)}\n`)
@@ -53,9 +57,12 @@ async function main({ isYear, isJson, isTelling, jobs, ...plan }: Options): Prom
     process.stdout.write(`${JSON.stringify(report)}\n`)
     return report.violations.length === 0 ? 0 : EXIT_VIOLATION
   }
-  const report = await runJobs({ ...plan, onViolation: tell }, jobs)
-  process.stdout.write(`${isJson ? JSON.stringify(report) : summaryOf(report)}\n`)
-  return report.failedSeeds + report.hashMismatches === 0 ? 0 : EXIT_VIOLATION
+  const fleet = await runJobs({ ...plan, onViolation: tell }, jobs)
+  const report = await withSequences(fleet, plan.firstSeed, sequences)
+  const { failed } = report.sequences
+  const summary = () => `${summaryOf(fleet)}\n${summaryOfSequences(report.sequences)}`
+  process.stdout.write(`${isJson ? JSON.stringify(report) : summary()}\n`)
+  return fleet.failedSeeds + fleet.hashMismatches + failed === 0 ? 0 : EXIT_VIOLATION
 }
 
 function readOptions(): Options {
@@ -65,6 +72,7 @@ function readOptions(): Options {
       seed: { type: 'string' },
       minutes: { type: 'string' },
       jobs: { type: 'string' },
+      sequences: { type: 'string' },
       year: { type: 'boolean', default: false },
       events: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -77,6 +85,7 @@ function readOptions(): Options {
     seeds: seeds ?? (minutes === null ? DEFAULT_SEEDS : Number.MAX_SAFE_INTEGER),
     limitMs: minutes === null ? Number.POSITIVE_INFINITY : minutes * MINUTE_MS,
     jobs: values.jobs === undefined ? availableParallelism() : numberOf('jobs', values.jobs),
+    sequences: parseSequences(values.sequences),
     isYear: values.year,
     isJson: values.json,
     isTelling: values.events,
@@ -116,4 +125,8 @@ function summaryOf(report: FleetReport): string {
       .map(([what, count]) => `${what} ${count}`)
       .join(', ')}`,
   ].join('\n')
+}
+
+function summaryOfSequences({ run, commands, failed }: SequenceShare): string {
+  return `${run} sequences of ${commands} commands in all: ${failed} failed`
 }
