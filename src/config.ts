@@ -9,7 +9,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { describeIssues } from './config/messages.ts'
-import { type OBSERVABILITY_LEVELS, poolSchema } from './config/schema.ts'
+import { poolSchema } from './config/schema.ts'
 import { TroupeError } from './errors.ts'
 import type { LogSink } from './logger.ts'
 import { requireSlots } from './config/order-schema.ts'
@@ -20,13 +20,8 @@ import { completeTaskTypes } from './task-types/config.ts'
 import type { TaskTypesFacts } from './worker/child-types.ts'
 import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions, parseTaskOptions } from './task/options.ts'
 
-export type { BrowserOptions, PoolOptions, RestartOptions } from './pool/options.ts'
-export {
-  type NormalMapOptions,
-  type NormalTaskOptions,
-  parseMapOptions,
-  parseTaskOptions,
-} from './task/options.ts'
+export type { PoolOptions } from './pool/options.ts'
+export { parseMapOptions, parseTaskOptions } from './task/options.ts'
 
 /**
  * Without a number of workers, a pool has one per core, but not more than this: browsers are big.
@@ -35,8 +30,6 @@ export const DEFAULT_WORKERS_LIMIT = 4
 const MIN_RESTART_INTENSITY = 5
 /** Names a trace for pools whose options name none: to see what a program's pool does. */
 export const TRACE_VARIABLE = 'TROUPE_TRACE'
-
-export type Observability = (typeof OBSERVABILITY_LEVELS)[number]
 
 type Parsed = z.output<typeof poolSchema>
 

@@ -15,7 +15,7 @@ const MAX_EXTENSION_BYTES = 20
 export const MAX_ARTIFACTS = 10_000
 
 /** `name` as a plain file name: no separators, no control characters, no leading dots, not too long. */
-export function safeName(name: string): string {
+function safeName(name: string): string {
   const plain = name
     .normalize('NFC')
     // oxlint-disable-next-line no-control-regex -- control characters are what must go.
@@ -30,7 +30,7 @@ export function safeName(name: string): string {
 }
 
 /** `taskId` as a folder name. Two ids never share one. */
-export function safeFolder(taskId: string): string {
+function safeFolder(taskId: string): string {
   const safe = safeName(taskId)
   if (safe === taskId) return safe
   return `${safe.slice(0, 100)}-${createHash('sha256').update(taskId).digest('hex').slice(0, 12)}`

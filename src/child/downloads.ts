@@ -45,6 +45,8 @@ export class DownloadDesk {
   private readonly folder: string
   private readonly windows: WindowLog
   private readonly pending = new Set<Pending>()
+  /** That may download; undefined: the browser's own. */
+  private readonly contexts = new Set<string | undefined>()
 
   /** `session`: of the browser as a whole. */
   constructor(session: CDPSession, folder: string) {
@@ -57,6 +59,7 @@ export class DownloadDesk {
 
   /** Lets a browser context download into the folder, with events. */
   async admit(browserContextId?: string): Promise<void> {
+    this.contexts.add(browserContextId)
     await mkdir(this.folder, { recursive: true })
     await this.session.send('Browser.setDownloadBehavior', {
       behavior: 'allowAndName',
@@ -64,6 +67,11 @@ export class DownloadDesk {
       eventsEnabled: true,
       ...(browserContextId === undefined ? {} : { browserContextId }),
     })
+  }
+
+  /** Forgets a browser context that is closed. */
+  dismiss(browserContextId?: string): void {
+    this.contexts.delete(browserContextId)
   }
 
   /** Starts one download and resolves once the file is whole and in its place. */
@@ -176,11 +184,15 @@ export class DownloadDesk {
 
   private cancel(guid: string | null): void {
     if (guid === null) return
+    // The browser finds it only in its own context, and no event says which that is.
+    const cancelled = [...this.contexts].map((browserContextId) =>
+      this.session.send('Browser.cancelDownload', {
+        guid,
+        ...(browserContextId === undefined ? {} : { browserContextId }),
+      }),
+    )
     // It may have ended meanwhile; then its file goes.
-    this.session
-      .send('Browser.cancelDownload', { guid })
-      .catch(() => undefined)
-      .finally(() => this.remove(guid))
+    void Promise.allSettled(cancelled).then(() => this.remove(guid))
   }
 
   private remove(guid: string): void {

@@ -118,6 +118,7 @@ export class PuppeteerBrowser implements DrivenBrowser {
   private async closeContext(context: BrowserContext): Promise<void> {
     await context.close()
     this.contexts.delete(context.id)
+    this.parts.downloads.dismiss(context.id)
   }
 
   private async closeStrangers(): Promise<void> {

@@ -116,7 +116,7 @@ function shapeOf(schema: unknown): Record<string, unknown> | null {
 }
 
 /** The closest known name, if it is close: a slip of the finger, not another word. */
-export function nearest(name: string, known: readonly string[]): string | null {
+function nearest(name: string, known: readonly string[]): string | null {
   if (name.length > MAX_NAME_SHOWN) return null
   let best: string | null = null
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1

@@ -23,14 +23,13 @@ import type { PoolOptions } from '../pool/options.ts'
 import { store } from './store-schema.ts'
 import { plugins, taskTypes } from '../task-types/config.ts'
 
-export { MAX_BROWSER_ARGS } from './sections.ts'
 export const MAX_WORKERS = 64
 export const MAX_TASKS_PER_WORKER = 256
 export const MAX_QUEUE = 100_000_000
 const DEFAULT_DISK_FLOOR_BYTES = 32 * 1024 * 1024
 export const MIN_WORKER_MEMORY_BYTES = 16 * 1024 * 1024
 
-export const OBSERVABILITY_LEVELS = ['basic', 'detailed', 'complete'] as const
+const OBSERVABILITY_LEVELS = ['basic', 'detailed', 'complete'] as const
 
 function isLogSink(value: unknown): value is LogSink {
   if (typeof value !== 'object' || value === null) return false

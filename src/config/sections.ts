@@ -29,7 +29,7 @@ import {
   PRIORITY_NAMES,
 } from '../task/options.ts'
 
-export const MAX_BROWSER_ARGS = 200
+const MAX_BROWSER_ARGS = 200
 const MAX_RESTART_INTENSITY = 10_000
 const MAX_DEAD_LETTERS = 10_000_000
 

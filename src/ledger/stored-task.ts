@@ -127,7 +127,7 @@ export type StartFacts = Pick<
   'attempt' | 'released' | 'kills' | 'isRunning' | 'dueAt' | 'error'
 >
 
-export function withoutSignal(options: NormalTaskOptions): NormalTaskOptions {
+function withoutSignal(options: NormalTaskOptions): NormalTaskOptions {
   return options.signal === undefined ? options : { ...options, signal: undefined }
 }
 

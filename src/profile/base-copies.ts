@@ -60,7 +60,7 @@ export function nameOf(base: string): string {
  *
  * @returns Where it is now.
  */
-export async function quarantine(profile: string, into: string): Promise<string> {
+async function quarantine(profile: string, into: string): Promise<string> {
   await mkdir(into, { recursive: true, mode: 0o700 })
   const names = (await readdir(into)).map(Number).sort((a, b) => a - b)
   const next = (names.at(-1) ?? 0) + 1

@@ -15,8 +15,6 @@ import { Leftovers, type LeftoversOptions } from './leftovers.ts'
 import { isWorkerProfile, listProfiles, type StoredProfile } from './listing.ts'
 import { Spares } from './spares.ts'
 
-export type { StoredProfile } from './listing.ts'
-
 export interface ProfileStoreOptions {
   /** Of the run: `RunFolder.profiles`. */
   readonly folder: string

@@ -61,14 +61,14 @@ export function text(value: unknown, name: string, most: number): string {
   return refuse(name, `must be a string of 1 to ${most} characters`, value)
 }
 
-export function texts(value: unknown, name: string, most: number, length: number): string[] {
+function texts(value: unknown, name: string, most: number, length: number): string[] {
   if (!Array.isArray(value)) refuse(name, 'must be an array of strings', value)
   const list = value as readonly unknown[]
   if (list.length > most) refuse(name, `must have at most ${most} entries; it has ${list.length}`)
   return Array.from(list, (entry, index) => text(entry, `${name}[${index}]`, length))
 }
 
-export function oneOf<const Choice extends string>(
+function oneOf<const Choice extends string>(
   value: unknown,
   name: string,
   choices: readonly Choice[],

@@ -116,7 +116,7 @@ export async function sweepRunFolders(root: string = defaultRoot()): Promise<Swe
  * run's TMPDIR (a helper names no profile), workers and what they spawned by the environment they
  * were born with.
  */
-export function processesOfRun(path: string): number[] {
+function processesOfRun(path: string): number[] {
   const inside = join(path, '/')
   const browsers = processesUnder(`--user-data-dir=${inside}`)
   const others = processesWhere(

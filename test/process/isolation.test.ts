@@ -4,7 +4,7 @@
  * reach a task. Each thing is first seen by whoever has left it, or nothing would be proven.
  */
 import { readdir } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import chromium from '@sparticuz/chromium'
@@ -24,10 +24,17 @@ const HANDED_ON = new Set(['cookies', 'localStorage'])
 /** These say that something is there, not who has left it. */
 const NAMELESS = new Set(['permissions'])
 
+/** By fewer bytes a browser can't tell yet what they are. */
+const ENOUGH = Buffer.alloc(8_192)
+
 let server: Server
 let base: string
 let harness: Harness
 let count = 0
+/** Of the downloads without an end, by name. */
+const losses = new Map<string, PromiseWithResolvers<void>>()
+/** Holds up the one who asks for it. */
+const turn = { asked: Promise.withResolvers<void>(), given: Promise.withResolvers<void>() }
 
 beforeAll(async () => {
   server = createServer((request, response) => {
@@ -39,6 +46,11 @@ beforeAll(async () => {
     if (pathname.startsWith('/file/')) {
       response.setHeader('content-disposition', `attachment; filename="${pathname.slice(6)}"`)
       return response.end(pathname)
+    }
+    if (pathname.startsWith('/endless/')) return endless(pathname, response)
+    if (pathname === '/turn') {
+      turn.asked.resolve()
+      return void turn.given.promise.then(() => response.end())
     }
     if (pathname === '/nobody' || pathname === '/intercepted') return response.end()
     if (pathname === '/headers') return response.end(request.headers['x-who'] ?? '')
@@ -62,6 +74,17 @@ afterAll(async () => {
   server.closeAllConnections()
   server.close()
 })
+
+/** `/endless/a.txt` is a file without an end; `/endless/a.txt/lost` answers when nobody takes it any more. */
+function endless(pathname: string, response: ServerResponse): void {
+  const [, , name = '', tail] = pathname.split('/')
+  const lost = losses.get(name) ?? Promise.withResolvers<void>()
+  losses.set(name, lost)
+  if (tail === 'lost') return void lost.promise.then(() => response.end())
+  response.on('close', lost.resolve)
+  response.setHeader('content-disposition', `attachment; filename="${name}"`)
+  response.write(ENOUGH)
+}
 
 async function open(isolation: 'session' | 'context'): Promise<Harness> {
   const tasks = new URL('./child-tasks/isolation.ts', import.meta.url)
@@ -106,16 +129,25 @@ describe.each(KINDS)('%s', (kind) => {
 describe('downloads', () => {
   it('in a window of one task are never taken for another task’s', async () => {
     harness.run('late', 'fetchLate', `${base}/file/own.txt`)
-    harness.run('drop', 'drop', `${base}/file/stranger.txt`)
+    await turn.asked.promise
+    await run('drop', `${base}/endless/stranger.txt`)
+    turn.given.resolve()
     expect((await harness.ended('late')).value).toMatchObject({ name: 'own.txt' })
-    expect((await harness.ended('drop')).verdict).toBe('ok')
   })
 
   it('that nobody asked for leave no file', async () => {
-    await run('drop', `${base}/file/stranger.txt`)
+    await run('drop', `${base}/endless/second.txt`)
     const artifact = (await run('fetch', `${base}/file/mine.txt`)) as Artifact
     expect(artifact.name).toBe('mine.txt')
-    expect(await readdir(join(harness.folder, 'downloads'))).toEqual([])
+    await expect.poll(() => readdir(join(harness.folder, 'downloads'))).toEqual([])
+  })
+
+  it('that are too large are broken off', async () => {
+    harness.run('large', 'fetchLittle', `${base}/endless/large.txt`)
+    const { error } = await harness.ended('large')
+    expect(error?.message).toMatch('larger than 1 bytes')
+    await losses.get('large.txt')?.promise
+    await expect.poll(() => readdir(join(harness.folder, 'downloads'))).toEqual([])
   })
 })
 

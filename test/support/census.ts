@@ -7,7 +7,6 @@ import { type Census, leftAfter } from '../../src/testing/census.ts'
 
 export {
   type Census,
-  type Leftovers,
   leftAfter,
   type ProcessFacts,
   takeCensus,

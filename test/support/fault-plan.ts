@@ -67,7 +67,7 @@ export function setMark({ folder }: FaultPlan, mark: Mark): void {
   writeFileSync(join(folder, mark), '')
 }
 
-export function hasMark({ folder }: FaultPlan, mark: Mark): boolean {
+function hasMark({ folder }: FaultPlan, mark: Mark): boolean {
   return existsSync(join(folder, mark))
 }
 

@@ -10,9 +10,7 @@ export {
   MARK,
   marked,
   type NodeConfig,
-  type Site,
   sitesOf,
-  type TransitionConfig,
   type TransitionId,
 } from '../../src/testing/transitions.ts'
 

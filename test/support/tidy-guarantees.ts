@@ -9,7 +9,7 @@ interface Guarantee {
 }
 
 /** Headings `## G1 …`, each with a line `Tests:` that holds paths in backticks. */
-export function guaranteesOf(text: string): Guarantee[] {
+function guaranteesOf(text: string): Guarantee[] {
   return text.split(/^(?=## )/m).flatMap((section) => {
     const id = /^## (G\d+)\b/.exec(section)?.[1]
     if (id === undefined) return []

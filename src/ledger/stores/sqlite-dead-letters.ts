@@ -12,6 +12,7 @@ import {
 import { fromStoredOptions, toStoredOptions } from '../stored-task.ts'
 import type { Pen } from './sqlite-pen.ts'
 import type { Row } from './sqlite-rows.ts'
+import { SqliteTally } from './sqlite-tally.ts'
 
 type Letter = Omit<StoredLetter, 'payload' | 'options'> & {
   readonly options: ReturnType<typeof toStoredOptions>
@@ -19,19 +20,18 @@ type Letter = Omit<StoredLetter, 'payload' | 'options'> & {
 
 export class SqliteDeadLetters implements DeadLetters {
   readonly #pen: Pen
+  readonly #tally: SqliteTally
   readonly #max: number
   readonly #put: StatementSync
   readonly #one: StatementSync
   readonly #after: StatementSync
   readonly #drop: StatementSync
   readonly #dropOldest: StatementSync
-  readonly #totals: StatementSync
-  #count = 0
-  #bytes = 0
   #dropped = 0
 
   constructor(db: DatabaseSync, pen: Pen, max: number) {
     this.#pen = pen
+    this.#tally = new SqliteTally(db, 'dead_letters')
     this.#max = max
     this.#put = db.prepare(
       `INSERT INTO dead_letters (position, id, payload, letter, bytes)
@@ -44,23 +44,19 @@ export class SqliteDeadLetters implements DeadLetters {
       `DELETE FROM dead_letters WHERE position = (SELECT min(position) FROM dead_letters)
        RETURNING bytes`,
     )
-    this.#totals = db.prepare('SELECT count(*) count, total(bytes) bytes FROM dead_letters')
-    this.recount()
   }
 
   get count(): number {
-    return this.#count
+    return this.#tally.count
   }
 
   get bytes(): number {
-    return this.#bytes
+    return this.#tally.bytes
   }
 
   /** What was counted may have been rolled back. */
   recount(): void {
-    const { count, bytes } = this.#totals.get() as Row
-    this.#count = Number(count)
-    this.#bytes = Number(bytes)
+    this.#tally.recount()
   }
 
   get dropped(): number {
@@ -72,10 +68,9 @@ export class SqliteDeadLetters implements DeadLetters {
     const letter = serialize({ ...facts, options: toStoredOptions(options) } satisfies Letter)
     const bytes = body.byteLength + letter.byteLength
     this.#pen.later(() => {
-      this.#forget(this.#drop.get(facts.id))
+      this.#tally.removed(this.#drop.get(facts.id))
       this.#put.run(facts.id, body, letter, bytes)
-      this.#count++
-      this.#bytes += bytes
+      this.#tally.added(bytes)
       this.#limit()
     })
   }
@@ -99,21 +94,15 @@ export class SqliteDeadLetters implements DeadLetters {
 
   delete(id: string): boolean {
     const isThere = this.#one.get(id) !== undefined
-    this.#pen.now(() => this.#forget(this.#drop.get(id)))
+    this.#pen.now(() => this.#tally.removed(this.#drop.get(id)))
     return isThere
   }
 
   #limit(): void {
-    while (this.#count > this.#max || this.#bytes > MAX_DEAD_LETTER_BYTES) {
-      this.#forget(this.#dropOldest.get())
+    while (this.count > this.#max || this.bytes > MAX_DEAD_LETTER_BYTES) {
+      this.#tally.removed(this.#dropOldest.get())
       this.#dropped++
     }
-  }
-
-  #forget(row: unknown): void {
-    if (row === undefined) return
-    this.#count--
-    this.#bytes -= Number((row as Row).bytes)
   }
 }
 

@@ -7,12 +7,14 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { ResultCache } from '../result-cache.ts'
 import type { Pen } from './sqlite-pen.ts'
 import type { Row } from './sqlite-rows.ts'
+import { SqliteTally } from './sqlite-tally.ts'
 
 /** An entry costs this besides its key and its value. */
 const ENTRY_BYTES = 256
 
 export class SqliteResultCache implements ResultCache {
   readonly #pen: Pen
+  readonly #tally: SqliteTally
   readonly #maxBytes: number
   readonly #put: StatementSync
   readonly #one: StatementSync
@@ -20,14 +22,12 @@ export class SqliteResultCache implements ResultCache {
   readonly #drop: StatementSync
   readonly #dropOldest: StatementSync
   readonly #clear: StatementSync
-  readonly #totals: StatementSync
-  #count = 0
-  #bytes = 0
   /** Orders the entries by their last use. */
-  #uses = 0
+  #uses: number
 
   constructor(db: DatabaseSync, pen: Pen, maxBytes: number) {
     this.#pen = pen
+    this.#tally = new SqliteTally(db, 'results')
     this.#maxBytes = maxBytes
     this.#put = db.prepare(
       'INSERT OR REPLACE INTO results (key, value, expires, used, bytes) VALUES (?, ?, ?, ?, ?)',
@@ -40,26 +40,21 @@ export class SqliteResultCache implements ResultCache {
        RETURNING bytes`,
     )
     this.#clear = db.prepare('DELETE FROM results')
-    this.#totals = db.prepare(
-      'SELECT count(*) count, total(bytes) bytes, max(used) last FROM results',
-    )
-    this.recount()
+    const { last } = db.prepare('SELECT max(used) last FROM results').get() as Row
+    this.#uses = Number(last ?? 0)
   }
 
   get count(): number {
-    return this.#count
+    return this.#tally.count
   }
 
   get bytes(): number {
-    return this.#bytes
+    return this.#tally.bytes
   }
 
   /** What was counted may have been rolled back. */
   recount(): void {
-    const { count, bytes, last } = this.#totals.get() as Row
-    this.#count = Number(count)
-    this.#bytes = Number(bytes)
-    this.#uses = Math.max(this.#uses, Number(last ?? 0))
+    this.#tally.recount()
   }
 
   get(key: string, now: number): { readonly value: unknown } | null {
@@ -67,7 +62,7 @@ export class SqliteResultCache implements ResultCache {
     if (row === undefined) return null
     const expires = Number(row.expires)
     if (expires !== 0 && now >= expires) {
-      this.#pen.later(() => this.#forget(this.#drop.get(key)))
+      this.#pen.later(() => this.#tally.removed(this.#drop.get(key)))
       return null
     }
     this.#pen.later(() => void this.#use.run(++this.#uses, key))
@@ -78,31 +73,24 @@ export class SqliteResultCache implements ResultCache {
     const body = serialize(value)
     const bytes = body.byteLength + key.length + ENTRY_BYTES
     this.#pen.later(() => {
-      this.#forget(this.#drop.get(key))
+      this.#tally.removed(this.#drop.get(key))
       if (bytes > this.#maxBytes) return
       this.#put.run(key, body, expiresAt, ++this.#uses, bytes)
-      this.#count++
-      this.#bytes += bytes
-      while (this.#bytes > this.#maxBytes) this.#forget(this.#dropOldest.get())
+      this.#tally.added(bytes)
+      while (this.bytes > this.#maxBytes) this.#tally.removed(this.#dropOldest.get())
     })
   }
 
   delete(key: string): boolean {
     const isThere = this.#one.get(key) !== undefined
-    this.#pen.now(() => this.#forget(this.#drop.get(key)))
+    this.#pen.now(() => this.#tally.removed(this.#drop.get(key)))
     return isThere
   }
 
   clear(): void {
     this.#pen.now(() => {
       this.#clear.run()
-      this.recount()
+      this.#tally.recount()
     })
-  }
-
-  #forget(row: unknown): void {
-    if (row === undefined) return
-    this.#count--
-    this.#bytes -= Number((row as Row).bytes)
   }
 }

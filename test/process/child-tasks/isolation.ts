@@ -173,16 +173,24 @@ export default defineTasks(
     },
     fetch: ({ page, download, payload }: TaskContext<string>) =>
       download(() => page.evaluate((url) => void window.open(url), payload), { timeout: 2_000 }),
+    fetchLittle: ({ page, download, payload }: TaskContext<string>) =>
+      download(() => page.evaluate((url) => void window.open(url), payload), { maxBytes: 1 }),
+    /** Ends as soon as the site has lost the download's connection. */
     drop: async ({ page, payload }: TaskContext<string>) => {
       await page.goto(base)
-      await page.evaluate((url) => void window.open(url), payload)
-      await new Promise((resolve) => setTimeout(resolve, 600))
+      const open = async (url: string) => {
+        window.open(url)
+        await fetch(`${url}/lost`)
+      }
+      await page.evaluate(open, payload)
     },
     fetchLate: async ({ page, download, payload }: TaskContext<string>) => {
       await page.goto(base)
-      const open = () =>
-        page.evaluate((url) => void setTimeout(() => window.open(url), 300), payload)
-      return download(open, { timeout: 5_000 })
+      const open = async (url: string) => {
+        await fetch('/turn')
+        window.open(url)
+      }
+      return download(() => page.evaluate(open, payload), { timeout: 5_000 })
     },
   },
   {
