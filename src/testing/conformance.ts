@@ -3,7 +3,8 @@
  * package ships, and must come out the same. What is wrong with the trace itself (another version,
  * lines missing or in another order, an end that is not there) is said by line.
  */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { type MachineId, machines } from '../../machines/index.ts'
 import {
   machineHashes,
@@ -16,13 +17,20 @@ import {
   troupeVersion,
 } from '../inspect/trace-format.ts'
 import { type Difference, Replay } from './replay.ts'
+import {
+  isSessionName,
+  isTraceName,
+  MAX_NAMED_ACTORS,
+  MAX_PROBLEMS,
+  TraceTally,
+} from './trace-tally.ts'
 import type { TransitionId } from './transitions.ts'
 
-/** Enough to see what is wrong, and no more. */
-export const MAX_PROBLEMS = 20
 const MAX_SHOWN = 80
 
 export interface TraceProblem {
+  /** Of a folder of traces. */
+  readonly file?: string
   /** In the trace, from 1. */
   readonly line: number
   /**
@@ -42,36 +50,60 @@ export interface ConformanceReport {
   readonly lines: number
   /** Steps taken again. */
   readonly steps: number
+  /** At most MAX_NAMED_ACTORS. */
   readonly actors: readonly string[]
   /** The transitions that were taken, by machine. */
   readonly taken: ReadonlyMap<MachineId, ReadonlySet<TransitionId>>
 }
 
 /**
- * Takes a trace again with the machines of this package. The trace is a path, or its lines.
+ * Takes a trace again with the machines of this package. The trace is a path, or its lines. A folder
+ * stands for all traces in it; there the trace of a worker's session may break off, for a worker may
+ * be killed.
  *
  * @throws what the system says when the file cannot be read.
  * @example
  * const { ok, problems } = checkConformance('trace.jsonl')
  */
 export function checkConformance(trace: string | Iterable<string>): ConformanceReport {
-  const lines = typeof trace === 'string' ? readFileSync(trace, 'utf8').split('\n') : [...trace]
+  if (typeof trace !== 'string') return checkLines([...trace])
+  return statSync(trace).isDirectory() ? checkFolder(trace) : checkFile(trace)
+}
+
+/** One line for each problem, as people read it. */
+export function problemText({ file, line, kind, actor, message }: TraceProblem): string {
+  const where = file === undefined ? `line ${line}` : `${file} line ${line}`
+  return `${where} (${kind})${actor === null ? '' : ` ${actor}`}: ${message}`
+}
+
+function checkFile(path: string): ConformanceReport {
+  return checkLines(readFileSync(path, 'utf8').split('\n'))
+}
+
+function checkLines(lines: string[]): ConformanceReport {
   if (lines.at(-1) === '') lines.pop()
   const check = new TraceCheck()
   for (const line of lines) check.take(line)
   return check.end()
 }
 
-/** One line for each problem, as people read it. */
-export function problemText({ line, kind, actor, message }: TraceProblem): string {
-  return `line ${line} (${kind})${actor === null ? '' : ` ${actor}`}: ${message}`
+function checkFolder(folder: string): ConformanceReport {
+  const files = readdirSync(folder).filter(isTraceName)
+  if (files.length === 0) return checkLines([])
+  const tally = new TraceTally()
+  for (const file of files) {
+    const mayBreakOff = isSessionName(file)
+    tally.add(file, checkFile(join(folder, file)), { mayBreakOff })
+  }
+  return tally.report()
 }
 
 /** The same for a trace that still grows: hand it line by line, then ask for its report. */
 export class TraceCheck {
   readonly #problems: TraceProblem[] = []
   readonly #taken = new Map<MachineId, Set<TransitionId>>()
-  /** Null: it has left the machine's way, and what it does now proves nothing. */
+  readonly #actors = new Set<string>()
+  /** Of those that have not ended. Null: it has left the machine's way, and proves nothing now. */
   readonly #replays = new Map<string, Replay | null>()
   readonly #foreign = new Set<string>()
   #line = 0
@@ -84,6 +116,11 @@ export class TraceCheck {
   /** `isBare`: without a header, as lines are told by a pool of this very process. */
   constructor({ isBare = false }: { readonly isBare?: boolean } = {}) {
     this.#isOpen = isBare
+  }
+
+  /** The last line says that nothing is left unsaid. */
+  get isEnded(): boolean {
+    return this.#isEnded
   }
 
   take(text: string): void {
@@ -112,7 +149,7 @@ export class TraceCheck {
       problems: this.#problems,
       lines: this.#line,
       steps: this.#steps,
-      actors: [...this.#replays.keys()],
+      actors: [...this.#actors],
       taken: this.#taken,
     }
   }
@@ -151,6 +188,7 @@ export class TraceCheck {
     if (!Object.hasOwn(machines, line.machine)) {
       return this.#blame('malformed', line.actor, `there is no machine ${line.machine}`)
     }
+    if (this.#actors.size < MAX_NAMED_ACTORS) this.#actors.add(line.actor)
     if (this.#foreign.has(line.machine)) {
       this.#replays.set(line.actor, null)
       return
@@ -167,7 +205,11 @@ export class TraceCheck {
     const replay = this.#replays.get(line.actor)
     if (replay === undefined) {
       this.#replays.set(line.actor, null)
-      return this.#blame('order', line.actor, 'it acts before the trace has met it')
+      return this.#blame(
+        'order',
+        line.actor,
+        'it acts before the trace has met it, or after its end',
+      )
     }
     if (replay === null) return
     const { taken, difference } = this.#again(replay, line)
@@ -175,6 +217,7 @@ export class TraceCheck {
     const all = this.#taken.get(replay.machine) ?? new Set()
     this.#taken.set(replay.machine, all)
     for (const id of taken) all.add(id)
+    if (replay.isDone) this.#replays.delete(line.actor)
     if (difference === null) return
     this.#blame(difference.kind, line.actor, `${line.event.type}: ${difference.message}`)
     if (difference.kind !== 'commands') this.#replays.set(line.actor, null)

@@ -47,6 +47,11 @@ export class Replay {
     this.#snapshot = this.#probe.resolveState(state)
   }
 
+  /** The machine has come to its end: it takes no more steps. */
+  get isDone(): boolean {
+    return this.#snapshot.status === 'done'
+  }
+
   /** The transitions the step takes, and where the trace and the machine part, if they do. */
   step({ event, from, to, commands }: Pick<TraceStep, 'event' | 'from' | 'to' | 'commands'>): {
     readonly taken: readonly TransitionId[]

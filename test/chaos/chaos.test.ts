@@ -5,6 +5,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Conformance } from '../support/traces.ts'
+import { falseTrace } from '../support/recorded-run.ts'
 import type { ChaosReport } from './chaos-report.ts'
 import { FAULT_NAMES } from './fault-plan.ts'
 import { slopeOf } from './slope.ts'
@@ -14,7 +19,13 @@ const KILLS = 42
 const SEED = 20_261_121
 const LIMIT_MS = 300_000
 
-async function chaos(args: readonly string[]): Promise<{ code: number; report: ChaosReport }> {
+interface Ended {
+  readonly code: number
+  readonly report: ChaosReport & { readonly conformance: Conformance }
+  readonly log: string
+}
+
+async function chaos(args: readonly string[]): Promise<Ended> {
   const child = spawn(process.execPath, [CHAOS, ...args, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -25,7 +36,7 @@ async function chaos(args: readonly string[]): Promise<{ code: number; report: C
   const [code] = await once(child, 'close')
   const line = said.trim().split('\n').at(-1) ?? ''
   if (!line.startsWith('{')) throw new Error(`no report:\n${log}`)
-  return { code: Number(code), report: JSON.parse(line) as ChaosReport }
+  return { code: Number(code), report: JSON.parse(line) as Ended['report'], log }
 }
 
 test('under random faults no task is lost or doubled, nothing is left behind, and capacity heals', {
@@ -44,13 +55,32 @@ test('under random faults no task is lost or doubled, nothing is left behind, an
     unhealed: [],
     unexpectedEvents: [],
     left: [],
+    conformance: { differences: 0 },
   })
+  expect(report.conformance.steps).toBeGreaterThan(10 * KILLS)
   expect(report.settledOnce).toBe(report.submitted)
   expect(report.succeeded).toBeGreaterThan(KILLS)
   const done = new Set(Object.keys(report.faultsByKind))
   const skipped = report.skipped.map((reason) => reason.split(':')[0])
   expect(FAULT_NAMES.filter((name) => !done.has(name))).toEqual(skipped)
   expect(code).toBe(0)
+})
+
+test('G8: a step that a machine would not take fails the run', { timeout: LIMIT_MS }, async () => {
+  const traces = mkdtempSync(join(tmpdir(), 'chaos-traces-'))
+  try {
+    writeFileSync(join(traces, 'pool-1-planted.jsonl'), `${falseTrace().join('\n')}\n`)
+    const only = ['--kills', '1', '--workers', '1', '--only', 'workerKill', '--traces', traces]
+    const { code, report, log } = await chaos(only)
+    expect(report).toMatchObject({ lost: 0, unhealed: [], conformance: { differences: 1 } })
+    expect(report.conformance.steps).toBeGreaterThan(20)
+    expect(log).toContain('DIFFERS pool-1-planted.jsonl line 4 (state) shutdown')
+    expect(code).toBe(1)
+    // Asked for, the traces stay: that of the pool, and of a session for each process.
+    expect(readdirSync(traces).length).toBeGreaterThan(3)
+  } finally {
+    rmSync(traces, { recursive: true, force: true })
+  }
 })
 
 describe('the slope of a row', () => {

@@ -1,13 +1,13 @@
 /**
- * `npm run chaos -- --kills N --seed S [--workers 4] [--lanes 2] [--only kind,kind] [--json]`:
- * random faults on a pool of real browsers under load. What happens goes to stderr; the last line
- * on stdout is one JSON object. Exit code 1 when anything was lost, doubled or left behind, with
- * the command that does the same again.
+ * `npm run chaos -- --kills N --seed S [--workers 4] [--lanes 2] [--only kind,kind] [--traces folder]
+ * [--json]`: random faults on a pool of real browsers under load. What happens goes to stderr; the last
+ * line on stdout is one JSON object. Exit code 1 when anything was lost, doubled or left behind, or was
+ * not as the machines say, with the command that does the same again.
  */
 import { parseArgs } from 'node:util'
-import { checkPools, newTraceFolder, recordPools } from '../support/traces.ts'
+import { watchPools } from '../support/traces.ts'
 import { FAULT_NAMES, type FaultName } from './fault-plan.ts'
-import { type ChaosReport, isClean } from './chaos-report.ts'
+import { isClean } from './chaos-report.ts'
 import { type ChaosOptions, runChaos } from './chaos-run.ts'
 
 const DEFAULT_KILLS = 100
@@ -20,6 +20,7 @@ const { values } = parseArgs({
     workers: { type: 'string' },
     lanes: { type: 'string' },
     only: { type: 'string' },
+    traces: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -57,7 +58,7 @@ const options: ChaosOptions = {
   },
 }
 
-function table(report: ChaosReport): string {
+function table(report: object): string {
   return Object.entries(report)
     .map(([key, value]) => `${key.padEnd(18)} ${JSON.stringify(value)}\n`)
     .join('')
@@ -65,17 +66,12 @@ function table(report: ChaosReport): string {
 
 const { kills, seed, workers, lanes } = options
 process.stderr.write(`chaos: ${kills} faults on ${workers} workers, seed ${seed}\n`)
-const traces = newTraceFolder()
-recordPools(traces)
-const report = await runChaos(options)
-const untrue = await checkPools(traces, 'chaos').then(
-  () => null,
-  (error: Error) => error.message,
-)
+const conformanceOf = watchPools('chaos', values.traces)
+const run = await runChaos(options)
+const report = { ...run, conformance: await conformanceOf() }
 for (const skipped of report.skipped) process.stderr.write(`SKIPPED ${skipped}\n`)
 if (!values.json) process.stdout.write(table(report))
-if (untrue !== null) process.stderr.write(`${untrue}\n`)
-if (untrue !== null || !isClean(report)) {
+if (report.conformance.differences > 0 || !isClean(report)) {
   const only = values.only === undefined ? '' : ` --only ${values.only}`
   const settings = `--kills ${kills} --seed ${seed} --workers ${workers} --lanes ${lanes}${only}`
   const again = `npm run chaos -- ${settings}`

@@ -1,10 +1,12 @@
 /**
- * `npm run soak -- --minutes M [--workers 2] [--recycle 40] [--json]`: does anything grow that must
- * not? The last line on stdout is one JSON object; exit code 1 when a task was lost, or a slope is
- * above its limit by more than chance explains (2.5 standard errors). The longer it runs, the
- * smaller a leak it finds.
+ * `npm run soak -- --minutes M [--workers 2] [--recycle 40] [--traces folder] [--json]`: does anything
+ * grow that must not, and is all that is done as the machines say? The last line on stdout is one JSON
+ * object; exit code 1 when a task was lost, a step was another than the machine's, or a slope is above
+ * its limit by more than chance explains (2.5 standard errors). The longer it runs, the smaller a leak
+ * it finds.
  */
 import { parseArgs } from 'node:util'
+import { watchPools } from '../support/traces.ts'
 import { runSoak } from './soak-run.ts'
 
 const { values } = parseArgs({
@@ -12,6 +14,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '5' },
     workers: { type: 'string', default: '2' },
     recycle: { type: 'string', default: '40' },
+    traces: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -22,7 +25,8 @@ if (!minutes || !(minutes >= 0.5) || !Number.isInteger(workers) || !Number.isInt
 }
 
 let samples = 0
-const report = await runSoak({
+const conformanceOf = watchPools('chaos', values.traces)
+const run = await runSoak({
   minutes,
   workers: workers ?? 2,
   maxTasksPerWorker: recycle ?? 40,
@@ -33,9 +37,11 @@ const report = await runSoak({
     process.stderr.write(`${tasks} tasks, ${all} MB, heap ${own} MB, ${JSON.stringify(counts)}\n`)
   },
 })
+const report = { ...run, conformance: await conformanceOf() }
 const grown = Object.entries(report.slopes).filter(([, { isOver }]) => isOver)
 for (const [kind, { perMinute, limit }] of grown) {
   process.stderr.write(`GROWS ${kind}: ${perMinute} a minute, the limit is ${limit}\n`)
 }
-if (grown.length > 0 || report.lost > 0) process.exitCode = 1
+const { lost, conformance } = report
+if (grown.length > 0 || lost > 0 || conformance.differences > 0) process.exitCode = 1
 process.stdout.write(`${JSON.stringify(report)}\n`)

@@ -4,17 +4,20 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { leftAfter, nothingLeft, takeCensus } from '../support/census.ts'
+import { falseTrace } from '../support/recorded-run.ts'
 
 const DEMO = fileURLToPath(new URL('../../docs/examples/purchase-orders/demo.ts', import.meta.url))
 const BUILT = fileURLToPath(new URL('../../dist/src/index.js', import.meta.url))
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const TIMEOUT_MS = 120_000
 const GONE_WITHIN_MS = 2_000
+/** An order is at least assigned and ended, by the ledger and by a worker's session. */
+const STEPS_AT_LEAST = 60 * 4
 
 interface Demo {
   readonly process: ChildProcess
@@ -68,12 +71,31 @@ test('sixty orders: one fails for good, every file is what the portal has, nothi
     wallMs: expect.any(Number),
     orphanProcesses: 0,
     profilesLeft: 0,
+    conformance: { steps: expect.any(Number), differences: 0 },
   })
+  const { conformance } = summary as { conformance: { steps: number } }
+  expect(conformance.steps).toBeGreaterThan(STEPS_AT_LEAST)
   expect(demo.stdout).toContain('PO-017: the portal answered 404')
   // The census has seen browsers: that it finds none now means something.
   const browsers = census.seen().filter(({ command }) => /--user-data-dir=\//.test(command))
   expect(browsers).not.toHaveLength(0)
   await nothingLeft(census, { withinMs: 0 })
+})
+
+test('G8: a step that a machine would not take fails the run', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  using census = takeCensus()
+  const demo = startDemo(census.root)
+  await halfway(demo)
+  const folder = readdirSync(census.root).find((name) => name.startsWith('troupe-demo-')) ?? ''
+  const traces = join(census.root, folder, 'traces')
+  writeFileSync(join(traces, 'planted.jsonl'), `${falseTrace().join('\n')}\n`)
+  const [code] = await once(demo.process, 'close')
+  expect(demo.stderr).toContain('not as it should be: planted.jsonl line 4 (state)')
+  const line = demo.stdout.trimEnd().split('\n').at(-1) ?? ''
+  expect(JSON.parse(line)).toMatchObject({ succeeded: 59, conformance: { differences: 1 } })
+  expect(code).toBe(1)
 })
 
 test('G3: Ctrl-C in the middle leaves nothing', { timeout: TIMEOUT_MS }, async () => {

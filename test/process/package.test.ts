@@ -3,6 +3,7 @@
  * project, and used there with the words of the README.
  */
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -74,6 +75,15 @@ describe('the package', () => {
     const files = stdout.trim().split('\n')
     expect(files).toContain('package/dist/src/index.js')
     expect(files.filter((file) => /\/test\/|node_modules/.test(file))).toEqual([])
+  })
+
+  test('holds nothing whose source is gone', async () => {
+    const { stdout } = await run('tar', ['-tzf', tarball])
+    const built = stdout.split('\n').filter((file) => file.startsWith('package/dist/'))
+    const sourceOf = (file: string) =>
+      join(root, file.slice('package/dist/'.length).replace(/(\.d)?\.(ts|js)$/, '.ts'))
+    expect(built.length).toBeGreaterThan(0)
+    expect(built.filter((file) => !existsSync(sourceOf(file)))).toEqual([])
   })
 
   test("runs the README's ten lines in an empty project", async () => {

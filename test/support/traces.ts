@@ -2,14 +2,22 @@
  * Traces of pools under test (G8): where they are written, and that they are as the machines say. A
  * trace of a process that was killed may break off; one of a pool of this process may not.
  */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checkConformance, problemText } from '../../src/testing/conformance.ts'
+import { problemText } from '../../src/testing/conformance.ts'
 import { type Layer, noteCoverage } from './coverage.ts'
+import { TraceWatch } from './trace-watch.ts'
 
 /** The same variable by which any program's pools are recorded. */
 const TRACE_VARIABLE = 'TROUPE_TRACE'
+
+export interface Conformance {
+  /** Taken again by the machines. */
+  readonly steps: number
+  /** Where a trace and its machine part. */
+  readonly differences: number
+}
 
 export function newTraceFolder(): string {
   return mkdtempSync(join(tmpdir(), 'troupe-traces-'))
@@ -24,14 +32,42 @@ export function recordPools(trace: string): void {
 export async function checkPools(folder: string, layer: Layer): Promise<void> {
   await written()
   try {
-    const wrong = readdirSync(folder).flatMap((name) => {
-      // What a worker's session did is in a file of its own; a worker may be killed.
-      const isOwn = name.startsWith(`pool-${process.pid}-`) && !name.includes('.worker-')
-      return wrongIn(join(folder, name), layer, !isOwn).map((text) => `${name} ${text}`)
-    })
+    const { problems, taken } = new TraceWatch(folder).end()
+    noteCoverage(layer, taken)
+    const wrong = problems.map(problemText)
     if (wrong.length > 0) throw new Error(`not as the machines say:\n${wrong.join('\n')}`)
   } finally {
     rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/**
+ * For a run started by hand: from now on its pools are recorded, and what they do is taken again
+ * while they do it. The function returned says what came of it, once the pools are no more; what is
+ * wrong goes to stderr. The traces go with the run.
+ *
+ * @param kept A folder of which the traces are to stay.
+ */
+export function watchPools(layer: Layer, kept?: string): () => Promise<Conformance> {
+  const folder = kept ?? newTraceFolder()
+  mkdirSync(folder, { recursive: true })
+  const remove = () => {
+    if (kept === undefined) rmSync(folder, { recursive: true, force: true })
+  }
+  // The run may be interrupted.
+  process.once('exit', remove)
+  recordPools(folder)
+  const watch = new TraceWatch(folder, { isKept: kept !== undefined })
+  return async () => {
+    await written()
+    const { steps, problems, taken } = watch.end()
+    const { differences } = watch
+    noteCoverage(layer, taken)
+    remove()
+    const where = kept === undefined ? '' : `; traces: ${folder}`
+    process.stderr.write(`${steps} steps taken again, ${differences} differences${where}\n`)
+    for (const problem of problems) process.stderr.write(`DIFFERS ${problemText(problem)}\n`)
+    return { steps, differences }
   }
 }
 
@@ -39,10 +75,4 @@ export async function checkPools(folder: string, layer: Layer): Promise<void> {
 export async function written(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
   await new Promise((resolve) => setImmediate(resolve))
-}
-
-function wrongIn(path: string, layer: Layer, mayBreakOff: boolean): string[] {
-  const { problems, taken } = checkConformance(path)
-  noteCoverage(layer, taken)
-  return problems.filter(({ kind }) => !(mayBreakOff && kind === 'truncated')).map(problemText)
 }

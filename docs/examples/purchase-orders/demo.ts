@@ -8,7 +8,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createPoolActor, type PoolStatus, type TaskOutcome } from 'troupe'
-import { type Leftovers, leftAfter, takeCensus } from 'troupe/testing'
+import {
+  checkConformance,
+  type Leftovers,
+  leftAfter,
+  problemText,
+  takeCensus,
+} from 'troupe/testing'
 import { type Order, readOrders } from './orders.ts'
 import { CREDENTIALS, MISSING_ORDER, type Portal, startPortal } from './portal.ts'
 import { startProgress } from './progress.ts'
@@ -47,7 +53,7 @@ function outliveSignals(): Disposable {
 /** Everything a user of Troupe would write. The rest of this file checks and shows. */
 async function runOrders(
   orders: readonly Order[],
-  folders: { readonly run: string; readonly attachments: string },
+  folders: { readonly run: string; readonly attachments: string; readonly traces: string },
 ): Promise<Run> {
   const startedAt = performance.now()
   const progress = startProgress(process.stderr)
@@ -60,6 +66,7 @@ async function runOrders(
       workers: WORKERS,
       artifacts: folders.attachments,
       runFolder: folders.run,
+      trace: folders.traces,
       task: { attempts: 3, timeout: 30_000, backoff: { delay: 250 } },
     }).start()
     for await (const outcome of pool.map('download', orders)) {
@@ -119,7 +126,11 @@ async function main(): Promise<number> {
   const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } })
   const orders = await readOrders(new URL('./orders.csv', import.meta.url))
   const folder = await mkdtemp(join(tmpdir(), 'troupe-demo-'))
-  const folders = { run: join(folder, 'run'), attachments: join(folder, 'attachments') }
+  const folders = {
+    run: join(folder, 'run'),
+    attachments: join(folder, 'attachments'),
+    traces: join(folder, 'traces'),
+  }
   await Promise.all([mkdir(folders.run), mkdir(folders.attachments)])
   using census = takeCensus({ root: folders.run })
   await using portal = await startPortal()
@@ -131,6 +142,7 @@ async function main(): Promise<number> {
     const { outcomes, status, wallMs } = await runOrders(orders, folders)
     const left = await leftAfter(census, { withinMs: ALL_GONE_WITHIN_MS })
     const reports = await verifyAll(outcomes, portal)
+    const { steps, problems: differences } = checkConformance(folders.traces)
     const count = (of: (report: OrderReport) => number) =>
       reports.reduce((sum, report) => sum + of(report), 0)
     const succeeded = count(({ result }) => (result.success ? 1 : 0))
@@ -147,9 +159,10 @@ async function main(): Promise<number> {
       wallMs,
       orphanProcesses: left.processes.length,
       profilesLeft: left.folders.length,
+      conformance: { steps, differences: differences.length },
     }
     console.log(formatReport(reports, summary))
-    const problems = problemsOf(reports, summary.logins, left)
+    const problems = [...problemsOf(reports, summary.logins, left), ...differences.map(problemText)]
     for (const problem of problems) console.error(`not as it should be: ${problem}`)
     if (values.json) console.log(JSON.stringify(summary))
     return problems.length === 0 ? 0 : 1

@@ -32,6 +32,8 @@ export interface Summary {
   /** Counted from the operating system after the shutdown. */
   readonly orphanProcesses: number
   readonly profilesLeft: number
+  /** Steps that the machines took again, and where they did something else. */
+  readonly conformance: { readonly steps: number; readonly differences: number }
 }
 
 export function formatReport(reports: readonly OrderReport[], summary: Summary): string {
@@ -57,6 +59,8 @@ export function formatReport(reports: readonly OrderReport[], summary: Summary):
     `${summary.processesStarted} worker processes, ${summary.logins} logins, ` +
       `${(summary.reuseRate * 100).toFixed(1)} % of tasks needed no new process`,
     `left behind: ${summary.orphanProcesses} processes, ${summary.profilesLeft} profile folders`,
+    `taken again by the machines: ${summary.conformance.steps} steps, ` +
+      `${summary.conformance.differences} differences`,
   ].join('\n')
 }
 
