@@ -24,6 +24,14 @@ const EXIT_DEFECT = 70
 /** Last reports get this long to leave. */
 const DRAIN_LIMIT_MS = 1_000
 
+let hostModule: Promise<typeof import('./session-host.ts')> | null = null
+
+/** Loaded when it is first needed: plain tasks never need it. */
+function sessionHost(): Promise<typeof import('./session-host.ts')> {
+  hostModule ??= import('./session-host.ts')
+  return hostModule
+}
+
 export class Child {
   private readonly birth: ChildBirth
   private readonly home: Home
@@ -34,7 +42,6 @@ export class Child {
   private host: SessionHost | null = null
   private scale: ProfileScale | null = null
   private driver: BrowserDriver | null = null
-  private hostModule: Promise<typeof import('./session-host.ts')> | null = null
   private driverModule: Promise<BrowserDriver> | null = null
   private readonly equipment: Equipment
   private heart: NodeJS.Timeout | undefined
@@ -82,7 +89,7 @@ export class Child {
       diskFloorBytes: this.birth.diskFloorBytes ?? 0,
     })
     // The order to open one is on its way: load what it will need meanwhile.
-    if (tasks.some(({ browser }) => browser)) this.hostModule = import('./session-host.ts')
+    if (tasks.some(({ browser }) => browser)) void sessionHost()
   }
 
   private receive(frame: Frame<Order>): void {
@@ -125,7 +132,6 @@ export class Child {
   private async open(launch: LaunchSpec): Promise<void> {
     const { loaded, runner } = this
     if (this.host !== null || loaded === null || runner === null) return
-    this.hostModule ??= import('./session-host.ts')
     this.driverModule = this.home.driverOf(launch).then((driver) => {
       this.driver = driver
       return driver
@@ -134,7 +140,7 @@ export class Child {
     this.driverModule.catch(() => undefined)
     this.memory.name = launch.session
     const [{ SessionHost }, spec, recorder] = await Promise.all([
-      this.hostModule,
+      sessionHost(),
       this.specOf(launch),
       this.openRecorder(),
     ])

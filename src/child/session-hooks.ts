@@ -84,7 +84,7 @@ export class SessionHooks {
     const controller = new AbortController()
     this.controller = controller
     const lost = new Promise<never>((_resolve, reject) => {
-      seat.onLost = () => reject(new TroupeError('BROWSER_LOST', 'The tab of the hook was lost.'))
+      seat.onLost = refusing(reject)
     })
     const context: SessionContext = {
       page: seat.tab.page,
@@ -99,4 +99,8 @@ export class SessionHooks {
       this.ports.giveBack(seat)
     }
   }
+}
+
+function refusing(reject: (error: TroupeError) => void): () => void {
+  return () => reject(new TroupeError('BROWSER_LOST', 'The tab of the hook was lost.'))
 }

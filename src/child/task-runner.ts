@@ -114,10 +114,14 @@ export class TaskRunner {
     this.host.request(run)
   }
 
+  private losing(run: BrowserRun): () => void {
+    return () => this.lose(run, lossOf(run.attempt))
+  }
+
   private async begin(run: BrowserRun, seat: Seat, handler: Handler): Promise<void> {
     const { attempt } = run
     run.seat = seat
-    seat.onLost = () => this.lose(run, lossOf(attempt))
+    seat.onLost = this.losing(run)
     this.ground.outbox.push({
       kind: 'started',
       taskId: attempt.taskId,

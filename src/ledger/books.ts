@@ -56,7 +56,7 @@ export class Books {
     // The same again: what its last run noted is to be read back, too.
     if (this.#store !== null) this.#write('all')
     this.#store = store
-    store.noted = () => this.#want()
+    store.noted = this.#want.bind(this)
     // Who has just started the pool may still want to listen: nothing is told before the next turn.
     this.#want()
   }

@@ -105,7 +105,11 @@ export class HostWatch implements HostEars {
     const { business, config, world } = this.#runtime
     this.#lease ??= world.host.listen(this, config.signals)
     const isOnTheWay = state === 'starting' || state === 'stopping'
-    business.onChange = (isBusy) => this.#lease?.keepAlive(isOnTheWay || isBusy)
+    business.onChange = this.#lasting(isOnTheWay)
     business.onChange(business.isBusy)
+  }
+
+  #lasting(isOnTheWay: boolean): (isBusy: boolean) => void {
+    return (isBusy) => this.#lease?.keepAlive(isOnTheWay || isBusy)
   }
 }

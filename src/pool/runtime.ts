@@ -7,7 +7,7 @@ import {
   type ActorRefFrom,
   type AnyActorLogic,
   type AnyActorRef,
-  enqueueActions,
+  assign,
   type InputFrom,
 } from 'xstate'
 import {
@@ -161,34 +161,34 @@ export class PoolRuntime {
   /** The pool machine with its deeds. One logic is for one actor. */
   logic(): PoolLogic {
     const machine: PoolLogic = withDeeds(poolMachine, {
-      'actors.open': enqueueActions(({ enqueue, self }) => {
+      // Spawning is a change of the machine's context, even where it changes nothing of it.
+      'actors.open': assign(({ self, spawn: plainSpawn }) => {
+        const spawn = plainSpawn as unknown as Spawn
         this.#self = self as ActorRefFrom<typeof poolMachine>
         this.recorder?.attach(self)
-        enqueue.assign(({ spawn: plainSpawn }) => {
-          const spawn = plainSpawn as unknown as Spawn
-          this.#ledgerRef = spawn(this.#ledgerLogic(), { id: 'ledger' })
-          this.ledger = this.#ledgerRef.getSnapshot().context.ledger
-          this.#supervisor = spawn(this.world.stepped(supervisorLogic(this.#voices)), {
-            id: 'supervisor',
-            input: { policy: supervisorPolicy(this.config, this.world.processors) },
-          })
-          this.#shutdown = spawn(this.world.stepped(shutdownLogic(this.#voices)), {
-            id: 'shutdown',
-            input: { policy: shutdownPolicy(this.config) },
-          })
-          this.recorder?.name(this.#supervisor, 'supervisor', 'supervisor')
-          this.recorder?.name(this.#shutdown, 'shutdown', 'shutdown')
-          return {}
+        this.#ledgerRef = spawn(this.#ledgerLogic(), { id: 'ledger' })
+        this.ledger = this.#ledgerRef.getSnapshot().context.ledger
+        this.#supervisor = spawn(this.world.stepped(supervisorLogic(this.#voices)), {
+          id: 'supervisor',
+          input: { policy: supervisorPolicy(this.config, this.world.processors) },
         })
+        this.#shutdown = spawn(this.world.stepped(shutdownLogic(this.#voices)), {
+          id: 'shutdown',
+          input: { policy: shutdownPolicy(this.config) },
+        })
+        this.recorder?.name(this.#supervisor, 'supervisor', 'supervisor')
+        this.recorder?.name(this.#shutdown, 'shutdown', 'shutdown')
+        return {}
       }),
       'run.open': () => void this.#open(),
       'run.close': () => void this.#close(),
-      'workers.tell': enqueueActions(({ enqueue, self }, { slots, event }: WorkersTold) => {
-        enqueue(() => this.recorder?.note(self, 'workers.tell', { slots, event }))
+      'workers.tell': assign(({ self, spawn }, { slots, event }: WorkersTold) => {
+        this.recorder?.note(self, 'workers.tell', { slots, event })
         for (const slot of slots) {
-          if (!this.actors.has(slot)) enqueue.assign(({ spawn }) => this.#spawnWorker(slot, spawn))
-          enqueue(() => this.actors.get(slot)?.send(event))
+          if (!this.actors.has(slot)) this.#spawnWorker(slot, spawn as unknown as Spawn)
+          this.actors.get(slot)?.send(event)
         }
+        return {}
       }),
       'ledger.tell': (_, event) => {
         this.tellLedger(event)
@@ -226,12 +226,11 @@ export class PoolRuntime {
     this.recorder?.close()
   }
 
-  #spawnWorker(slot: SlotId, spawn: unknown): Record<never, never> {
+  #spawnWorker(slot: SlotId, spawn: Spawn): void {
     const input = { slot, policy: workerPolicy(this.config) }
-    const worker = (spawn as Spawn)(this.#workerLogic, { id: slot, input })
+    const worker = spawn(this.#workerLogic, { id: slot, input })
     this.recorder?.name(worker, slot, 'worker')
     this.actors.set(slot, worker)
-    return {}
   }
 
   #ledgerLogic(): LedgerLogic {

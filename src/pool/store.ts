@@ -16,7 +16,8 @@ import type { World } from './world.ts'
 export class StoreKeeper {
   readonly deadLetters: DeadLetters
   readonly resultCache: ResultCache
-  readonly #open: () => TaskStore | null
+  readonly #config: PoolConfig
+  readonly #world: World
   readonly #tell: (event: StoreEvent) => void
   #store: TaskStore | null = null
   /** Openings so far: a close that was asked for before the last of them is void. */
@@ -24,7 +25,8 @@ export class StoreKeeper {
 
   constructor(config: PoolConfig, world: World, tell: (event: StoreEvent) => void) {
     this.#tell = tell
-    this.#open = () => (config.store === null ? null : world.openStore(config))
+    this.#config = config
+    this.#world = world
     const letters = new MemoryDeadLetters(config.deadLetters.max)
     const results = new MemoryResultCache(config.resultCache.maxBytes)
     const isKept = config.store !== null
@@ -39,7 +41,7 @@ export class StoreKeeper {
    */
   open(): void {
     this.#openings++
-    this.#store ??= this.#open()
+    if (this.#config.store !== null) this.#store ??= this.#world.openStore(this.#config)
     if (this.#store !== null) this.#tell({ type: 'store.opened', store: this.#store })
   }
 

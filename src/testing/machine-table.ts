@@ -12,14 +12,20 @@ import {
   initialTransition,
   transition as pureTransition,
 } from 'xstate'
+import { type Guard, guardOf } from './machine-guards.ts'
 
 export type Transition = AnyTransitionDefinition
 export type Action = Transition['actions'][number]
-/** Transitions to choose from in one state node, the first that may be taken is. */
+/** A transition, and how to know whether it may be taken; null: always. */
+export interface Way {
+  readonly transition: Transition
+  readonly guard: Guard | null
+}
+/** Ways to choose from in one state node: the first that is open is taken. */
 export interface Choice {
   /** Of the states within. Only when none of them gives one, the node's own are looked at. */
   readonly within: readonly Choice[]
-  readonly own: readonly Transition[]
+  readonly own: readonly Way[]
 }
 export interface Step {
   /** Of the states left, of the transitions, of the states entered: in this order. */
@@ -41,12 +47,13 @@ export class Standing {
   readonly value: AnyMachineSnapshot['value']
   readonly tags: AnyMachineSnapshot['tags']
   readonly history: AnyMachineSnapshot['historyValue']
-  /** The eventless transitions of each of its innermost states, inside first. */
-  readonly eventless: readonly (readonly Transition[])[]
+  /** The eventless ways of each of its innermost states, inside first. */
+  readonly eventless: readonly (readonly Way[])[]
   readonly probe: AnyMachineSnapshot
   readonly #table: MachineTable
   readonly #choices = new Map<string, Choice>()
   readonly #steps = new Map<Transition, Step>()
+  /** Of several at once, by the first and then by all. */
   readonly #joined = new Map<string, Step>()
 
   constructor(probe: AnyMachineSnapshot, table: MachineTable) {
@@ -65,6 +72,7 @@ export class Standing {
       .filter(({ type }) => type === 'atomic')
       .map((node) => [node, ...ancestorsOf(node)].flatMap(({ always }) => always ?? []))
       .filter((transitions) => transitions.length > 0)
+      .map((transitions) => transitions.map((transition) => table.wayOf(transition)))
   }
 
   /** What there is to choose from when an event of this type comes. */
@@ -108,8 +116,12 @@ export class Standing {
       .filter(({ parent }) => parent === node)
       // As XState does it: in the order of the state's value, which is that of its nodes.
       .flatMap((child) => this.#choiceIn(child, eventType) ?? [])
-    const own = candidatesOf(node, eventType)
-    return within.length + own.length === 0 ? null : { within, own }
+    const own = candidatesOf(node, eventType).map((each) => this.#table.wayOf(each))
+    const [inner] = within
+    if (inner === undefined) return own.length === 0 ? null : { within, own }
+    // Where nothing branches, the inner ones are simply the first.
+    const isStraight = within.length === 1 && inner.within.length === 0
+    return isStraight ? { within: NOTHING, own: [...inner.own, ...own] } : { within, own }
   }
 }
 
@@ -120,12 +132,14 @@ export class MachineTable {
   readonly #nodes: readonly AnyStateNode[]
   readonly #transitions: readonly Transition[]
   readonly #numbers: ReadonlyMap<Transition, number>
+  readonly #ways = new Map<Transition, Way>()
   readonly #probe: AnyStateMachine
   readonly #standings = new Map<string, Standing>()
   readonly #byNodes = new WeakMap<readonly AnyStateNode[], Standing>()
 
   constructor(machine: AnyStateMachine) {
-    this.machine = machine
+    // The one that the nodes belong to: this one may be a copy, with the deeds of one pool.
+    this.machine = machine.root.machine as AnyStateMachine
     this.#nodes = nodesIn(machine.root)
     this.#transitions = this.#nodes.flatMap((node) => [
       ...[...node.transitions.values()].flat(),
@@ -150,7 +164,19 @@ export class MachineTable {
   }
 
   keyOf(taken: readonly Transition[]): string {
-    return taken.map((transition) => this.#numbers.get(transition)).join()
+    let key = ''
+    for (const transition of taken) key += `${this.#numbers.get(transition)} `
+    return key
+  }
+
+  wayOf(transition: Transition): Way {
+    let way = this.#ways.get(transition)
+    if (way === undefined) {
+      const { guard } = transition
+      way = { transition, guard: guard === undefined ? null : guardOf(guard, this.machine) }
+      this.#ways.set(transition, way)
+    }
+    return way
   }
 
   ask({ probe }: Standing, taken: readonly Transition[]): Step {

@@ -12,9 +12,8 @@ import {
   createMachine,
   initialTransition,
 } from 'xstate'
-import type { Action, Choice, Standing, Transition } from './machine-table.ts'
+import type { Action, Choice, Standing, Transition, Way } from './machine-table.ts'
 
-type Guard = (args: { context: unknown; event: unknown }, params?: unknown) => boolean
 type Resolved = ((...args: unknown[]) => unknown) & Builtin
 /** What XState's own actions have (`assign`, `raise`, `cancel`, `enqueueActions`). */
 interface Builtin {
@@ -43,6 +42,7 @@ export class Macrostep {
   /** The context has moved on since the snapshot was made. */
   #isStale = false
   #changes = 0
+  readonly #look = () => this.#current()
 
   constructor(
     machine: AnyStateMachine,
@@ -94,7 +94,7 @@ export class Macrostep {
   }
 
   run(actions: readonly Action[], event: AnyEventObject): void {
-    for (const action of actions) this.#do(action, event, true)
+    for (const action of actions) this.#do(action, event)
   }
 
   /** True when one was found. */
@@ -102,43 +102,29 @@ export class Macrostep {
     let isFound = false
     for (const inner of within) isFound = this.#choose(inner, event, found) || isFound
     if (isFound) return true
-    for (const transition of own) {
-      if (!this.#mayTake(transition, event)) continue
-      found.push(transition)
-      return true
-    }
-    return false
+    const open = this.#firstOpen(own, event)
+    if (open === null) return false
+    found.push(open)
+    return true
   }
 
   #eventless(event: AnyEventObject): readonly Transition[] {
     const { eventless } = this.#standing
     if (eventless.length === 0) return NONE
     const found = new Set<Transition>()
-    for (const transitions of eventless) {
-      const one = transitions.find((transition) => this.#mayTake(transition, event))
-      if (one !== undefined) found.add(one)
+    for (const ways of eventless) {
+      const open = this.#firstOpen(ways, event)
+      if (open !== null) found.add(open)
     }
-    return [...found]
+    return found.size === 0 ? NONE : [...found]
   }
 
-  #mayTake({ guard }: Transition, event: AnyEventObject): boolean {
-    return guard === undefined || this.#isTrue(guard, event)
-  }
-
-  #isTrue(guard: unknown, event: AnyEventObject): boolean {
-    const { guards } = this.#machine.implementations as { guards: Record<string, unknown> }
-    const named = guard as { readonly type: string; readonly params?: unknown }
-    const resolved =
-      typeof guard === 'function' ? guard : guards[typeof guard === 'string' ? guard : named.type]
-    if (resolved === undefined) throw new Error(`guard ${String(named.type ?? guard)} is missing`)
-    if (typeof resolved !== 'function') return this.#isTrue(resolved, event)
+  #firstOpen(ways: readonly Way[], event: AnyEventObject): Transition | null {
     const args = { context: this.#context, event }
-    if ('check' in resolved) {
-      const { check } = resolved as { check: (...args: unknown[]) => boolean }
-      return check(this.#current(), args, resolved)
+    for (const { transition, guard } of ways) {
+      if (guard === null || guard(args, this.#look)) return transition
     }
-    const params = typeof guard === 'object' ? this.#paramsOf(named, event) : undefined
-    return (resolved as Guard)(args, params)
+    return null
   }
 
   #paramsOf({ params }: { readonly params?: unknown }, event: AnyEventObject): unknown {
@@ -146,7 +132,7 @@ export class Macrostep {
     return (params as (args: object) => unknown)({ context: this.#context, event })
   }
 
-  #do(action: Action, event: AnyEventObject, isOwn: boolean): void {
+  #do(action: Action, event: AnyEventObject): void {
     const scope = this.#scope
     const isInline = typeof action === 'function'
     const named = (typeof action === 'string' ? { type: action } : action) as { type: string }
@@ -162,7 +148,9 @@ export class Macrostep {
       scope.actionExecutor({ type, info, params, exec: resolved } as never)
       return
     }
-    if (isOwn && resolved.type === 'xstate.assign') return this.#assign(resolved, info, params)
+    if (resolved.type === 'xstate.assign' && this.#isShipped(named.type, resolved)) {
+      return this.#assign(resolved, info, params)
+    }
     const before = this.#current()
     const extra = { internalQueue: this.#queue, deferredActorIds: undefined }
     const [next, made, more] = resolved.resolve(scope, before, info, params, resolved, extra)
@@ -171,10 +159,14 @@ export class Macrostep {
       const exec = resolved.execute.bind(null, scope, made)
       scope.actionExecutor({ type: resolved.type, info, params: made, exec } as never)
     }
-    for (const each of more ?? []) this.#do(each, event, false)
+    for (const each of more ?? []) this.#do(each, event)
   }
 
-  /** Machines themselves spawn nothing; a deed that does goes through XState's own `assign`. */
+  /** A machine's own updates spawn nothing; a deed that does goes through XState's own `assign`. */
+  #isShipped(name: string, action: unknown): boolean {
+    return this.#machine.root.machine.implementations.actions[name] === action
+  }
+
   #assign({ assignment }: Builtin, info: object, params: unknown): void {
     const update: Record<string, unknown> =
       typeof assignment === 'function'
@@ -209,20 +201,12 @@ export class Macrostep {
     return this.#snapshot
   }
 
-  /** For inspection. The snapshot is made only if somebody looks. */
+  /** For inspection. */
   #tell(taken: readonly Transition[], event: AnyEventObject): void {
-    const current = () => this.#current()
-    const inspected = {
-      type: '@xstate.microstep',
-      actorRef: this.#scope.self,
-      event,
-      get snapshot() {
-        return current()
-      },
-      _transitions: taken,
-    }
-    const { system } = this.#scope as unknown as { system: Inspected }
-    system._sendInspectionEvent(inspected)
+    const { self, system } = this.#scope as unknown as { self: unknown; system: Inspected }
+    const snapshot = this.#current()
+    const type = '@xstate.microstep'
+    system._sendInspectionEvent({ type, actorRef: self, event, snapshot, _transitions: taken })
   }
 }
 

@@ -105,8 +105,13 @@ function flawOfSeats({ slots, seats }: PoolView): string | null {
 }
 
 function flawOfTasks({ seats, tasks }: PoolView): string | null {
-  const seated = seats.flatMap((seat) => seat.tasks)
-  if (new Set(seated).size < seated.length) return 'a task runs twice at once'
+  const seated: (string | number)[] = []
+  for (const seat of seats) {
+    for (const id of seat.tasks) {
+      if (seated.includes(id)) return 'a task runs twice at once'
+      seated.push(id)
+    }
+  }
   for (const { id, state } of tasks) {
     const isSeated = seated.includes(id)
     if (ENDED.has(state) && isSeated) return 'a task has ended and still has a seat'

@@ -3,6 +3,7 @@
  * the same calls in the same order. What sets timers has a scope; a scope that ends takes its timers
  * with it, as a process does that dies. Never XState's SimulatedClock, and never the real time.
  */
+import type { AsyncResource } from 'node:async_hooks'
 import type { Clock, Timers } from '../ledger/ports.ts'
 
 const LEAST_TIDIED = 256
@@ -29,8 +30,8 @@ export class Scope implements Clock, Timers {
   #parked: VirtualTimer[] = []
   /** What its code does reaches those outside by calls of their own only, as by a pipe. */
   isEnclosed = false
-  /** Runs code as the scope's own: see virtual-time.ts. */
-  inside: (<T>(code: () => T) => T) | null = null
+  /** By which code runs as the scope's own: see virtual-time.ts. */
+  resource: AsyncResource | null = null
   /** Put around every call of this scope. */
   enter: (callback: () => void) => void = (callback) => callback()
 

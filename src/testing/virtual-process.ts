@@ -53,7 +53,7 @@ export class VirtualProcess implements WorkerHandle {
     this.startedAtMs = ports.kernel.nowMs()
     this.scope = ports.clock.scope(`${birth.slot}#${birth.incarnation}`)
     this.scope.isEnclosed = true
-    this.scope.enter = (callback) => this.#guard(() => runIn(this.scope, callback))
+    this.scope.enter = this.#enter.bind(this)
     this.#isStubborn = ports.faults.strikes('stubborn')
     this.#start()
   }
@@ -193,9 +193,9 @@ export class VirtualProcess implements WorkerHandle {
   }
 
   /** An exception that nobody caught ends a process, not a simulation. */
-  #guard(code: () => void): void {
+  #enter(code: () => void): void {
     try {
-      code()
+      runIn(this.scope, code)
     } catch (error) {
       if (this.#ears === null) throw error
       this.#ears.onDefect(error)

@@ -3,7 +3,7 @@
  * simulation's clock, and for everybody else they stay what they are. They are put in place with the
  * first simulation and taken away after the last one.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { syncBuiltinESMExports } from 'node:module'
 import timers from 'node:timers'
 import timersPromises from 'node:timers/promises'
@@ -100,8 +100,13 @@ export function realNowMs(): number {
 /** Runs code of a scope: what it starts, now and later, belongs to the scope. */
 export function runIn<T>(scope: Scope, code: () => T): T {
   // To enter a scope anew costs several times as much as to enter it again.
-  scope.inside ??= current.run(scope, () => AsyncLocalStorage.snapshot())
-  return scope.inside(code)
+  scope.resource ??= current.run(scope, () => new AsyncResource('scope'))
+  return scope.resource.runInAsyncScope(code)
+}
+
+/** The `enter` of a scope whose calls run as its own code. */
+export function inside(scope: Scope): Scope['enter'] {
+  return (callback) => runIn(scope, callback)
 }
 
 /** Puts virtual time in place. The function returned gives real time back. */

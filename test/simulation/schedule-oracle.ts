@@ -13,6 +13,7 @@ import {
   flawOfRepetition,
   flawOfStart,
 } from '../../src/testing/truth-rules.ts'
+import type { Deed as TaskDeed } from '../../src/testing/virtual-tasks.ts'
 import { liveView, Motion } from './live-view.ts'
 import { flawIn } from '../../src/testing/pool-invariants.ts'
 import type { Simulation } from '../../src/testing/simulation.ts'
@@ -35,17 +36,21 @@ export class Oracle implements LogSink {
   /** Told as kept by the store for the next pool. */
   readonly #kept = new Set<string>()
   #simulation: Simulation | null = null
+  #isRepeatable = true
   #activeWhilePaused = -1
   readonly #motion = new Motion()
 
   /** `isRepeatable`: what may have run may run again. */
   attend(simulation: Simulation, isRepeatable: boolean): void {
     this.#simulation = simulation
-    simulation.truth.onBegin = (deed, earlier) => {
-      this.#blameIf(flawOfStart(deed, earlier))
-      const isOneLife = (this.#lives.get(deed.taskId) ?? 1) === 1
-      if (!isRepeatable && isOneLife) this.#blameIf(flawOfRepetition(deed, earlier))
-    }
+    this.#isRepeatable = isRepeatable
+    simulation.truth.onBegin = this.#judgeStart.bind(this)
+  }
+
+  #judgeStart(deed: TaskDeed, earlier: readonly TaskDeed[]): void {
+    this.#blameIf(flawOfStart(deed, earlier))
+    const isOneLife = (this.#lives.get(deed.taskId) ?? 1) === 1
+    if (!this.#isRepeatable && isOneLife) this.#blameIf(flawOfRepetition(deed, earlier))
   }
 
   /** Hears everything a pool tells. */

@@ -10,7 +10,7 @@ import { stateName } from '../../src/pool/states.ts'
 import type { TaskHandle } from '../../src/pool/types.ts'
 import { configFor, prepareSimulation, Simulation } from '../../src/testing/simulation.ts'
 import { flawOfLeftovers } from '../../src/testing/truth-rules.ts'
-import { runIn } from '../../src/testing/virtual-time.ts'
+import { inside } from '../../src/testing/virtual-time.ts'
 import { problemText, TraceCheck } from '../../src/testing/conformance.ts'
 import type { FaultName } from '../../src/testing/faults.ts'
 import { noteCoverage } from '../support/coverage.ts'
@@ -114,7 +114,7 @@ class Life {
     await prepareSimulation()
     const { user, faults } = this.#simulation
     const { moves, healAtMs } = this.#schedule
-    user.enter = (callback) => runIn(user, callback)
+    user.enter = inside(user)
     user.after(0, () => void this.#pool.start())
     for (const move of moves) user.after(move.atMs, () => this.#make(move))
     await this.#until(() => false, healAtMs)

@@ -50,7 +50,10 @@ const plans: readonly (readonly [string, AnyStateMachine, AnyPlan])[] = [
 function told(snapshot: AnyMachineSnapshot, actions: Actions) {
   const { value, context, status, tags, historyValue } = snapshot
   return {
-    ...{ value, context, status, tags: [...tags] },
+    value,
+    context,
+    status,
+    tags: [...tags],
     nodes: snapshot._nodes.map(({ id }) => id).toSorted(),
     history: Object.entries(historyValue).map(([id, nodes]) => [id, nodes.map((node) => node.id)]),
     // The explorer's own marks are no actions of the machine.

@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm'
 import { SeededRandom } from '../../src/testing/seeded-random.ts'
 import { configFor, prepareSimulation, Simulation } from '../../src/testing/simulation.ts'
 import { flawOfLeftovers } from '../../src/testing/truth-rules.ts'
-import { realNowMs, runIn, useVirtualTime } from '../../src/testing/virtual-time.ts'
+import { inside, realNowMs, useVirtualTime } from '../../src/testing/virtual-time.ts'
 import { handlers } from './schedule-handlers.ts'
 import { Oracle } from './schedule-oracle.ts'
 
@@ -99,7 +99,7 @@ class Year {
     const before = heapMb()
     const begunMs = realNowMs()
     const { user, clock, machine } = this.#simulation
-    user.enter = (callback) => runIn(user, callback)
+    user.enter = inside(user)
     const pool = this.#simulation.createPool()
     this.#oracle.listen(pool)
     pool.on('task.succeeded', () => this.#succeeded++)
