@@ -1,14 +1,15 @@
 /**
  * How the tests run. `fast` holds whatever needs no process of its own; `process` forks workers and
- * browsers; both run two files at a time. `alone` runs one: it loads the machine by itself, or says
- * how long something takes.
+ * browsers; `matrix` is the fault matrix in two halves; all run two files at a time. `alone` runs one:
+ * it loads the machine by itself, or says how long something takes.
  */
 import { defineConfig } from 'vitest/config'
 
 const ALONE = [
   'test/chaos/**/*.test.ts',
-  'test/process/{matrix,demo-run,demo-census,package,pool-memory,pool-store}.test.ts',
+  'test/process/{demo-run,demo-census,package,pool-memory,pool-store}.test.ts',
 ]
+const MATRIX = 'test/process/matrix*.test.ts'
 const HEAVY = ['test/process/**/*.test.ts', ...ALONE]
 /** XState warns of misuse only under this condition. */
 const execArgv = ['--conditions=development']
@@ -45,9 +46,13 @@ export default defineConfig({
           ...heavy,
           name: 'process',
           include: ['test/process/**/*.test.ts'],
-          exclude: ALONE,
+          exclude: [MATRIX, ...ALONE],
           sequence: { groupOrder: 1 },
         },
+      },
+      {
+        extends: true,
+        test: { ...heavy, name: 'matrix', include: [MATRIX], sequence: { groupOrder: 2 } },
       },
       {
         extends: true,
@@ -56,7 +61,7 @@ export default defineConfig({
           name: 'alone',
           include: ALONE,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

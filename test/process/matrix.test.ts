@@ -1,23 +1,13 @@
 /**
  * Every fault at every moment of a worker's life (G1, G3, G4, G5), over real processes. Each cell ends with its tasks
- * ended once, its slot at work again, and nothing left on the machine.
+ * ended once, its slot at work again, and nothing left on the machine. The moments at which a process leaves are in
+ * `matrix-leaving.test.ts`: the two run side by side.
  */
-import { describe, expect, test } from 'vitest'
-import { CellStage, refusalFor } from '../support/fault-cell.ts'
-import { SCENES } from '../support/fault-scenes.ts'
-import { CELLS, FAULTS, MOMENTS, SENSELESS } from '../support/fault-table.ts'
+import { expect, test } from 'vitest'
+import { describeMoments } from '../support/fault-matrix.ts'
+import { CELLS, FAULTS, LEAVING, MOMENTS, SENSELESS } from '../support/fault-table.ts'
 
-describe.each(MOMENTS)('%s', (moment) => {
-  const here = CELLS.filter((cell) => cell.moment === moment)
-  test.each(here.map((cell) => [cell.fault.name, cell] as const))('%s', async (_, cell) => {
-    using _refusal = refusalFor(cell)
-    await using stage = new CellStage(cell)
-    await SCENES[cell.moment](stage)
-    await stage.capacityIsBack()
-    await stage.endsInBound()
-    stage.booksAreRight()
-  })
-})
+describeMoments(MOMENTS.filter((moment) => !LEAVING.includes(moment)))
 
 test('no cell is left out without a reason', () => {
   expect(CELLS.length + SENSELESS.length).toBe(FAULTS.length * MOMENTS.length)

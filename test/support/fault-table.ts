@@ -20,6 +20,8 @@ export const MOMENTS = [
   'stopping',
 ] as const
 export type Moment = (typeof MOMENTS)[number]
+/** Those at which a process is on its way out, or another is to take its place. */
+export const LEAVING: readonly Moment[] = ['recycling', 'succeeding', 'retiring', 'stopping']
 
 /** What becomes of the process. */
 export type Effect =
