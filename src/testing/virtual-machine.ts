@@ -37,6 +37,8 @@ export interface ProcessPorts {
   driverOf(process: VirtualProcess): BrowserDriver
   killBrowser(pid: number): void
   killBrowsersOn(profileFolder: string): void
+  /** A process has begun to die, or is dead. */
+  moved(): void
   buried(process: VirtualProcess): void
   stepped: World['stepped']
 }
@@ -78,6 +80,8 @@ export class VirtualMachine {
   readonly ears = new Set<HostEars>()
   readonly options: MachineOptions
   monitors = 0
+  /** Counts whatever becomes of processes: as long as it stands, they stand as they did. */
+  motion = 0
   readonly #readings: VirtualReadings
   #pid = 100
   #ids = 0
@@ -115,6 +119,7 @@ export class VirtualMachine {
       fork: (birth, events) => {
         const process = new VirtualProcess(birth, events, this.#portsOf(pool))
         this.processes.add(process)
+        this.motion++
         return process
       },
       openRun: () => this.#openRun(pool),
@@ -144,6 +149,7 @@ export class VirtualMachine {
     this.#pool.end()
     this.ears.clear()
     this.monitors = 0
+    this.motion++
     for (const process of this.processes) process.orphan()
     const left = [...this.runs]
     this.kernel.after(500, () => {
@@ -226,6 +232,7 @@ export class VirtualMachine {
       stepped: this.#stepped,
       killBrowser: (pid) => this.killBrowser(pid),
       killBrowsersOn: (folder) => this.killBrowsersOn(folder),
+      moved: () => void this.motion++,
       buried: (process) => {
         this.processes.delete(process)
         this.#readings.forget(process.pid)

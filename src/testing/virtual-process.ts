@@ -104,6 +104,7 @@ export class VirtualProcess implements WorkerHandle {
   end(exit: ExitStatus, afterMs = 0): void {
     if (this.life !== 'living') return
     this.life = 'dying'
+    this.#ports.moved()
     this.scope.end()
     const { kernel } = this.#ports
     kernel.after(Math.max(afterMs, this.#upAtMs - kernel.nowMs()), () => this.#bury(exit))
@@ -111,6 +112,7 @@ export class VirtualProcess implements WorkerHandle {
 
   #bury(exit: ExitStatus): void {
     this.life = 'dead'
+    this.#ports.moved()
     // As the real one does: what it left running goes before anybody hears of its end.
     if (this.browserPid !== null) this.#ports.killBrowser(this.browserPid)
     if (this.profileFolder !== null) this.#ports.killBrowsersOn(this.profileFolder)

@@ -109,7 +109,7 @@ class Fleet {
 
   #note({ struck, calls, virtualMs, seen }: LifeReport): void {
     const tally = this.#tally
-    addTo(tally.seen, Object.fromEntries(seen))
+    for (const [what, count] of seen) tally.seen[what] = (tally.seen[what] ?? 0) + count
     addTo(tally.faultsByKind, struck)
     tally.seeds++
     tally.calls += calls

@@ -27,10 +27,10 @@ class LiveView implements PoolView {
   readonly #pool: AnyMachineSnapshot
   readonly #supervisor: AnyMachineSnapshot
 
-  constructor(pool: AnyMachineSnapshot, runtime: PoolRuntime, { machine }: Simulation) {
+  constructor(pool: AnyMachineSnapshot, runtime: PoolRuntime, slots: readonly SlotView[]) {
     this.#pool = pool
     this.#supervisor = childOf(pool, 'supervisor')
-    this.slots = slotsOf(runtime, machine)
+    this.slots = slots
     this.seats = seatsOf((runtime.ledger as Ledger).seats.all())
     this.tasks = tasksOf((runtime.ledger as Ledger).seats.all())
   }
@@ -111,11 +111,12 @@ class LiveView implements PoolView {
 }
 
 /** Null before there is a pool, and once its actor has ended. */
-export function liveView(simulation: Simulation): PoolView | null {
-  const { pool, runtime } = simulation
+export function liveView(simulation: Simulation, slots = new SlotViews()): PoolView | null {
+  const { pool, runtime, machine } = simulation
   if (!pool || !runtime?.ledger) return null
   const snapshot = pool.getSnapshot() as AnyMachineSnapshot
-  return snapshot.status === 'active' ? new LiveView(snapshot, runtime, simulation) : null
+  if (snapshot.status !== 'active') return null
+  return new LiveView(snapshot, runtime, slots.of(runtime, machine))
 }
 
 function childOf({ children }: AnyMachineSnapshot, id: string): AnyMachineSnapshot {
@@ -124,26 +125,50 @@ function childOf({ children }: AnyMachineSnapshot, id: string): AnyMachineSnapsh
   ]?.getSnapshot() as AnyMachineSnapshot
 }
 
-function slotsOf(runtime: PoolRuntime, { processes }: VirtualMachine): SlotView[] {
-  const slots: SlotView[] = []
-  for (const [slot, worker] of runtime.actors) {
-    const { value, context } = worker.getSnapshot() as AnyMachineSnapshot
-    const { current, retiree } = context as WorkerContext
-    const crews: CrewView[] = []
-    if (current !== null) crews.push(current)
-    if (retiree !== null) crews.push(retiree)
-    const own: ProcessView[] = []
-    for (const process of processes) {
-      const { birth, life } = process
-      if (birth.slot !== slot || process.isOrphan) continue
-      const { incarnation } = birth
-      const isReady = current?.incarnation === incarnation
-      own.push({ incarnation, isReady, isLeaving: life !== 'living' })
+interface Kept {
+  readonly snapshot: AnyMachineSnapshot
+  readonly motion: number
+  readonly view: SlotView
+}
+
+/** The slots as they are, each put together anew only when its worker or a process has moved. */
+export class SlotViews {
+  readonly #kept = new Map<string, Kept>()
+
+  of(runtime: PoolRuntime, machine: VirtualMachine): readonly SlotView[] {
+    const { motion } = machine
+    const slots: SlotView[] = []
+    for (const [slot, worker] of runtime.actors) {
+      const snapshot = worker.getSnapshot() as AnyMachineSnapshot
+      let kept = this.#kept.get(slot)
+      if (kept?.snapshot !== snapshot || kept.motion !== motion) {
+        kept = { snapshot, motion, view: slotOf(slot, snapshot, machine) }
+        this.#kept.set(slot, kept)
+      }
+      slots.push(kept.view)
     }
-    const isStopped = (value as { life: unknown }).life === 'stopped'
-    slots.push({ slot, isStopped, crews, processes: own })
+    return slots
   }
-  return slots
+}
+
+function slotOf(
+  slot: string,
+  { value, context }: AnyMachineSnapshot,
+  { processes }: VirtualMachine,
+): SlotView {
+  const { current, retiree } = context as WorkerContext
+  const crews: CrewView[] = []
+  if (current !== null) crews.push(current)
+  if (retiree !== null) crews.push(retiree)
+  const own: ProcessView[] = []
+  for (const process of processes) {
+    const { birth, life } = process
+    if (birth.slot !== slot || process.isOrphan) continue
+    const { incarnation } = birth
+    const isReady = current?.incarnation === incarnation
+    own.push({ incarnation, isReady, isLeaving: life !== 'living' })
+  }
+  return { slot, isStopped: (value as { life: unknown }).life === 'stopped', crews, processes: own }
 }
 
 function seatsOf(seats: readonly Seat[]): SeatView[] {
@@ -182,8 +207,7 @@ export class Motion {
     let at = 0
     this.#look(at++, snapshot)
     this.#look(at++, supervisor?.getSnapshot())
-    this.#look(at++, machine.pids)
-    this.#look(at++, machine.processes.size)
+    this.#look(at++, machine.motion)
     for (const worker of runtime.actors.values()) this.#look(at++, worker.getSnapshot())
     return this.#isNew
   }

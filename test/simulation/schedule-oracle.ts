@@ -14,7 +14,7 @@ import {
   flawOfStart,
 } from '../../src/testing/truth-rules.ts'
 import type { Deed as TaskDeed } from '../../src/testing/virtual-tasks.ts'
-import { liveView, Motion } from './live-view.ts'
+import { liveView, Motion, SlotViews } from './live-view.ts'
 import { flawIn } from '../../src/testing/pool-invariants.ts'
 import type { Simulation } from '../../src/testing/simulation.ts'
 
@@ -39,6 +39,7 @@ export class Oracle implements LogSink {
   #isRepeatable = true
   #activeWhilePaused = -1
   readonly #motion = new Motion()
+  readonly #slots = new SlotViews()
 
   /** `isRepeatable`: what may have run may run again. */
   attend(simulation: Simulation, isRepeatable: boolean): void {
@@ -79,7 +80,10 @@ export class Oracle implements LogSink {
 
   /** A dead letter is sent again: under its old id it ends once more. */
   readmit(handle: TaskHandle): void {
-    this.#lives.set(handle.id, (this.#lives.get(handle.id) ?? 1) + 1)
+    const lives = this.#lives.get(handle.id) ?? 1
+    // By its key another one may stand for it that has not ended: then nothing was sent.
+    if (this.#endsOf(handle.id) < lives) return
+    this.#lives.set(handle.id, lives + 1)
     this.handles.push(handle)
   }
 
@@ -105,7 +109,7 @@ export class Oracle implements LogSink {
     this.#watchPause(counts.active)
     if (!this.#motion.isNew(simulation)) return
     this.#blameIf(flawOfCrowd(simulation.machine.processes))
-    const view = liveView(simulation)
+    const view = liveView(simulation, this.#slots)
     if (view !== null) this.#blameIf(flawIn(view))
   }
 
