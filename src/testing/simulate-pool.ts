@@ -19,6 +19,8 @@ export const DEFAULT_LIMIT_MS = 24 * 3_600_000
 /** The end of a pool that the scenario has not ended itself. */
 const END_LIMIT_MS = 10 * 60_000
 const MAX_OUTCOMES = 100_000
+/** What a handler asks of the real world, a file perhaps, has its chance after every step. */
+const STEPS_PER_TURN = 1
 
 /** The options of the pool, as createPoolActor takes them, and those of the simulation. */
 export interface SimulateOptions<Tasks extends TaskMap | DefinedTasks>
@@ -106,7 +108,14 @@ export function simulatePool<const Tasks extends TaskMap | DefinedTasks>(
   const { tasks, faults = {}, seed: given = 1, page = emptyPage, limit, ...pool } = options
   const seed = parseSeed(given)
   const make = () =>
-    new Simulation({ tasks: definedOf(tasks), config: configFor(pool), faults, seed, page })
+    new Simulation({
+      tasks: definedOf(tasks),
+      config: configFor(pool),
+      faults,
+      seed,
+      page,
+      stepsPerTurn: STEPS_PER_TURN,
+    })
   // What is wrong with the options is told at once.
   make()
   return { seed, run: (scenario) => play(make(), scenario as never, seed, limit) as never }

@@ -25,6 +25,8 @@ export interface SimulationOptions {
   readonly isCopying?: boolean
   /** ms between readings of the machine; default: as often as the pool asks for. */
   readonly readingEveryMs?: number
+  /** Steps between two turns of the real event loop, 256 at most. */
+  readonly stepsPerTurn?: number
   /** False: the pool's machines take their steps as XState does it, not by tables. Default true. */
   readonly isTabled?: boolean
 }
@@ -92,6 +94,6 @@ export class Simulation {
     return stepInTurns(() => {
       if (isDone()) return true
       return this.clock.step(limitMs) ? undefined : false
-    })
+    }, this.#options.stepsPerTurn)
   }
 }

@@ -65,8 +65,8 @@ class Ticket {
  * for code that is itself no promise's.
  */
 const settle = (process as { _tickCallback?: () => void })._tickCallback
-/** The real event loop gets its turn after so many steps. */
-const STEPS_PER_TURN = settle === undefined ? 1 : 256
+/** The real event loop gets its turn after so many steps at most. */
+const STEPS_PER_TURN = 256
 
 /**
  * Takes steps of a simulation in turns of the real event loop, until one gives an answer. Before each
@@ -74,11 +74,15 @@ const STEPS_PER_TURN = settle === undefined ? 1 : 256
  *
  * @throws Whatever a step throws.
  */
-export function stepInTurns<T>(step: () => T | undefined): Promise<T> {
+export function stepInTurns<T>(
+  step: () => T | undefined,
+  stepsPerTurn = STEPS_PER_TURN,
+): Promise<T> {
+  const atMost = settle === undefined ? 1 : stepsPerTurn
   return new Promise((resolve, reject) => {
     const turn = () => {
       try {
-        for (let steps = 0; steps < STEPS_PER_TURN; steps++) {
+        for (let steps = 0; steps < atMost; steps++) {
           settle?.()
           const answer = step()
           if (answer !== undefined) return resolve(answer)

@@ -221,6 +221,28 @@ describe('a seed', () => {
   })
 })
 
+describe('the real world', () => {
+  it('has its turn after every step: a message between ports comes in time', async () => {
+    const echo = task(plain, async ({ payload }: Text) => {
+      const { port1, port2 } = new MessageChannel()
+      const answer = new Promise<unknown>((resolve) => {
+        port2.onmessage = ({ data }: { data: unknown }) => resolve(data)
+      })
+      port1.postMessage(payload)
+      const heard = await answer
+      port1.close()
+      return heard
+    })
+    const simulation = simulatePool({
+      ...quiet,
+      tasks: { echo },
+      task: { timeout: 10_000, attempts: 1 },
+    })
+    const { value } = await simulation.run((pool) => pool.run('echo', 'a letter'))
+    expect(value).toBe('a letter')
+  })
+})
+
 describe('bad input', () => {
   it.each([
     ['a seed that is no number', { seed: 'abc' as never }, /seed: must be a whole number/],
