@@ -168,7 +168,7 @@ async function strikeAll(
       const startedMs = performance.now()
       const problem = await within(fault.strike(stage, fault.random), FAULT_LIMIT_MS, 'no end')
         .then(() => null)
-        .catch((error: Error) => error.message)
+        .catch((error: Error) => `${error.message} (${stage.tell()})`)
       if (problem !== null) unhealed.push(`${fault.number} ${fault.name}: ${problem}`)
       onFault(fault, Math.round(performance.now() - startedMs), problem)
     }

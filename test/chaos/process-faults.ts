@@ -58,18 +58,26 @@ export const zygoteStop = strikePart('zygote', 'SIGSTOP')
 function strikePart(part: Part, signal: NodeJS.Signals) {
   return (stage: Stage, random: Random) =>
     stage.onVictim(random, async (victim) => {
-      const pid = await partOf(victim, part, random)
+      const pid = await partOf(stage, victim, part, random)
       const serves = stage.serves(victim.slot)
       if (pid !== null) signalIfThere(pid, signal)
       await serves
     })
 }
 
-/** Between two tabs there may be none for a moment; null when its worker has gone meanwhile. */
-async function partOf({ pid }: Victim, part: Part, random: Random): Promise<number | null> {
+/**
+ * Between two tabs there may be none for a moment; null when its worker has gone meanwhile. The pool is
+ * asked, too: the number of a process that is gone is soon another's.
+ */
+async function partOf(
+  stage: Stage,
+  victim: Victim,
+  part: Part,
+  random: Random,
+): Promise<number | null> {
   for (;;) {
-    const tree = treeOf(pid)
-    if (tree.length === 0) return null
+    const tree = treeOf(victim.pid)
+    if (tree.length === 0 || !stage.isThere(victim)) return null
     const parts = tree.filter(({ command }) => command.includes(`--type=${part}`))
     if (parts.length > 0) return random.pick(parts).pid
     await delay(LOOK_EVERY_MS)

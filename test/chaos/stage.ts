@@ -118,6 +118,21 @@ export class Stage implements StageParts {
     return this.next('task.succeeded', isProof).then(unsubscribe)
   }
 
+  /** The slot has no other process by now. */
+  isThere({ slot, incarnation }: Victim): boolean {
+    const worker = this.pool.status().workers.find((status) => status.slot === slot)
+    return worker?.incarnation === incarnation
+  }
+
+  /** Where everything stands, for what does not end. */
+  tell(): string {
+    const { state, workers } = this.pool.status()
+    const each = workers.map(({ slot, incarnation, state: at, running, browserPid }) => {
+      return `${slot}#${incarnation} ${at}, runs ${running.join()}, browser ${browserPid}`
+    })
+    return [state, ...each].join('; ')
+  }
+
   isReady(slot: SlotId): boolean {
     const worker = this.pool.status().workers.find((status) => status.slot === slot)
     return worker !== undefined && worker.state.startsWith('ready') && worker.browserPid !== null
