@@ -1,13 +1,14 @@
 /**
  * How the tests run. `fast` holds whatever needs no process of its own; `process` forks workers and
- * browsers; `matrix` is the fault matrix in two halves; all run two files at a time. `alone` runs one:
- * it loads the machine by itself, or says how long something takes.
+ * browsers; `matrix` is the fault matrix in two halves; all run three files at a time, for they wait
+ * more than they work. `alone` runs one: it loads the machine by itself, or says how long something
+ * takes.
  */
 import { defineConfig } from 'vitest/config'
 
 const ALONE = [
   'test/chaos/**/*.test.ts',
-  'test/process/{demo-run,demo-census,package,pool-memory,pool-store}.test.ts',
+  'test/process/{demo-run,demo-census,package,pool-memory}.test.ts',
 ]
 const MATRIX = 'test/process/matrix*.test.ts'
 const HEAVY = ['test/process/**/*.test.ts', ...ALONE]
@@ -26,7 +27,7 @@ export default defineConfig({
   resolve: { conditions: ['development', 'node', 'default'] },
   ssr: { resolve: { conditions: ['development', 'node', 'default'] } },
   test: {
-    maxWorkers: 2,
+    maxWorkers: 3,
     projects: [
       {
         extends: true,

@@ -29,7 +29,7 @@ import { workerPlan } from '../machines/worker.events.ts'
 import { explore, type ExplorePlan, type Step } from '../support/explore.ts'
 import { MARK, unguarded, without } from '../support/instrument.ts'
 
-const FOLLOWED = 500
+const FOLLOWED = 250
 
 type AnyPlan = ExplorePlan<unknown>
 type Actions = readonly { readonly type: string; readonly params?: unknown }[]
