@@ -1,7 +1,7 @@
 /**
  * How the tests run. `fast` holds whatever needs no process of its own; `process` forks workers and
- * browsers; `matrix` is the fault matrix in two halves; all run three files at a time, for they wait
- * more than they work. `alone` runs one: it loads the machine by itself, or says how long something
+ * browsers; `matrix` is the fault matrix in two halves; all run two files at a time (three are no
+ * faster on two cores). `alone` runs one: it loads the machine by itself, or says how long something
  * takes.
  */
 import { defineConfig } from 'vitest/config'
@@ -27,7 +27,7 @@ export default defineConfig({
   resolve: { conditions: ['development', 'node', 'default'] },
   ssr: { resolve: { conditions: ['development', 'node', 'default'] } },
   test: {
-    maxWorkers: 3,
+    maxWorkers: 2,
     projects: [
       {
         extends: true,

@@ -14,7 +14,7 @@ import { scheduleOf } from './schedule.ts'
 import { parseSequences, type SequenceShare, withSequences } from './sequence-share.ts'
 import { simulateYear } from './year.ts'
 
-const DEFAULT_SEEDS = 1_000
+const DEFAULT_SEEDS = 20_000
 const EXIT_VIOLATION = 1
 const EXIT_USAGE = 2
 const MINUTE_MS = 60_000
