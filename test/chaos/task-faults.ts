@@ -70,10 +70,18 @@ export async function hungClose(stage: Stage): Promise<void> {
     .outcome()
   if (outcome.status === 'succeeded') {
     const pid = Number(outcome.value)
-    if (!gone.has(pid)) await new Promise<void>((resolve) => exits.set(pid, resolve))
+    if (!gone.has(pid) && !isStaying(stage, pid)) {
+      await new Promise<void>((resolve) => exits.set(pid, resolve))
+    }
   }
   for (const { unsubscribe } of subscriptions) unsubscribe()
   await served(stage, outcome.worker)
+}
+
+/** A worker whose own predecessor still leaves does not hear that it is to be replaced. */
+function isStaying(stage: Stage, pid: number): boolean {
+  const worker = stage.pool.status().workers.find((status) => status.pid === pid)
+  return worker?.state.startsWith('ready') === true
 }
 
 /** The slot that the task ended on, once it ended as it must. */
