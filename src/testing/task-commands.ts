@@ -20,22 +20,11 @@ import {
   textOf,
 } from './task-draws.ts'
 import type { TaskFacts } from './task-entry.ts'
+import { FALLS } from './truth-rules.ts'
 
 export type PoolCommand = AsyncCommand<PoolBooks, CommandedPool>
 
 const MAX_BATCH = 4
-/** What comes of a task that was accepted and did not succeed. */
-const FALLS = [
-  'TASK_FAILED',
-  'TASK_TIMED_OUT',
-  'TASK_EXPIRED',
-  'TASK_CANCELLED',
-  'WORKER_LOST',
-  'BROWSER_LOST',
-  'DEPENDENCY_FAILED',
-  'WORKER_START_FAILED',
-  'RESTARTS_EXHAUSTED',
-]
 const CLOSED = ['POOL_CLOSED', 'DRAINING']
 
 /** One that is allowed by `check`, does `run`, and leaves the rest to the books. */

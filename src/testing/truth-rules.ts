@@ -6,6 +6,19 @@ import type { TaskOutcome } from '../pool/types.ts'
 import type { Leftovers } from './virtual-machine.ts'
 import type { Deed, WorldTruth } from './virtual-tasks.ts'
 
+/** Codes of what comes of a task that was accepted and did not succeed. */
+export const FALLS = [
+  'TASK_FAILED',
+  'TASK_TIMED_OUT',
+  'TASK_EXPIRED',
+  'TASK_CANCELLED',
+  'WORKER_LOST',
+  'BROWSER_LOST',
+  'DEPENDENCY_FAILED',
+  'WORKER_START_FAILED',
+  'RESTARTS_EXHAUSTED',
+] as const
+
 /** A task is submitted, and then it is in exactly one place. */
 export function flawOfBalance(counts: {
   readonly submitted: number

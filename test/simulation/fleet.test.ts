@@ -5,14 +5,13 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { LedgerEvent } from '../../src/ledger/events.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
-import { PoolAnnouncer } from '../../src/pool/announcer.ts'
 import { RunKeeper } from '../../src/pool/run-keeper.ts'
 import { PoolWorkers } from '../../src/pool/workers.ts'
 import { FAULT_NAMES } from '../../src/testing/faults.ts'
 import { useVirtualTime } from '../../src/testing/virtual-time.ts'
 import { runFleet } from './fleet.ts'
+import { deafTo, replace, tellsEndsTwice } from './pool-bugs.ts'
 import type { FleetReport } from './fleet-report.ts'
 import { live } from './schedule-run.ts'
 import { shrunk } from './schedule-shrink.ts'
@@ -36,32 +35,7 @@ afterEach(() => {
   for (const undo of takeOut.splice(0)) undo()
 })
 
-/** Puts another method in the place of one, until the test has ended. */
-function plant<T extends object, K extends keyof T & string>(
-  into: T,
-  name: K,
-  make: (real: T[K]) => T[K],
-): void {
-  const real = into[name]
-  into[name] = make(real)
-  takeOut.push(() => {
-    into[name] = real
-  })
-}
-
-/** The ledger never hears events of this kind. */
-function deafTo(isIt: (event: LedgerEvent) => boolean): void {
-  plant(
-    Ledger.prototype,
-    'receive',
-    (real) =>
-      function (this: Ledger, event) {
-        if (!isIt(event)) real.call(this, event)
-      },
-  )
-}
-
-const plantedBugs: readonly { readonly name: string; plantIt(): void }[] = [
+const plantedBugs: readonly { readonly name: string; plantIt(): () => void }[] = [
   {
     name: 'the tasks of a lost process are forgotten',
     plantIt: () => deafTo((event) => event.type === 'worker.exited'),
@@ -76,29 +50,20 @@ const plantedBugs: readonly { readonly name: string; plantIt(): void }[] = [
   },
   {
     name: 'no process is ever killed',
-    plantIt: () => plant(PoolWorkers.prototype, 'kill', () => () => undefined),
+    plantIt: () => replace(PoolWorkers.prototype, 'kill', () => () => undefined),
   },
   {
     name: 'the run folder stays',
-    plantIt: () => plant(RunKeeper.prototype, 'close', () => () => Promise.resolve()),
+    plantIt: () => replace(RunKeeper.prototype, 'close', () => () => Promise.resolve()),
   },
   {
     name: 'the end of a task is told twice',
-    plantIt: () =>
-      plant(
-        PoolAnnouncer.prototype,
-        'tellTask',
-        (real) =>
-          function (this: PoolAnnouncer, news, record) {
-            real.call(this, news, record)
-            if (news === 'ended') real.call(this, news, record)
-          },
-      ),
+    plantIt: tellsEndsTwice,
   },
   {
     name: 'what a child calls cancelled is taken for done',
     plantIt: () =>
-      plant(
+      replace(
         Ledger.prototype,
         'receive',
         (real) =>
@@ -134,7 +99,7 @@ describe('a planted bug is found', () => {
   it.each(plantedBugs)(
     '$name',
     async ({ plantIt }) => {
-      plantIt()
+      takeOut.push(plantIt())
       const { failedSeeds } = await fleet(SEEDS_PER_BUG, true)
       expect(failedSeeds).toBeGreaterThan(0)
     },

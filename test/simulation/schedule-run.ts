@@ -9,7 +9,7 @@ import type { PoolActor } from '../../src/pool.ts'
 import { stateName } from '../../src/pool/states.ts'
 import type { TaskHandle } from '../../src/pool/types.ts'
 import { configFor, prepareSimulation, Simulation } from '../../src/testing/simulation.ts'
-import { flawOfLeftovers } from '../../src/testing/truth-rules.ts'
+import { FALLS, flawOfLeftovers } from '../../src/testing/truth-rules.ts'
 import { inside } from '../../src/testing/virtual-time.ts'
 import { problemText, TraceCheck } from '../../src/testing/conformance.ts'
 import type { FaultName } from '../../src/testing/faults.ts'
@@ -34,15 +34,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'STATE_INVALID',
   'CONFIG_INVALID',
   // `run` rejects with what came of its task.
-  'TASK_FAILED',
-  'TASK_TIMED_OUT',
-  'TASK_EXPIRED',
-  'TASK_CANCELLED',
-  'WORKER_LOST',
-  'BROWSER_LOST',
-  'DEPENDENCY_FAILED',
-  'WORKER_START_FAILED',
-  'RESTARTS_EXHAUSTED',
+  ...FALLS,
 ])
 
 const configs = new WeakMap<Schedule['pool'], PoolConfig>()

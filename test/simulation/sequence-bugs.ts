@@ -4,15 +4,14 @@
  */
 import { isTroupeError } from '../../src/errors.ts'
 import { Dependencies } from '../../src/ledger/dependencies.ts'
-import type { LedgerEvent } from '../../src/ledger/events.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import type { TaskRecord } from '../../src/ledger/record.ts'
-import { PoolAnnouncer } from '../../src/pool/announcer.ts'
 import { PoolClient } from '../../src/pool/client.ts'
 import { RunKeeper } from '../../src/pool/run-keeper.ts'
 import type { TaskHandle, TaskOptions } from '../../src/pool/types.ts'
 import { PoolWatch } from '../../src/pool/watch.ts'
 import { PoolWorkers } from '../../src/pool/workers.ts'
+import { deafTo, replace, tellsEndsTwice } from './pool-bugs.ts'
 
 export interface SequenceBug {
   readonly name: string
@@ -22,45 +21,11 @@ export interface SequenceBug {
   plant(): () => void
 }
 
-/** Another method in the place of one. */
-function replace<T extends object, K extends keyof T & string>(
-  into: T,
-  name: K,
-  make: (real: T[K]) => T[K],
-): () => void {
-  const real = into[name]
-  into[name] = make(real)
-  return () => {
-    into[name] = real
-  }
-}
-
-/** The ledger never hears events of this kind. */
-function deafTo(isIt: (event: LedgerEvent) => boolean): () => void {
-  return replace(
-    Ledger.prototype,
-    'receive',
-    (real) =>
-      function (this: Ledger, event) {
-        if (!isIt(event)) real.call(this, event)
-      },
-  )
-}
-
 export const sequenceBugs: readonly SequenceBug[] = [
   {
     name: 'the end of a task is told twice',
     told: /accepted 1 times and ended 2 times|tasks have \w+, and \d+ were told/,
-    plant: () =>
-      replace(
-        PoolAnnouncer.prototype,
-        'tellTask',
-        (real) =>
-          function (this: PoolAnnouncer, news, record) {
-            real.call(this, news, record)
-            if (news === 'ended') real.call(this, news, record)
-          },
-      ),
+    plant: tellsEndsTwice,
   },
   {
     name: 'a cancel is forgotten',
