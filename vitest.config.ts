@@ -2,7 +2,7 @@
  * How the tests run. `fast` holds whatever needs no process of its own; `process` forks workers and
  * browsers; `matrix` is the fault matrix in two halves; all run two files at a time (three are no
  * faster on two cores). `alone` runs one: it loads the machine by itself, or says how long something
- * takes.
+ * takes. `field` runs strangers' programs against the packed package, here for 60 s at most.
  */
 import { defineConfig } from 'vitest/config'
 
@@ -11,7 +11,8 @@ const ALONE = [
   'test/process/{demo-run,demo-census,package,pool-memory}.test.ts',
 ]
 const MATRIX = 'test/process/matrix*.test.ts'
-const HEAVY = ['test/process/**/*.test.ts', ...ALONE]
+const FIELD = 'test/field/**/*.test.ts'
+const HEAVY = ['test/process/**/*.test.ts', FIELD, ...ALONE]
 /** XState warns of misuse only under this condition. */
 const execArgv = ['--conditions=development']
 const common = { environment: 'node', pool: 'forks', execArgv } as const
@@ -63,6 +64,19 @@ export default defineConfig({
           include: ALONE,
           fileParallelism: false,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...common,
+          name: 'field',
+          include: [FIELD],
+          globalSetup: ['test/field/support/field-setup.ts'],
+          setupFiles: ['test/field/support/short-form.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 4 },
         },
       },
     ],

@@ -1,0 +1,48 @@
+/**
+ * The two kinds of browser that Troupe meets: the headless shell of `@sparticuz/chromium` and a full
+ * Chromium as Debian installs it. Both are named by their program, so that a test runs on the one it
+ * means, whichever the machine would find first.
+ */
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { findBrowser } from '../../src/worker/browser-finder.ts'
+
+export type BrowserName = 'sparticuz' | 'debian'
+
+export interface InstalledBrowser {
+  readonly name: BrowserName
+  readonly executablePath: string
+  readonly version: string
+}
+
+export const BROWSER_NAMES: readonly BrowserName[] = ['sparticuz', 'debian']
+const DEBIAN_PROGRAM = '/usr/bin/chromium'
+
+const run = promisify(execFile)
+
+/** Those that are on this machine. The one that npm brings is unpacked if need be. */
+export async function installedBrowsers(): Promise<InstalledBrowser[]> {
+  const programs: readonly [BrowserName, string | null][] = [
+    ['sparticuz', await packagedProgram()],
+    ['debian', existsSync(DEBIAN_PROGRAM) ? DEBIAN_PROGRAM : null],
+  ]
+  const found: InstalledBrowser[] = []
+  for (const [name, executablePath] of programs) {
+    if (executablePath === null) continue
+    const { stdout } = await run(executablePath, ['--version', '--no-sandbox'])
+    found.push({ name, executablePath, version: /\d+(\.\d+)+/.exec(stdout)?.[0] ?? stdout.trim() })
+  }
+  return found
+}
+
+/** Nothing else is looked at: no variable, no cache of puppeteer, no installed browser. */
+async function packagedProgram(): Promise<string | null> {
+  const { HOME, XDG_CACHE_HOME, PATH } = process.env
+  const env = { HOME, XDG_CACHE_HOME, PATH, PUPPETEER_CACHE_DIR: '/nonexistent' }
+  try {
+    return (await findBrowser({ env, places: [] })).executablePath
+  } catch {
+    return null
+  }
+}
