@@ -18,7 +18,7 @@ const execArgv = ['--conditions=development']
 const common = { environment: 'node', pool: 'forks', execArgv } as const
 const heavy = {
   ...common,
-  setupFiles: ['test/support/recorded-pools.ts'],
+  setupFiles: ['test/support/pinned-browser.ts', 'test/support/recorded-pools.ts'],
   testTimeout: 60_000,
   hookTimeout: 60_000,
   teardownTimeout: 10_000,

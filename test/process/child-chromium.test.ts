@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import chromium from '@sparticuz/chromium'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Artifact } from '../../src/tasks.ts'
+import { pinnedProgram } from '../support/installed-browsers.ts'
 import { Harness, vanished } from './child-harness.ts'
 
 const TASKS = new URL('./child-tasks/browser.ts', import.meta.url)
@@ -15,7 +15,7 @@ let base: string
 let harness: Harness
 
 beforeAll(async () => {
-  executablePath = await chromium.executablePath()
+  executablePath = pinnedProgram()
   server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://portal')
     if (pathname === '/attachment') {

@@ -7,7 +7,6 @@ import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import chromium from '@sparticuz/chromium'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BEATS_BETWEEN } from '../../src/child/profile-scale.ts'
 import { readDisk } from '../../src/monitor/disk.ts'
@@ -15,6 +14,7 @@ import type { Artifact } from '../../src/tasks.ts'
 import type { ChildBirth } from '../../src/worker/protocol.ts'
 import { makeBaseProfile } from '../support/base-profile.ts'
 import { FILE, type MemberPortal, openMemberPortal } from '../support/member-portal.ts'
+import { pinnedProgram } from '../support/installed-browsers.ts'
 import { Harness } from './child-harness.ts'
 
 let executablePath: string
@@ -26,7 +26,7 @@ let count = 0
 const folder = mkdtempSync(join(tmpdir(), 'states-'))
 
 beforeAll(async () => {
-  executablePath = await chromium.executablePath()
+  executablePath = pinnedProgram()
   portal = await openMemberPortal()
 })
 afterAll(async () => {

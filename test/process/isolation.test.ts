@@ -7,9 +7,9 @@ import { readdir } from 'node:fs/promises'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import chromium from '@sparticuz/chromium'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Artifact } from '../../src/tasks.ts'
+import { pinnedProgram } from '../support/installed-browsers.ts'
 import { Harness } from './child-harness.ts'
 import { KINDS } from './child-tasks/isolation.ts'
 
@@ -90,7 +90,7 @@ async function open(isolation: 'session' | 'context'): Promise<Harness> {
   const tasks = new URL('./child-tasks/isolation.ts', import.meta.url)
   tasks.searchParams.set('base', base)
   const opened = new Harness(tasks, { concurrency: 2 })
-  const executablePath = await chromium.executablePath()
+  const executablePath = pinnedProgram()
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
   await opened.open(opened.spec({ executablePath, args, isolation }))
   return opened

@@ -16,11 +16,12 @@ import { examplesOf, writeExamples } from '../support/doc-examples.ts'
 const run = promisify(execFile)
 const root = new URL('../../', import.meta.url).pathname
 const bin = (name: string) => join(root, 'node_modules', '.bin', name)
-/** The project's own Node first, as npm's scripts have it. */
+/** The project's own Node first, as npm's scripts have it; the browser is the project's to find. */
 const env = {
   ...process.env,
   PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
   NODE_OPTIONS: '',
+  PUPPETEER_EXECUTABLE_PATH: '',
 }
 const INSTALL_LIMIT_MS = 180_000
 

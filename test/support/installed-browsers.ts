@@ -21,19 +21,29 @@ const DEBIAN_PROGRAM = '/usr/bin/chromium'
 
 const run = promisify(execFile)
 
-/** Those that are on this machine. The one that npm brings is unpacked if need be. */
+/** Those that are on this machine, with their versions. */
 export async function installedBrowsers(): Promise<InstalledBrowser[]> {
-  const programs: readonly [BrowserName, string | null][] = [
-    ['sparticuz', await packagedProgram()],
-    ['debian', existsSync(DEBIAN_PROGRAM) ? DEBIAN_PROGRAM : null],
-  ]
   const found: InstalledBrowser[] = []
-  for (const [name, executablePath] of programs) {
-    if (executablePath === null) continue
+  for (const [name, executablePath] of await installedPrograms()) {
     const { stdout } = await run(executablePath, ['--version', '--no-sandbox'])
     found.push({ name, executablePath, version: /\d+(\.\d+)+/.exec(stdout)?.[0] ?? stdout.trim() })
   }
   return found
+}
+
+/** Their programs alone: nothing is started. The one that npm brings is unpacked if need be. */
+export async function installedPrograms(): Promise<[name: BrowserName, program: string][]> {
+  const packaged = await packagedProgram()
+  const programs: [BrowserName, string][] = packaged === null ? [] : [['sparticuz', packaged]]
+  if (existsSync(DEBIAN_PROGRAM)) programs.push(['debian', DEBIAN_PROGRAM])
+  return programs
+}
+
+/** The program a test runs on unless it names another: see `pinned-browser.ts`. */
+export function pinnedProgram(): string {
+  const program = process.env['PUPPETEER_EXECUTABLE_PATH']
+  if (!program) throw new Error('no browser is installed: npm ci brings @sparticuz/chromium')
+  return program
 }
 
 /** Nothing else is looked at: no variable, no cache of puppeteer, no installed browser. */
