@@ -6,7 +6,7 @@ import { assign } from 'xstate'
 import { firstCast, recast, substitution, vacancy } from './pool-cast.ts'
 import type { ShutdownToPool } from './shutdown.ts'
 import type { SupervisorToPool } from './supervisor-words.ts'
-import type { DispatchHolder, ErrorFacts, SlotId } from './vocabulary.ts'
+import type { DispatchHolder, ErrorFacts, PortFailed, SlotId } from './vocabulary.ts'
 import type { WorkerToPool } from './worker-words.ts'
 
 export interface PoolContext {
@@ -42,8 +42,12 @@ export type PoolEvent =
   | { type: 'run.failed'; error: ErrorFacts }
   /** Every accepted task has ended. */
   | { type: 'ledger.emptied' }
-  /** A defect: the ledger could not take an event to its end. */
-  | { type: 'ledger.broken'; error: ErrorFacts }
+  /** A defect: one of the pool's own commands could not be carried out. */
+  | PortFailed
+  /** A defect: another actor has ended of an error, or lost one of its words. */
+  | { type: 'actor.failed'; actor: string; error: ErrorFacts }
+  /** After a defect: no process is left, every task has ended, the store is closed. */
+  | { type: 'run.aborted' }
   | WorkerToPool
   | ShutdownToPool
   | SupervisorToPool
@@ -72,6 +76,8 @@ const change = (update: (args: Args) => Partial<PoolContext>) =>
   assign<PoolContext, PoolEvent, undefined, PoolEvent, never>(update)
 /** A hung start is ended by its own limit; the try after it gets that time and some for the way. */
 const SECOND_TRY_SHARE = 1.5
+/** So long after a defect until all is ended, or it is tried once more. */
+const ABORT_TIMEOUT_MS = 5_000
 export const START_TIMED_OUT: ErrorFacts = {
   code: 'WORKER_START_FAILED',
   message: 'no worker was ready within the start timeout',
@@ -124,6 +130,8 @@ export const poolUpdates = {
     failed: [],
     affordable: context.standby,
   })),
+  /** None of them has a process any more. */
+  forgetWorkers: change(() => ({ alive: [], ready: [], warm: [], failed: [] })),
   noteSize: change(({ event }) => ({ size: (event as Of<'pool.scale'>).workers })),
   castFirst: change(({ context }) => ({ ...firstCast(context), warm: [], troubles: 0 })),
   /** Those that had failed are told to start again. */
@@ -179,6 +187,7 @@ export const poolGuards = {
 }
 
 export const poolDelays = {
+  abortTimeout: () => ABORT_TIMEOUT_MS,
   startDeadline: ({ context }: Args) => context.startTimeoutMs,
   secondDeadline: ({ context }: Args) => context.startTimeoutMs * SECOND_TRY_SHARE,
 }

@@ -12,7 +12,7 @@ import {
 } from './pool-facts.ts'
 import type { ShutdownEvent } from './shutdown.ts'
 import type { WorkersTold } from './supervisor-words.ts'
-import type { SlotId } from './vocabulary.ts'
+import type { ErrorFacts, SlotId } from './vocabulary.ts'
 import type { WorkerEvent } from './worker-facts.ts'
 
 type Args = { context: PoolContext; event: PoolEvent }
@@ -69,6 +69,13 @@ export const resupervise = toSupervisor(({ context }) => ({
 /** Before the workers are told to stop: who waits for leave to start will not get it. */
 export const standDown = toSupervisor(() => ({ type: 'pool.resized', workers: 0, slots: [] }))
 export const unsupervise = toSupervisor(() => ({ type: 'pool.closed' }))
+/** Whatever state its actors are in: every process, every task, the store, the run folder. */
+export const abortRun = {
+  type: 'run.abort',
+  params: ({ context }: Args): { readonly error: ErrorFacts } => ({
+    error: context.error ?? START_TIMED_OUT,
+  }),
+} as const
 const toShutdown = (make: (args: Args) => ShutdownEvent) =>
   ({ type: 'shutdown.tell', params: make }) as const
 export const beginShutdown = toShutdown(({ event }) => ({

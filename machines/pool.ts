@@ -13,11 +13,9 @@ import {
   poolUpdates,
 } from './pool-facts.ts'
 import {
-  beginShutdown,
   benchVacant,
   callSpare,
   drainIntake,
-  failTasks,
   forceShutdown,
   free,
   hold,
@@ -34,10 +32,12 @@ import {
   unsupervise,
   workersGone,
 } from './pool-words.ts'
+import { broken, brokenAtEnd, newsOfWorkers, stop, supervisorNews } from './pool-answers.ts'
+import { error } from './pool-error.ts'
 import { port } from './port.ts'
 import type { ShutdownEvent } from './shutdown.ts'
 import type { WorkersTold } from './supervisor-words.ts'
-import { ignore } from './vocabulary.ts'
+import { type ErrorFacts, ignore } from './vocabulary.ts'
 
 const follow = ['noteAlive', resupervise, startWanted, standSpares, stopUnwanted] as const
 const rescale = ['resize', ...follow] as const
@@ -48,15 +48,6 @@ const substitute = {
   actions: [callSpare, benchVacant, 'substitute'],
 } as const
 const scale = { 'pool.scale': { actions: rescale } } as const
-const stop = { 'pool.stop': { target: '#pool.stopping', actions: beginShutdown } } as const
-const broken = { 'ledger.broken': { target: '#pool.error', actions: 'noteError' } } as const
-const newsOfWorkers = {
-  'worker.ready': { actions: 'noteReady' },
-  'worker.warmed': { actions: 'noteWarm' },
-  'worker.lost': { actions: 'noteLost' },
-  'worker.stopped': { actions: 'noteStopped' },
-  'worker.troubled': { actions: 'noteTroubled' },
-} as const
 /** Who was told to start again while it stopped is down now, and not gone. */
 const stoppedMeanwhile = {
   'worker.stopped': [{ guard: 'isWantedAgain', actions: 'noteLost' }, { actions: 'noteStopped' }],
@@ -66,7 +57,6 @@ const whileUp = {
   ...stoppedMeanwhile,
   ...scale,
   ...stop,
-  ...broken,
   'worker.failed': [
     { guard: 'isLastHope', target: '#pool.error', actions: 'noteFailed' },
     { actions: 'noteFailed' },
@@ -75,7 +65,6 @@ const whileUp = {
   ...ignore('pool.start', 'pool.recover', 'run.opened', 'run.failed'),
   ...ignore('workers.end', 'shutdown.finished', 'health.changed', 'disk.changed'),
 } as const
-const supervisorNews = ignore('memory.changed', 'health.changed', 'disk.changed')
 
 const whileLaunching = {
   ...whileUp,
@@ -105,6 +94,7 @@ export const poolMachine = setup({
     'actors.open': port('actors.open'),
     'run.open': port('run.open'),
     'run.close': port('run.close'),
+    'run.abort': port<{ readonly error: ErrorFacts }>('run.abort'),
     'workers.tell': port<WorkersTold>('workers.tell'),
     'ledger.tell': port<PoolToLedger>('ledger.tell'),
     'supervisor.tell': port<PoolToSupervisor>('supervisor.tell'),
@@ -131,7 +121,7 @@ export const poolMachine = setup({
     error: null,
   }),
   entry: 'actors.open',
-  on: { '*': { actions: 'event.unexpected' } },
+  on: { ...broken, '*': { actions: 'event.unexpected' } },
   states: {
     idle: {
       description: 'Not started, or ended. Nothing runs, and tasks are refused.',
@@ -142,7 +132,7 @@ export const poolMachine = setup({
         'worker.lost': { actions: 'noteLost' },
         ...supervisorNews,
         ...ignore('pool.pause', 'pool.resume', 'pool.drain', 'pool.stop', 'pool.recover'),
-        ...ignore('run.opened', 'run.failed', 'ledger.emptied', 'ledger.broken', 'workers.end'),
+        ...ignore('run.opened', 'run.failed', 'ledger.emptied', 'workers.end'),
         ...ignore('worker.ready', 'worker.warmed', 'worker.failed', 'worker.troubled'),
         ...ignore('shutdown.finished'),
       },
@@ -161,7 +151,6 @@ export const poolMachine = setup({
             'pool.scale': { actions: 'noteSize' },
             ...newsOfWorkers,
             ...stop,
-            ...broken,
             ...supervisorNews,
             ...ignore('pool.start', 'pool.pause', 'pool.resume', 'pool.drain', 'pool.recover'),
             ...ignore('ledger.emptied', 'worker.failed', 'workers.end', 'shutdown.finished'),
@@ -268,24 +257,12 @@ export const poolMachine = setup({
         'worker.failed': { actions: 'noteFailed' },
         ...ignore('worker.troubled', 'worker.warmed'),
         'pool.stop': [{ guard: 'isForced', actions: forceShutdown }, {}],
+        ...brokenAtEnd,
         ...supervisorNews,
         ...ignore('pool.start', 'pool.pause', 'pool.resume', 'pool.drain', 'pool.recover'),
-        ...ignore('pool.scale', 'run.opened', 'run.failed', 'ledger.emptied', 'ledger.broken'),
+        ...ignore('pool.scale', 'run.opened', 'run.failed', 'ledger.emptied'),
       },
     },
-    error: {
-      description: 'Nothing can run. What waited has failed; an operator looks at why.',
-      entry: [failTasks, standDown, stopAll, killAll],
-      on: {
-        'pool.recover': { target: 'idle', actions: [unsupervise, 'run.close'] },
-        ...newsOfWorkers,
-        ...ignore('worker.troubled', 'worker.warmed'),
-        ...stop,
-        ...supervisorNews,
-        ...ignore('pool.start', 'pool.pause', 'pool.resume', 'pool.drain', 'pool.scale'),
-        ...ignore('run.opened', 'run.failed', 'ledger.emptied', 'ledger.broken'),
-        ...ignore('worker.failed', 'workers.end', 'shutdown.finished'),
-      },
-    },
+    error,
   },
 })

@@ -25,6 +25,8 @@ export type ShutdownEvent =
   | { type: 'ledger.calmed' }
   | { type: 'workers.gone' }
   | { type: 'run.swept' }
+  /** After a defect the run is ended without it. */
+  | { type: 'run.aborted' }
 export type ShutdownToLedger =
   /** Refuse what comes, cancel what waits, let what runs end. */
   | { type: 'intake.close' }
@@ -83,7 +85,7 @@ export const shutdownMachine = setup({
   description: 'How a pool ends. It always does.',
   initial: 'armed',
   context: ({ input }) => ({ policy: input.policy, clean: true }),
-  on: { '*': { actions: 'event.unexpected' } },
+  on: { 'run.aborted': { target: '.armed' }, '*': { actions: 'event.unexpected' } },
   states: {
     armed: {
       description: 'Nobody has asked for the end yet.',

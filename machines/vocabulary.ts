@@ -40,6 +40,17 @@ export type Outcome =
   | { readonly status: 'failed'; readonly error: ErrorFacts }
   | { readonly status: 'cancelled'; readonly error: ErrorFacts }
 
+/**
+ * A command's deed threw. It is told to the machine that gave the command, after the step in which
+ * it did. `incarnation`: the process it was about, or null.
+ */
+export interface PortFailed {
+  readonly type: 'port.failed'
+  readonly port: string
+  readonly incarnation: number | null
+  readonly error: ErrorFacts
+}
+
 /** Why a worker's process ends. Only the first group counts against the restart intensity. */
 export type ExitCause =
   | 'crashed'

@@ -37,6 +37,7 @@ export const asleep = ignore(
   'worker.recycle',
   'worker.kill',
   'worker.terminate',
+  'port.failed',
 )
 /** How a session opens. What follows the launch waits for a site: others may start meanwhile. */
 export const opening = {
@@ -61,6 +62,10 @@ export const opening = {
 export const starting = {
   'session.failed': [
     { guard: 'isOfNewest', target: '#killing', actions: ['endStartFailed', tell.startFailed] },
+    {},
+  ],
+  'port.failed': [
+    { guard: 'isOfNewest', target: '#killing', actions: ['endPortFailed', tell.startFailed] },
     {},
   ],
   'process.exited': [
@@ -124,6 +129,10 @@ export const serving = <const Prior extends readonly unknown[]>(prior: Prior) =>
       },
       {},
     ],
+    'port.failed': [
+      { guard: 'isOfCurrent', target: '#killing', actions: [...prior, 'endPortFailed', ...closed] },
+      {},
+    ],
   }) as const
 /** The current process serves while the last successor's failure is waited out. */
 export const servingOn = { ...serving([]), 'process.exited': diedAgain([]) } as const
@@ -140,6 +149,10 @@ export const standing = {
     { guard: 'isOfCurrent', target: '#killing', actions: ['endStartFailed', tell.lost] },
     {},
   ],
+  'port.failed': [
+    { guard: 'isOfCurrent', target: '#killing', actions: ['endPortFailed', tell.lost] },
+    {},
+  ],
   ...ignore('worker.stand', 'worker.recycle', 'retire.requested', 'start.granted'),
   ...ignore('process.loaded', 'session.launched', 'session.ready'),
   ...ignore('tasks.assigned', 'tasks.ended'),
@@ -154,6 +167,10 @@ export const succeeding = {
   'session.failed': [
     { guard: 'isOfNewest', target: '#ready', actions: ['leaveFailed', ...failure] },
     ...serving(giveUp)['session.failed'],
+  ],
+  'port.failed': [
+    { guard: 'isOfNewest', target: '#ready', actions: ['leavePortFailed', ...failure] },
+    ...serving(giveUp)['port.failed'],
   ],
   'worker.kill': [
     { guard: 'isOfNewest', target: '#ready', actions: ['leaveAsTold', ...failure] },
@@ -175,6 +192,7 @@ export const endingIgnores = {
     'session.failed',
     'tasks.assigned',
     'retire.requested',
+    'port.failed',
   ),
 }
 const unwantedEnd = {

@@ -32,6 +32,7 @@ export const endings = {
       ],
       'worker.terminate': { target: 'terminating' },
       'worker.kill': [{ guard: 'killsEnding', target: 'killing', actions: 'endAsTold' }, {}],
+      'port.failed': [{ guard: 'isOfEnding', target: 'killing', actions: 'endPortFailed' }, {}],
     },
   },
   stopping: {
@@ -44,6 +45,7 @@ export const endings = {
       ...ignore('tasks.ended'),
       'worker.terminate': { target: 'terminating' },
       'worker.kill': [{ guard: 'killsEnding', target: 'killing' }, {}],
+      'port.failed': [{ guard: 'isOfEnding', target: 'killing' }, {}],
     },
   },
   terminating: {
@@ -55,6 +57,7 @@ export const endings = {
       ...leaving,
       'tasks.ended': countEnds,
       'worker.kill': [{ guard: 'killsEnding', target: 'killing' }, {}],
+      'port.failed': [{ guard: 'isOfEnding', target: 'killing' }, {}],
       ...ignore('worker.terminate'),
     },
   },

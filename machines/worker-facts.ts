@@ -4,7 +4,14 @@
  */
 import { and, assign, not, or, raise, stateIn } from 'xstate'
 import { type Backoff, backoffMs } from './policy.ts'
-import type { Assignment, ErrorFacts, ExitCause, ExitStatus, SlotId } from './vocabulary.ts'
+import type {
+  Assignment,
+  ErrorFacts,
+  ExitCause,
+  ExitStatus,
+  PortFailed,
+  SlotId,
+} from './vocabulary.ts'
 
 /** The longest delay a timer can take. Stands for "never" where a limit is off. */
 export const NEVER_MS = 2 ** 31 - 1
@@ -83,6 +90,8 @@ export type WorkerEvent =
   | (Stamped<'tasks.assigned'> & { tasks: readonly Assignment[] })
   | (Stamped<'tasks.ended'> & { count: number })
   | Stamped<'retire.requested'>
+  /** Something that was to be done with its process could not be. */
+  | PortFailed
   /** Said by the machine to itself: a process is left behind beside the current one. */
   | (Stamped<'process.left'> & {
       inFlight: number
@@ -234,6 +243,9 @@ export const workerUpdates = {
       permanent: (event as Of<'session.failed'>).permanent,
     },
   })),
+  endPortFailed: change(({ event }) => ({
+    ending: { cause: 'crashed', error: (event as Of<'port.failed'>).error, permanent: false },
+  })),
   noteLeft: change(({ event }) => {
     const { incarnation, inFlight, cause, error } = event as Of<'process.left'>
     return { retiree: { incarnation, inFlight, tasksRun: 0, cause, error } }
@@ -255,6 +267,9 @@ export const workerUpdates = {
   leaveTimedOut: leave(({ context }) => leftNewest(context, 'startTimedOut')),
   leaveAsTold: leave(({ context, event }) =>
     leftNewest(context, (event as Of<'worker.kill'>).cause),
+  ),
+  leavePortFailed: leave(({ context, event }) =>
+    leftNewest(context, 'crashed', (event as Of<'port.failed'>).error),
   ),
   leaveFailed: leave(({ context, event }) =>
     leftNewest(context, 'startFailed', (event as Of<'session.failed'>).error),

@@ -11,6 +11,7 @@ const retireeGone = (words: typeof tell.retireeExited) =>
     ],
     'worker.kill': [{ guard: 'killsRetiree', target: 'killing', actions: 'noteRetireeKilled' }, {}],
     'worker.terminate': { target: 'killing' },
+    'port.failed': [{ guard: 'isOfRetiree', target: 'killing' }, {}],
     'tasks.ended': [{ guard: 'isOfRetiree', actions: 'countRetireeEnded' }, {}],
     ...ignore('worker.start', 'worker.stand', 'worker.stop', 'worker.recycle', 'start.granted'),
     ...ignore('tasks.assigned'),
@@ -55,7 +56,7 @@ export const leaving = {
       after: { killTimeout: { target: 'killing', reenter: true } },
       on: {
         ...retireeGone(tell.retireeExited),
-        ...ignore('worker.kill', 'worker.terminate'),
+        ...ignore('worker.kill', 'worker.terminate', 'port.failed'),
       },
     },
   },

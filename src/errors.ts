@@ -128,3 +128,16 @@ function causeOf(facts: ErrorFacts): Error {
   if (facts.stack !== undefined) error.stack = facts.stack
   return error
 }
+
+/** Does each, whatever the others throw. What was thrown. */
+export function attemptAll(deeds: Iterable<() => unknown>): unknown[] {
+  const thrown: unknown[] = []
+  for (const deed of deeds) {
+    try {
+      deed()
+    } catch (error) {
+      thrown.push(error)
+    }
+  }
+  return thrown
+}

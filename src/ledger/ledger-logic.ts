@@ -23,7 +23,7 @@ export function ledgerLogic(policy: LedgerPolicy, ports: LedgerPorts): LedgerLog
         else ledger.receive(event)
       } catch (thrown) {
         // A defect. It must end the tasks it has, so it lives on; the pool gives up on it.
-        ports.tellPool({ type: 'ledger.broken', error: brokenBy(event, thrown) })
+        ports.tellPool({ type: 'actor.failed', actor: 'ledger', error: brokenBy(event, thrown) })
       }
       return snapshot
     },

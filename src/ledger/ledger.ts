@@ -5,10 +5,13 @@
  */
 import type { TaskCommand, TaskEvent } from '../../machines/task-facts.ts'
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
+import { attemptAll } from '../errors.ts'
 import { TableAge } from './table-age.ts'
+import { abandonment } from './abandonment.ts'
 import { Aftermath } from './aftermath.ts'
 import { HALTED } from './assignment.ts'
 import { Attempts } from './attempts.ts'
+import { Awaited } from './awaited.ts'
 import { Books } from './books.ts'
 import { FINAL_STATES, step as takeStep, type TaskStateName } from './compile.ts'
 import { Counts } from './counts.ts'
@@ -47,10 +50,7 @@ export class Ledger {
   #from: TaskStateName = 'submitted'
   /** What moves it. */
   #event: TaskEvent = { type: 'task.accepted' }
-  /** Whom to tell once no task is left (`emptied`) or none runs (`calmed`). */
-  readonly #awaited = new Set<'emptied' | 'calmed'>()
-  /** Whom to tell once there is room again, and what room is to them. */
-  readonly #roomAwaited = new Map<() => void, number>()
+  readonly #awaited: Awaited
 
   /** `send` gives an event to the actor that wraps this ledger, so that all pass one door. */
   constructor(policy: LedgerPolicy, world: LedgerPorts, send: (event: LedgerEvent) => void) {
@@ -59,6 +59,7 @@ export class Ledger {
     const ports = this.books?.ports ?? world
     const move = (record: TaskRecord, event: TaskEvent) => this.#step(record, event)
     this.#ports = ports
+    this.#awaited = new Awaited(ports)
     this.#deadlines = new Deadlines(ports.clock, () => send({ type: 'timers.due' }))
     const dispatchDue = () => send({ type: 'dispatch.due' })
     const aftermath = new Aftermath(ports, policy.cacheTtlMs)
@@ -109,7 +110,7 @@ export class Ledger {
 
   /** Calls back once, after the first event that leaves fewer than `limit` tasks pending. */
   awaitRoom(limit: number, tell: () => void): void {
-    this.#roomAwaited.set(tell, limit)
+    this.#awaited.room(limit, tell)
   }
 
   /**
@@ -137,8 +138,7 @@ export class Ledger {
   receive(event: LedgerEvent): void {
     this.#receive(event)
     this.#dependencies.release()
-    this.#tellAwaited()
-    this.#tellRoom()
+    this.#awaited.tell(this.counts, this.#tasks.size)
     if (event.type !== 'store.opened') this.books?.flush(event.type === 'dispatch.due')
   }
 
@@ -173,14 +173,14 @@ export class Ledger {
         return this.dispatch.free(event.holder)
       case 'intake.open':
         this.#failure = null
-        this.#awaited.clear()
+        this.#awaited.forget()
         return this.dispatch.free('shutdown')
       case 'intake.drain':
-        this.#awaited.add('emptied')
+        this.#awaited.end('emptied')
         return
       case 'intake.close':
         this.dispatch.hold('shutdown')
-        this.#awaited.add('calmed')
+        this.#awaited.end('calmed')
         return this.#stepAll(this.#waiting(), { type: 'task.cancel', reason: 'shutdown' })
       case 'tasks.cancelAll':
         return this.#stepAll([...this.#tasks.values()], { type: 'task.cancel', reason: 'shutdown' })
@@ -206,6 +206,35 @@ export class Ledger {
     }
     this.#stepAll([...this.#tasks.values()], { type: 'task.cancel', reason: 'shutdown' })
     this.books?.close()
+  }
+
+  /**
+   * After a defect: every task ends with this error, whatever state the rest is in. No process of the
+   * pool is left.
+   */
+  abandon(error: ErrorFacts): void {
+    this.#failure = error
+    const { dispatch, books } = this
+    const steps = abandonment(error, {
+      dispatch,
+      books,
+      tasks: () => [...this.#tasks.values()],
+      lose: (exit) => this.#attempts.lose(exit),
+      step: (record, event) => this.#step(record, event),
+      giveUp: (record) => this.#giveUp(record),
+    })
+    attemptAll(steps)
+    this.#awaited.tell(this.counts, this.#tasks.size)
+  }
+
+  /** The end of a task that cannot be brought there by its own steps. */
+  #giveUp(record: TaskRecord): void {
+    const from = record.state
+    record.state = 'failed'
+    record.error = this.#failure
+    this.#tasks.delete(record.id)
+    this.counts.move(from, 'failed')
+    this.#tellEnd(record)
   }
 
   #recover(store: TaskStore): void {
@@ -267,23 +296,5 @@ export class Ledger {
 
   #waiting(): TaskRecord[] {
     return [...this.#tasks.values()].filter((record) => record.seat?.tasks.has(record) !== true)
-  }
-
-  #tellRoom(): void {
-    for (const [tell, limit] of this.#roomAwaited) {
-      if (this.counts.pending >= limit) continue
-      this.#roomAwaited.delete(tell)
-      tell()
-    }
-  }
-
-  #tellAwaited(): void {
-    if (this.#awaited.size === 0) return
-    if (this.counts.active === 0 && this.#awaited.delete('calmed')) {
-      this.#ports.tellShutdown({ type: 'ledger.calmed' })
-    }
-    if (this.#tasks.size === 0 && this.#awaited.delete('emptied')) {
-      this.#ports.tellPool({ type: 'ledger.emptied' })
-    }
   }
 }

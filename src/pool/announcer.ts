@@ -4,7 +4,7 @@
  */
 import type { ErrorFacts, SlotId } from '../../machines/vocabulary.ts'
 import type { ProcessId, WorkerToLedger } from '../../machines/worker-words.ts'
-import { fromErrorFacts } from '../errors.ts'
+import { attemptAll, fromErrorFacts } from '../errors.ts'
 import type { TaskRecord } from '../ledger/record.ts'
 import type { Logger } from '../logger.ts'
 import { PoolNews } from './events.ts'
@@ -32,8 +32,7 @@ export class PoolAnnouncer {
     const { id: taskId, attempt } = record
     switch (news) {
       case 'ended':
-        for (const listener of record.watch?.ended ?? []) listener(record)
-        record.watch = null
+        settle(record)
         return this.news.tell(
           ENDINGS[record.state as keyof typeof ENDINGS] as 'task.succeeded',
           () => outcomeOf(record) as SucceededOutcome,
@@ -96,4 +95,11 @@ export class PoolAnnouncer {
       }
     }
   }
+}
+
+/** Tells those who wait for the end of the task. Once: afterwards nobody does. */
+export function settle(record: TaskRecord): void {
+  const { watch } = record
+  record.watch = null
+  if (watch !== null) attemptAll(watch.ended.map((listener) => () => listener(record)))
 }

@@ -10,7 +10,7 @@ import { DeadLetterDesk } from './dead-letters.ts'
 import { type Accepted, PoolIntake, requestFor, requestOf } from './intake.ts'
 import type { MemoryLevel } from './memory.ts'
 import type { PoolMachineActor, PoolRuntime } from './runtime.ts'
-import { isDraining, isStarting, isUp, type PoolSnapshot, stateName } from './states.ts'
+import { isDraining, isEnding, isStarting, isUp, type PoolSnapshot, stateName } from './states.ts'
 import { whenStored } from './store.ts'
 import { poolResults, poolStatus } from './status.ts'
 import type {
@@ -187,9 +187,10 @@ export class PoolClient {
 
   async shutdown(options: { readonly force?: boolean } = {}): Promise<void> {
     const snapshot = this.#actor.getSnapshot()
+    if (snapshot.status === 'error') return this.#runtime.workers.endAll()
     if (snapshot.status !== 'active' || snapshot.value === 'idle') return
     this.#actor.send({ type: 'pool.stop', force: options.force ?? false })
-    await this.#until(({ value }) => value !== 'stopping')
+    await this.#until(({ value }) => !isEnding(value))
     this.#runtime.recorder?.flush()
     await this.#runtime.logger.flush()
   }
@@ -199,11 +200,12 @@ export class PoolClient {
   }
 
   status(): PoolStatus {
-    const { value, context } = this.#actor.getSnapshot()
+    const { value, context, status, error } = this.#actor.getSnapshot()
+    const isBroken = status === 'error'
     return poolStatus(this.#runtime, {
-      state: stateName(value),
+      state: isBroken ? 'error' : stateName(value),
       size: context.size,
-      error: context.error?.message ?? null,
+      error: isBroken ? String(error) : (context.error?.message ?? null),
     })
   }
 

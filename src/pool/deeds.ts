@@ -11,7 +11,7 @@ import type { SlotId } from '../../machines/vocabulary.ts'
 import type { WorkerEvent } from '../../machines/worker-facts.ts'
 import type { ProcessId, WorkerToLedger, WorkerToPool } from '../../machines/worker-words.ts'
 import type { LedgerEvent } from '../ledger/events.ts'
-import { withDeeds } from './machine-deeds.ts'
+import { type DeedGuard, withDeeds } from './machine-deeds.ts'
 import type { PoolWorkers } from './workers.ts'
 
 /** Whom the machines speak to. */
@@ -30,52 +30,66 @@ export interface Voices {
   silent(process: ProcessId): void
   /** A worker is about to be replaced or killed for memory: for its own size, or for want of any. */
   heavy(slot: SlotId): void
-  sweep(): void
+  sweep(): Promise<void>
+  /** What becomes of a throw in a deed of a worker, and of supervisor and shutdown. */
+  readonly guards: { readonly worker: DeedGuard; readonly other: DeedGuard }
   unexpected(self: AnyActorRef, type: string): void
 }
 
 export function workerLogic(voices: Voices): typeof workerMachine {
   const { workers } = voices
-  return withDeeds(workerMachine, {
-    'process.fork': (_, id) => workers.fork(id),
-    'session.open': (_, id) => void workers.openSession(id),
-    'process.run': (_, { tasks, ...id }) => workers.runTasks(id, tasks),
-    'process.close': (_, id) => workers.send(id, { kind: 'close' }),
-    'process.terminate': (_, id) => workers.terminate(id),
-    'process.kill': (_, id) => workers.kill(id),
-    'ledger.tell': (_, event) => voices.workerToldLedger(event),
-    'pool.tell': (_, event) => voices.workerToldPool(event),
-    'supervisor.tell': (_, event) => voices.tellSupervisor(event),
-    'event.unexpected': ({ self, event }) => voices.unexpected(self, event.type),
-  })
+  return withDeeds(
+    workerMachine,
+    {
+      'process.fork': (_, id) => workers.fork(id),
+      'session.open': (_, id) => workers.openSession(id),
+      'process.run': (_, { tasks, ...id }) => workers.runTasks(id, tasks),
+      'process.close': (_, id) => workers.send(id, { kind: 'close' }),
+      'process.terminate': (_, id) => workers.terminate(id),
+      'process.kill': (_, id) => workers.kill(id),
+      'ledger.tell': (_, event) => voices.workerToldLedger(event),
+      'pool.tell': (_, event) => voices.workerToldPool(event),
+      'supervisor.tell': (_, event) => voices.tellSupervisor(event),
+      'event.unexpected': ({ self, event }) => voices.unexpected(self, event.type),
+    },
+    voices.guards.worker,
+  )
 }
 
 export function supervisorLogic(voices: Voices): typeof supervisorMachine {
-  return withDeeds(supervisorMachine, {
-    'workers.tell': (_, { slots, event }) => {
-      for (const slot of slots) {
-        if (event.type === 'worker.recycle') voices.heavy(slot)
-        voices.tellWorker(slot, event)
-      }
+  return withDeeds(
+    supervisorMachine,
+    {
+      'workers.tell': (_, { slots, event }) => {
+        for (const slot of slots) {
+          if (event.type === 'worker.recycle') voices.heavy(slot)
+          voices.tellWorker(slot, event)
+        }
+      },
+      'processes.kill': (_, { processes, cause }) => {
+        for (const { slot, incarnation } of processes) {
+          if (cause === 'silent') voices.silent({ slot, incarnation })
+          if (cause === 'memory') voices.heavy(slot)
+          voices.tellWorker(slot, { type: 'worker.kill', incarnation, cause })
+        }
+      },
+      'ledger.tell': (_, event) => voices.supervisorToldLedger(event),
+      'pool.tell': (_, event) => voices.supervisorToldPool(event),
+      'event.unexpected': ({ self, event }) => voices.unexpected(self, event.type),
     },
-    'processes.kill': (_, { processes, cause }) => {
-      for (const { slot, incarnation } of processes) {
-        if (cause === 'silent') voices.silent({ slot, incarnation })
-        if (cause === 'memory') voices.heavy(slot)
-        voices.tellWorker(slot, { type: 'worker.kill', incarnation, cause })
-      }
-    },
-    'ledger.tell': (_, event) => voices.supervisorToldLedger(event),
-    'pool.tell': (_, event) => voices.supervisorToldPool(event),
-    'event.unexpected': ({ self, event }) => voices.unexpected(self, event.type),
-  })
+    voices.guards.other,
+  )
 }
 
 export function shutdownLogic(voices: Voices): typeof shutdownMachine {
-  return withDeeds(shutdownMachine, {
-    'ledger.tell': (_, event) => voices.tellLedger(event),
-    'pool.tell': (_, event) => voices.tellPool(event),
-    'run.sweep': () => voices.sweep(),
-    'event.unexpected': ({ self, event }) => voices.unexpected(self, event.type),
-  })
+  return withDeeds(
+    shutdownMachine,
+    {
+      'ledger.tell': (_, event) => voices.tellLedger(event),
+      'pool.tell': (_, event) => voices.tellPool(event),
+      'run.sweep': () => voices.sweep(),
+      'event.unexpected': ({ self, event }) => voices.unexpected(self, event.type),
+    },
+    voices.guards.other,
+  )
 }

@@ -32,7 +32,8 @@ export class HostWatch implements HostEars {
       },
       error: (error) => {
         this.#runtime.logger.error('the pool actor failed', { error })
-        this.#runtime.destroy()
+        // Its run is ended beside it (`runtime.ts`).
+        this.#rest()
       },
     })
   }

@@ -27,7 +27,7 @@ export function ledgerOf(runtime: PoolRuntime, voices: LedgerVoices): LedgerLogi
       cacheTtlMs: config.resultCache.ttl,
       isDurable: config.store !== null,
     },
-    portsOf(runtime, voices),
+    runtime.defects.guarded(portsOf(runtime, voices)),
   )
 }
 

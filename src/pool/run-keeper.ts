@@ -50,8 +50,10 @@ export class RunKeeper {
    */
   close(whenGone: () => Promise<void>): Promise<void> {
     const opening = this.#opening
+    const before = this.#closing
     this.#opening = null
     this.#closing = (async () => {
+      await before
       try {
         const run = await opening
         await whenGone()

@@ -1,15 +1,8 @@
 /**
  * Where the machines meet the world: every command they name is given its deed here, once per pool.
- * It spawns the actors, carries their words to each other, and holds what a run needs. It never
- * decides.
+ * It spawns the actors, carries their words, and holds what a run needs. It never decides.
  */
-import {
-  type ActorRefFrom,
-  type AnyActorLogic,
-  type AnyActorRef,
-  assign,
-  type InputFrom,
-} from 'xstate'
+import { type ActorRefFrom, assign } from 'xstate'
 import {
   poolMachine,
   shutdownMachine,
@@ -37,12 +30,16 @@ import { PoolBusiness } from './business.ts'
 import { watchDispatch, watchExit, watchMachine, watchSize, watchWorker } from './alarms.ts'
 import { PoolAlerts } from './alerts.ts'
 import { PoolAnnouncer } from './announcer.ts'
+import { Defects } from './defects.ts'
 import { shutdownLogic, supervisorLogic, type Voices, workerLogic } from './deeds.ts'
+import { endRun } from './last-resort.ts'
 import { ledgerOf } from './ledger.ts'
 import type { PoolNews } from './events.ts'
+import { defectFacts } from './port-failure.ts'
 import { recorderOf } from './recorder.ts'
 import { shutdownPolicy, supervisorPolicy, workerPolicy } from './policy.ts'
 import { lastingSlots } from './states.ts'
+import { requireActive, type Spawn } from './spawn.ts'
 import { PoolWorkers } from './workers.ts'
 import { PoolWatch } from './watch.ts'
 import { RunKeeper } from './run-keeper.ts'
@@ -51,9 +48,6 @@ import { StoreKeeper } from './store.ts'
 import { worldFor } from './in-process.ts'
 import type { World } from './world.ts'
 import { TaskTypes } from '../task-types/registry.ts'
-
-/** Lines of the journal that are logged with a defect. */
-const JOURNAL_TAIL = 20
 
 export type PoolLogic = typeof poolMachine
 export type PoolMachineActor = ActorRefFrom<PoolLogic>
@@ -73,6 +67,7 @@ export class PoolRuntime {
   readonly deadLetters: DeadLetters
   readonly resultCache: ResultCache
   readonly alerts: PoolAlerts
+  readonly defects: Defects
   readonly #announcer: PoolAnnouncer
   readonly #keeper: RunKeeper
   readonly #store: StoreKeeper
@@ -100,6 +95,13 @@ export class PoolRuntime {
     this.news = this.#announcer.news
     this.alerts = new PoolAlerts(this.news, world.wallMs)
     this.types = new TaskTypes(config.taskTypes)
+    this.defects = new Defects({
+      logger: this.logger,
+      recorder: this.recorder,
+      around: world.around,
+      tellPool: (event) => this.tellPool(event),
+      tellWorker: (slot, event) => this.#tellWorker(slot, event),
+    })
     this.#keeper = new RunKeeper(config, this.logger, async (...options) => {
       if (config.taskTypes.allow.length > 0) await this.types.prepare(this.logger)
       return world.openRun(...options)
@@ -111,7 +113,8 @@ export class PoolRuntime {
       run: () => this.#keeper.run,
       typesForChild: () => this.types.forChild,
       traceFor: (id) => this.recorder?.pathBeside(`${id.slot}.${id.incarnation}`),
-      tellWorker: (slot, event) => this.actors.get(slot)?.send(event),
+      tellWorker: (slot, event) => this.#tellWorker(slot, event),
+      failed: (id, port, error) => this.defects.ofProcess(id, port, error),
       tellLedger: (event) => this.tellLedger(event),
       chooseSession: (id) => this.ledger?.dispatch.sessions.choose(id) ?? DEFAULT_SESSION,
     })
@@ -153,51 +156,62 @@ export class PoolRuntime {
       },
       silent: (id) => this.#announcer.tellSilent(id),
       heavy: (slot) => watchSize(this.alerts, this.config, slot, this.watch.largestOf(slot)),
-      sweep: () => void this.#sweep(),
-      unexpected: (self, type) => this.#unexpected(self, type),
+      sweep: () => this.#sweep(),
+      guards: { worker: this.defects.ofWorker, other: this.defects.ofOther },
+      unexpected: (self, type) => this.defects.unexpected(self, type),
     }
   }
 
   /** The pool machine with its deeds. One logic is for one actor. */
   logic(): PoolLogic {
-    const machine: PoolLogic = withDeeds(poolMachine, {
-      // Spawning is a change of the machine's context, even where it changes nothing of it.
-      'actors.open': assign(({ self, spawn: plainSpawn }) => {
-        const spawn = plainSpawn as unknown as Spawn
-        this.#self = self as ActorRefFrom<typeof poolMachine>
-        this.recorder?.attach(self)
-        this.#ledgerRef = spawn(this.#ledgerLogic(), { id: 'ledger' })
-        this.ledger = this.#ledgerRef.getSnapshot().context.ledger
-        this.#supervisor = spawn(this.world.stepped(supervisorLogic(this.#voices)), {
-          id: 'supervisor',
-          input: { policy: supervisorPolicy(this.config, this.world.processors) },
-        })
-        this.#shutdown = spawn(this.world.stepped(shutdownLogic(this.#voices)), {
-          id: 'shutdown',
-          input: { policy: shutdownPolicy(this.config) },
-        })
-        this.recorder?.name(this.#supervisor, 'supervisor', 'supervisor')
-        this.recorder?.name(this.#shutdown, 'shutdown', 'shutdown')
-        return {}
-      }),
-      'run.open': () => void this.#open(),
-      'run.close': () => void this.#close(),
-      'workers.tell': assign(({ self, spawn }, { slots, event }: WorkersTold) => {
-        this.recorder?.note(self, 'workers.tell', { slots, event })
-        for (const slot of slots) {
-          if (!this.actors.has(slot)) this.#spawnWorker(slot, spawn as unknown as Spawn)
-          this.actors.get(slot)?.send(event)
-        }
-        return {}
-      }),
-      'ledger.tell': (_, event) => {
-        this.tellLedger(event)
-        watchDispatch(this.alerts, event)
+    const machine: PoolLogic = withDeeds(
+      poolMachine,
+      {
+        // Spawning is a change of the machine's context, even where it changes nothing of it.
+        'actors.open': assign(({ self, spawn: plainSpawn }) => {
+          const spawn = plainSpawn as unknown as Spawn
+          this.#self = self as ActorRefFrom<typeof poolMachine>
+          const isOver = (error: unknown) => void this.#endRun(defectFacts('the pool', error))
+          self.subscribe({ error: isOver })
+          this.recorder?.attach(self)
+          this.#ledgerRef = spawn(this.#ledgerLogic(), { id: 'ledger' })
+          this.ledger = this.#ledgerRef.getSnapshot().context.ledger
+          this.#supervisor = spawn(this.world.stepped(supervisorLogic(this.#voices)), {
+            id: 'supervisor',
+            input: { policy: supervisorPolicy(this.config, this.world.processors) },
+          })
+          this.#shutdown = spawn(this.world.stepped(shutdownLogic(this.#voices)), {
+            id: 'shutdown',
+            input: { policy: shutdownPolicy(this.config) },
+          })
+          for (const actor of [this.#ledgerRef, this.#supervisor, this.#shutdown]) {
+            this.defects.watch(actor)
+          }
+          this.recorder?.name(this.#supervisor, 'supervisor', 'supervisor')
+          this.recorder?.name(this.#shutdown, 'shutdown', 'shutdown')
+          return {}
+        }),
+        'run.open': () => this.#open(),
+        'run.close': () => this.#close(),
+        'run.abort': (_, { error }) => this.#abort(error),
+        'workers.tell': assign(({ self, spawn }, { slots, event }: WorkersTold) => {
+          this.recorder?.note(self, 'workers.tell', { slots, event })
+          for (const slot of slots) {
+            if (!this.actors.has(slot)) this.#spawnWorker(slot, spawn as unknown as Spawn)
+            this.actors.get(slot)?.send(event)
+          }
+          return {}
+        }),
+        'ledger.tell': (_, event) => {
+          this.tellLedger(event)
+          watchDispatch(this.alerts, event)
+        },
+        'supervisor.tell': (_, event) => this.#tellSupervisor(event),
+        'shutdown.tell': (_, event) => this.#shutdown?.send(event),
+        'event.unexpected': ({ self, event }) => this.defects.unexpected(self, event.type),
       },
-      'supervisor.tell': (_, event) => this.#tellSupervisor(event),
-      'shutdown.tell': (_, event) => this.#shutdown?.send(event),
-      'event.unexpected': ({ self, event }) => this.#unexpected(self, event.type),
-    })
+      this.defects.ofPool,
+    )
     return this.world.stepped(machine)
   }
 
@@ -215,9 +229,7 @@ export class PoolRuntime {
     this.#supervisor?.send(event)
   }
 
-  /**
-   * The actor was stopped, or the host ends: nothing can be awaited, so everything goes at once.
-   */
+  /** The actor was stopped, or the host ends: nothing can be awaited, so all goes at once. */
   destroy(): void {
     this.watch.end()
     this.workers.killAll()
@@ -229,6 +241,7 @@ export class PoolRuntime {
   #spawnWorker(slot: SlotId, spawn: Spawn): void {
     const input = { slot, policy: workerPolicy(this.config) }
     const worker = spawn(this.#workerLogic, { id: slot, input })
+    this.defects.watch(worker)
     this.recorder?.name(worker, slot, 'worker')
     this.actors.set(slot, worker)
   }
@@ -257,6 +270,7 @@ export class PoolRuntime {
 
   async #open(): Promise<void> {
     this.startedAtMs = this.clock.nowMs()
+    requireActive([this.#ledgerRef, this.#supervisor, this.#shutdown, ...this.actors.values()])
     try {
       this.#store.open()
       if (await this.#keeper.open()) this.tellPool({ type: 'run.opened' })
@@ -266,30 +280,20 @@ export class PoolRuntime {
   }
 
   #close(): Promise<void> {
-    return this.#store.closeAfter(this.#keeper.close(() => this.workers.allGone()))
+    return this.#store.closeAfter(this.#keeper.close(() => this.workers.endAll()))
+  }
+
+  async #abort(error: ErrorFacts): Promise<void> {
+    await this.#endRun(error)
+    this.tellPool({ type: 'run.aborted' })
+  }
+
+  #endRun(error: ErrorFacts): Promise<void> {
+    return endRun(this, this.#shutdown, () => this.#close(), error)
   }
 
   async #sweep(): Promise<void> {
     await this.#close()
     this.#shutdown?.send({ type: 'run.swept' })
   }
-
-  #unexpected(self: AnyActorRef, event: string): void {
-    const { value } = self.getSnapshot() as { value: unknown }
-    const facts: ErrorFacts = {
-      code: 'UNEXPECTED_EVENT',
-      message: `${self.id} got ${event} in ${JSON.stringify(value)}`,
-    }
-    const journal = this.recorder?.tail(JOURNAL_TAIL)
-    this.logger.error(facts.message, { code: facts.code, ...(journal && { journal }) })
-  }
 }
-
-/**
- * XState's spawn, for logic that the machine's setup does not know: the deeds are given here, not
- * in the machine.
- */
-type Spawn = <L extends AnyActorLogic>(
-  logic: L,
-  options: { id: string; input?: InputFrom<L> },
-) => ActorRefFrom<L>

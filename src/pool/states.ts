@@ -13,8 +13,17 @@ export function stateName(value: PoolValue): PoolStatus['state'] {
 
 /** It takes tasks, or will take them again once it has drained. */
 export function isUp(value: PoolValue): boolean {
-  // Asked twice for every task: no list of names is made for it. The others have no states of their own.
-  return typeof value === 'object'
+  // Asked twice for every task: no list of names is made for it. Of the others only one has states of
+  // its own.
+  return typeof value === 'object' && !('error' in value)
+}
+
+/** It is on its way to its end: whoever asked for that waits. */
+export function isEnding(value: PoolValue): boolean {
+  return (
+    value === 'stopping' ||
+    (typeof value === 'object' && 'error' in value && value.error === 'leaving')
+  )
 }
 
 /** The slots that have a worker or will have one again; null while that is not decided. */

@@ -79,15 +79,16 @@ export class WaitingRoom {
       return
     }
     this.#runtime.ledger?.awaitRoom(this.#runtime.config.maxQueue, this.#letInSoon)
-    this.#subscription ??= this.#actor.subscribe(this.#letInSoon)
+    const letIn = this.#letInSoon
+    this.#subscription ??= this.#actor.subscribe({ next: letIn, error: letIn })
   }
 
   /** Not in the middle of a step of the pool: what it is by then, it does not show yet. */
   readonly #letInSoon = (): void => queueMicrotask(() => this.#letIn())
 
   #letIn(): void {
-    const { value } = this.#actor.getSnapshot()
-    const takesTasks = isUp(value) && !isDraining({ value })
+    const { value, status } = this.#actor.getSnapshot()
+    const takesTasks = status === 'active' && isUp(value) && !isDraining({ value })
     for (const turn of this.#turns) {
       if (takesTasks && !this.#hasRoom) break
       turn()

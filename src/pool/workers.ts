@@ -7,16 +7,20 @@ import type { Assignment, ErrorFacts, ExitStatus, SlotId } from '../../machines/
 import type { WorkerEvent } from '../../machines/worker-facts.ts'
 import type { ProcessId } from '../../machines/worker-words.ts'
 import type { PoolConfig } from '../config.ts'
-import { toErrorFacts, TroupeError } from '../errors.ts'
+import { attemptAll, toErrorFacts } from '../errors.ts'
 import type { AttemptReport, LedgerEvent } from '../ledger/events.ts'
 import type { Logger } from '../logger.ts'
 import type { PoolNews } from './events.ts'
 import { PoolSessions } from './sessions.ts'
+import { isPermanent, knownOf } from './start-news.ts'
 import type { Run, World } from './world.ts'
 import type { ChildTaskTypes } from '../worker/child-types.ts'
 import { isAttemptReport } from '../worker/frame.ts'
 import type { Order, Report, RunOrder, TaskManifest } from '../worker/protocol.ts'
 import type { WorkerHandle } from '../worker/worker-handle.ts'
+
+/** What does not die of a kill is killed again. */
+const KILL_EVERY_MS = 1_000
 
 export interface WorkersPorts {
   readonly world: World
@@ -28,6 +32,8 @@ export interface WorkersPorts {
   tellLedger(event: LedgerEvent): void
   /** Where the session's steps are recorded, if anywhere. */
   traceFor(id: ProcessId): string | undefined
+  /** Something that has to do with this process threw. */
+  failed(id: ProcessId, port: string, error: unknown): void
   /** Which session the process shall open. */
   chooseSession(id: ProcessId): string
 }
@@ -100,8 +106,9 @@ export class PoolWorkers {
         ...(trace === undefined ? {} : { trace }),
       },
       {
-        reports: (reports) => this.#receive(id, reports),
+        reports: (reports) => this.#guarded(id, 'reports', () => this.#receive(id, reports)),
         garbage: (message) => this.#warn(id, message),
+        unreachable: (error) => this.#ports.failed(id, 'send', error),
         output: (stream, text) => this.#output(id, stream, text),
         exited: (exit, error) => this.#bury(id, exit, error),
       },
@@ -114,10 +121,10 @@ export class PoolWorkers {
   }
 
   async openSession(id: ProcessId): Promise<void> {
-    const needsBrowser = [...(this.manifest?.values() ?? [])].some((task) => task.browser)
-    // Held at once: whoever chooses next must know of it.
-    const session = this.sessions.open(id, this.#ports.chooseSession(id))
     try {
+      const needsBrowser = [...(this.manifest?.values() ?? [])].some((task) => task.browser)
+      // Held at once: whoever chooses next must know of it.
+      const session = this.sessions.open(id, this.#ports.chooseSession(id))
       const launch = needsBrowser
         ? await this.#ports.run().prepareLaunch(id.slot, id.incarnation, session)
         : null
@@ -144,7 +151,10 @@ export class PoolWorkers {
   }
 
   kill(id: ProcessId): void {
-    this.#processes.get(keyOf(id))?.kill()
+    const process = this.#processes.get(keyOf(id))
+    if (process !== undefined) return process.kill()
+    // Its fork has failed, so that nobody will ever tell of its exit.
+    this.#tellExited(id, { code: null, signal: null }, null)
   }
 
   async cleanProfiles(): Promise<readonly string[]> {
@@ -152,14 +162,28 @@ export class PoolWorkers {
     return this.processesStarted === 0 ? [] : this.#ports.run().profiles.clean()
   }
 
-  /** Resolves when no process is left. */
-  async allGone(): Promise<void> {
-    if (this.#processes.size === 0) return
-    await new Promise<void>((resolve) => this.#gone.push(resolve))
+  /**
+   * Kills every process, whoever it belongs to, until none is left. Resolves then, or after
+   * `limitMs`.
+   */
+  async endAll(limitMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const { clock } = this.#ports.world
+    const untilMs = clock.nowMs() + limitMs
+    while (this.#processes.size > 0 && clock.nowMs() < untilMs) {
+      this.killAll()
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const cancel = clock.after(KILL_EVERY_MS, resolve)
+      this.#gone.push(resolve)
+      await promise
+      cancel()
+    }
   }
 
   killAll(): void {
-    for (const process of this.#processes.values()) process.kill()
+    const kills = this.living().map((process) => () => process.kill())
+    for (const error of attemptAll(kills)) {
+      this.#ports.logger.error('a process could not be killed', { error })
+    }
   }
 
   #tell(
@@ -227,22 +251,37 @@ export class PoolWorkers {
   #bury(id: ProcessId, exit: ExitStatus, error: ErrorFacts | null): void {
     const process = this.#processes.get(keyOf(id))
     if (process === undefined) return
-    const { guardian } = this.#ports.run()
-    if (process.pid !== null) guardian.release(process.pid)
-    if (process.browserPid !== null) guardian.release(process.browserPid)
+    this.#guarded(id, 'bury', () => {
+      const { guardian } = this.#ports.run()
+      if (process.pid !== null) guardian.release(process.pid)
+      if (process.browserPid !== null) guardian.release(process.browserPid)
+    })
     this.#processes.delete(keyOf(id))
     this.sessions.forget(id)
     if (this.#processes.size === 0) for (const tell of this.#gone.splice(0)) tell()
     if (error !== null) this.factsOf(id.slot).lastError = error.message
     void this.#releaseProfile(id)
+    this.#tellExited(id, exit, error)
+  }
+
+  #tellExited(id: ProcessId, exit: ExitStatus, error: ErrorFacts | null): void {
     const { clock, random } = this.#ports.world
-    const atMs = clock.nowMs()
-    this.#tell(id, { type: 'process.exited', exit, error, random: random(), atMs })
+    const how = { exit, error, random: random(), atMs: clock.nowMs() }
+    this.#tell(id, { type: 'process.exited', ...how })
+  }
+
+  /** What comes from a process comes from the event loop: a throw there would end the host. */
+  #guarded(id: ProcessId, port: string, deed: () => void): void {
+    try {
+      deed()
+    } catch (error) {
+      this.#ports.failed(id, port, error)
+    }
   }
 
   async #releaseProfile(id: ProcessId): Promise<void> {
-    const run = this.#ports.run()
     try {
+      const run = this.#ports.run()
       await run.profiles.release(run.profileFolder(id.slot, id.incarnation))
     } catch (error) {
       this.#warn(id, 'a profile could not be deleted yet', { error })
@@ -258,19 +297,4 @@ export class PoolWorkers {
   }
 }
 
-/** What the ledger must know to send tasks where they can run. */
-function knownOf({ tasks, sessions }: Extract<Report, { kind: 'loaded' }>) {
-  return {
-    sessions: new Set(sessions.map(({ name }) => name)),
-    plain: new Set(tasks.filter(({ browser }) => !browser).map(({ name }) => name)),
-  }
-}
-
-function keyOf(id: ProcessId): string {
-  return `${id.slot}#${id.incarnation}`
-}
-
-/** Another start would meet the same machine and the same files. */
-function isPermanent(error: unknown): boolean {
-  return error instanceof TroupeError && error.code === 'BROWSER_NOT_FOUND'
-}
+const keyOf = ({ slot, incarnation }: ProcessId): string => `${slot}#${incarnation}`

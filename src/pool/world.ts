@@ -13,6 +13,7 @@ import type { Logger } from '../logger.ts'
 import { createMonitor, type Monitor, type MonitorOptions } from '../monitor/monitor.ts'
 import { createClock, machineClock } from './clock.ts'
 import { type Host, realHost } from './host-process.ts'
+import type { Around } from './port-failure.ts'
 import { PoolRun } from './run.ts'
 import type { ProcessKey } from './watch.ts'
 import { storeSettings } from '../config/store-schema.ts'
@@ -52,6 +53,8 @@ export interface World {
   createMonitor(options: MonitorOptions<ProcessKey>): Monitor
   /** How machines take their steps: as XState does it, or in a way that is proven equal. */
   stepped<M extends AnyStateMachine>(machine: M): M
+  /** How the deeds of the pool's actors are done. Default: at once. */
+  readonly around?: Around
 }
 
 /** The machine this process runs on. Each pool has a world of its own: its clock begins with it. */

@@ -28,6 +28,7 @@ export const FAULTS = {
   memoryPressure: 'the machine has hardly any memory left, for ten seconds',
   lowDisk: 'the disk has next to no room, for ten seconds',
   diskFull: 'the run folder or a profile cannot be written',
+  portThrows: 'what is to be done with a worker throws: before it is done, or after',
 } as const
 
 export type FaultName = keyof typeof FAULTS
@@ -41,6 +42,8 @@ export interface FaultRule {
   readonly task?: string
   /** Only this start of a task, from 1. */
   readonly attempt?: number
+  /** Of `portThrows`, only this one: `shutdown: run.sweep`. Default: all that are about a process. */
+  readonly port?: string | readonly string[]
   /** Strikes no more after so many times. Default: no limit. */
   readonly times?: number
 }
@@ -51,7 +54,19 @@ export type Faults = Readonly<Partial<Record<FaultName, number | FaultRule>>>
 export interface Occasion {
   readonly task?: string
   readonly attempt?: number
+  readonly port?: string
 }
+
+/** What is done with a worker's process: where it throws, the pool heals. */
+const OF_PROCESS: ReadonlySet<string> = new Set([
+  'worker: process.fork',
+  'worker: session.open',
+  'worker: process.run',
+  'worker: process.close',
+  'worker: process.terminate',
+  'worker: process.kill',
+  'ledger: attempt.abort',
+])
 
 export class FaultPlan {
   /** How often each has struck. */
@@ -70,9 +85,9 @@ export class FaultPlan {
   }
 
   strikes(name: FaultName, occasion: Occasion = {}): boolean {
-    if (this.#due.size > 0 && this.#isDue(name)) return true
+    if (this.#due.size > 0 && isMeant(undefined, occasion) && this.#isDue(name)) return true
     const rule = this.#rules.get(name)
-    if (rule === undefined || this.#isOver) return false
+    if (rule === undefined || this.#isOver || !isMeant(rule, occasion)) return false
     if (rule.times !== undefined && this.struck[name] >= rule.times) return false
     if (rule.task !== undefined && rule.task !== occasion.task) return false
     if (rule.attempt !== undefined && rule.attempt !== occasion.attempt) return false
@@ -101,6 +116,12 @@ export class FaultPlan {
     this.struck[name]++
     return true
   }
+}
+
+function isMeant(rule: FaultRule | undefined, { port }: Occasion): boolean {
+  if (port === undefined) return true
+  if (rule?.port === undefined) return OF_PROCESS.has(port)
+  return typeof rule.port === 'string' ? rule.port === port : rule.port.includes(port)
 }
 
 function requireFault(name: string): void {

@@ -108,6 +108,7 @@ export class VirtualMachine {
     this.#pool = pool
     return {
       stepped: this.#stepped,
+      around: (actor, port, deed) => this.#around(`${actor}: ${port}`, deed),
       clock: pool,
       machineClock: pool,
       waitClock: pool,
@@ -210,6 +211,13 @@ export class VirtualMachine {
         resolve(run)
       })
     })
+  }
+
+  #around(port: string, deed: () => unknown): unknown {
+    const { faults, random } = this.options
+    if (!faults.strikes('portThrows', { port })) return deed()
+    if (random.chance(0.5)) deed()
+    throw new Error(`the simulation lets ${port} throw`)
   }
 
   #listen(ears: HostEars) {

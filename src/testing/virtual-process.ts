@@ -158,7 +158,12 @@ export class VirtualProcess implements WorkerHandle {
     this.#outbox = []
     const { faults, kernel } = this.#ports
     if (faults.strikes('lostOrder')) return
-    const frame = this.#ports.carry({ incarnation: this.birth.incarnation, items })
+    let frame: Frame<Order>
+    try {
+      frame = this.#ports.carry({ incarnation: this.birth.incarnation, items })
+    } catch (error) {
+      return this.#events.unreachable(error)
+    }
     this.#downAtMs = Math.max(this.#downAtMs, kernel.nowMs() + this.#pipeMs())
     this.scope.after(this.#downAtMs - kernel.nowMs(), () => this.#receive(frame))
   }

@@ -97,7 +97,12 @@ export class InProcessWorker implements WorkerHandle {
     const items = this.#orders
     this.#orders = []
     const { incarnation } = this.birth
-    this.#child.receive(deserialize(serialize({ incarnation, items })) as Frame<Order>)
+    try {
+      this.#child.receive(deserialize(serialize({ incarnation, items })) as Frame<Order>)
+    } catch (error) {
+      // Where it has a process of its own, that would end of it.
+      this.#events.unreachable(error)
+    }
   }
 
   #carry(frame: Frame<Report>, written: () => void): boolean {

@@ -9,6 +9,8 @@ import type { ChildBirth, Order, Report } from './protocol.ts'
 export interface WorkerProcessEvents {
   reports(reports: readonly Report[]): void
   garbage(message: string): void
+  /** What it was told could not be sent: it is of no use any more. */
+  unreachable(error: unknown): void
   output(stream: 'stdout' | 'stderr', text: string): void
   /** Told once, when nothing of it is left. `error`: why it did not start, or its last words. */
   exited(exit: ExitStatus, error: ErrorFacts | null): void

@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { ErrorFacts, ExitStatus } from '../../machines/vocabulary.ts'
-import { toErrorFacts } from '../errors.ts'
+import { attemptAll, toErrorFacts } from '../errors.ts'
 import type { Clock } from '../ledger/ports.ts'
 import { parseFrame } from './frame.ts'
 import { killGroup } from './process-group.ts'
@@ -67,8 +67,14 @@ export class WorkerProcess implements WorkerHandle {
 
   /** The worker's group and its browser's, stopped or not. */
   kill(): void {
-    if (this.pid !== null) killGroup(this.pid, 'SIGKILL')
-    if (this.browserPid !== null) killGroup(this.browserPid, 'SIGKILL')
+    const { pid, browserPid } = this
+    const [error] = attemptAll([
+      () => pid !== null && killGroup(pid, 'SIGKILL'),
+      () => browserPid !== null && killGroup(browserPid, 'SIGKILL'),
+    ])
+    if (error === undefined) return
+    this.#child?.kill('SIGKILL')
+    throw error
   }
 
   #fork(): ChildProcess | null {
@@ -121,9 +127,14 @@ export class WorkerProcess implements WorkerHandle {
     if (this.#outbox.length === 0 || child === null || !child.connected) return
     const items = this.#outbox
     this.#outbox = []
-    child.send({ incarnation: this.birth.incarnation, items }, (error) => {
-      if (error) this.#events.garbage(`a frame could not be sent: ${error.message}`)
-    })
+    try {
+      child.send({ incarnation: this.birth.incarnation, items }, (error) => {
+        if (error) this.#events.garbage(`a frame could not be sent: ${error.message}`)
+      })
+    } catch (error) {
+      // What cannot be serialized. It would be thrown at the event loop, and end the host.
+      this.#events.unreachable(error)
+    }
   }
 
   #receive(message: unknown): void {

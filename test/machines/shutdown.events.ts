@@ -11,6 +11,7 @@ export const shutdownEvents: { readonly [T in ShutdownEvent['type']]: readonly S
   'ledger.calmed': [{ type: 'ledger.calmed' }],
   'workers.gone': [{ type: 'workers.gone' }],
   'run.swept': [{ type: 'run.swept' }],
+  'run.aborted': [{ type: 'run.aborted' }],
 }
 
 interface World {

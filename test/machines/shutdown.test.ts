@@ -7,7 +7,7 @@ import { shutdownEvents, shutdownPlan } from './shutdown.events.ts'
 describeMachine({
   machine: shutdownMachine,
   types: Object.keys(shutdownEvents),
-  views: { whole: { plan: shutdownPlan, states: 9, edges: 21 } },
+  views: { whole: { plan: shutdownPlan, states: 13, edges: 42 } },
   goals: { done: (snapshot) => snapshot.value === 'done' },
   mutants: [
     {

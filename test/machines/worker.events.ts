@@ -102,6 +102,13 @@ export const workerEvents: { readonly [T in WorkerEvent['type']]: EventsOf } = {
   ],
   'retire.requested': (context) =>
     known(context).map((incarnation) => ({ type: 'retire.requested', incarnation })),
+  'port.failed': (context) =>
+    known(context).map((incarnation) => ({
+      type: 'port.failed',
+      port: 'process.run',
+      incarnation,
+      error,
+    })),
   'process.left': () => [],
 }
 
@@ -115,6 +122,10 @@ function after({ from, event, to, commands }: Step<World>): World {
   let world = from.world
   if (told?.type === 'worker.kill' && world.alive.includes(told.incarnation ?? STALE)) {
     if (!isKilling(to, told.incarnation)) throw new Error('a process to be killed lives on')
+  }
+  if (told?.type === 'port.failed' && world.alive.includes(told.incarnation ?? STALE)) {
+    if (!isKilling(to, told.incarnation))
+      throw new Error('a process that cannot be reached lives on')
   }
   if (told?.type === 'process.exited') {
     const isTold = commands.some(({ params }) => {

@@ -12,7 +12,7 @@ describeMachine({
   machine: workerMachine,
   types: Object.keys(workerEvents),
   inner: ['process.left'],
-  views: { whole: { plan: workerPlan, states: 6295, edges: 50789 } },
+  views: { whole: { plan: workerPlan, states: 6940, edges: 59889 } },
   goals: { stopped: isLife('stopped'), ready: isLife('ready') },
   mutants: [
     {

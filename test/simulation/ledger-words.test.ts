@@ -211,7 +211,7 @@ describe('a defect in the ledger', () => {
     const waiting = stage.submit()
     stage.clock.settle()
     stage.cancel(running)
-    expect(stage.takeDeeds()).toContain('told pool ledger.broken')
+    expect(stage.takeDeeds()).toContain('told pool actor.failed')
     stage.send({ type: 'pool.failed', error: POOL_ERROR })
     stage.exit(process, 'stopped')
     expect([running.state, waiting.state]).toEqual(['cancelled', 'failed'])

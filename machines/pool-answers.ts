@@ -1,0 +1,28 @@
+/** What several states of a pool answer alike. */
+import { abortRun, beginShutdown, killAll, standDown, stopAll, unsupervise } from './pool-words.ts'
+import { ignore } from './vocabulary.ts'
+
+export const stop = { 'pool.stop': { target: '#pool.stopping', actions: beginShutdown } } as const
+/** A defect: what the actors know is not to be relied on, so all ends without them. */
+export const broken = {
+  'port.failed': { target: '#pool.error.aborting', actions: 'noteError' },
+  'actor.failed': { target: '#pool.error.aborting', actions: 'noteError' },
+  ...ignore('run.aborted'),
+} as const
+/** Ends the run, whatever state its actors are in. */
+export const abort = [standDown, stopAll, killAll, 'forgetWorkers', unsupervise, abortRun] as const
+const leave = { target: '#pool.error.leaving', actions: ['noteError', ...abort] } as const
+/** Somebody has asked for the end, and waits for it. */
+export const brokenAtEnd = {
+  'port.failed': leave,
+  'actor.failed': leave,
+  ...ignore('run.aborted'),
+} as const
+export const newsOfWorkers = {
+  'worker.ready': { actions: 'noteReady' },
+  'worker.warmed': { actions: 'noteWarm' },
+  'worker.lost': { actions: 'noteLost' },
+  'worker.stopped': { actions: 'noteStopped' },
+  'worker.troubled': { actions: 'noteTroubled' },
+} as const
+export const supervisorNews = ignore('memory.changed', 'health.changed', 'disk.changed')

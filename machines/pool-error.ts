@@ -1,0 +1,48 @@
+/**
+ * The pool's state in which nothing can run: no worker could be started, or there was a defect. After
+ * a defect nothing the actors know is relied on: all of the run is ended without them.
+ */
+import { abort, broken, newsOfWorkers, stop, supervisorNews } from './pool-answers.ts'
+import { abortRun, failTasks, killAll, standDown, stopAll, unsupervise } from './pool-words.ts'
+import { ignore } from './vocabulary.ts'
+
+export const error = {
+  description: 'Nothing can run. What waited has failed; an operator looks at why.',
+  initial: 'failed',
+  on: {
+    ...supervisorNews,
+    ...ignore('worker.ready', 'worker.warmed', 'worker.lost', 'worker.stopped'),
+    ...ignore('worker.troubled', 'worker.failed', 'workers.end', 'shutdown.finished'),
+    ...ignore('pool.start', 'pool.pause', 'pool.resume', 'pool.drain', 'pool.scale'),
+    ...ignore('pool.stop', 'pool.recover', 'run.opened', 'run.failed', 'ledger.emptied'),
+    ...ignore('port.failed', 'actor.failed', 'run.aborted'),
+  },
+  states: {
+    failed: {
+      description: 'No worker could be started.',
+      entry: [failTasks, standDown, stopAll, killAll],
+      on: {
+        'pool.recover': { target: '#pool.idle', actions: [unsupervise, 'run.close'] },
+        ...stop,
+        ...broken,
+        ...newsOfWorkers,
+        ...ignore('worker.troubled', 'worker.warmed'),
+      },
+    },
+    aborting: {
+      description: 'After a defect: every process is killed, every task ended, the store closed.',
+      entry: abort,
+      after: { abortTimeout: { target: 'aborted', actions: abortRun } },
+      on: { 'pool.stop': { target: 'leaving' }, 'run.aborted': { target: 'aborted' } },
+    },
+    leaving: {
+      description: 'As before; when all is ended, the pool is at rest.',
+      after: { abortTimeout: { target: '#pool.idle', actions: abortRun } },
+      on: { 'run.aborted': { target: '#pool.idle' } },
+    },
+    aborted: {
+      description: 'Nothing is left of the run in which the defect was.',
+      on: { 'pool.stop': { target: '#pool.idle' }, 'pool.recover': { target: '#pool.idle' } },
+    },
+  },
+} as const

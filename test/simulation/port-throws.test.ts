@@ -1,0 +1,132 @@
+/**
+ * G1, G3, G5: a deed that throws, for every port of every machine, before it is done and after. What is
+ * about a process costs that process; a word between actors that is lost ends the pool in `error`. In
+ * either case every task ends once, no process is left, the store is closed, and the end is fast.
+ */
+import { describe, expect, it } from 'vitest'
+import { machines } from '../../machines/index.ts'
+import type { PoolActor } from '../../src/pool.ts'
+import { type PoolSimulation, simulatePool, type Stage } from '../../src/testing/index.ts'
+import type { TaskContext } from '../../src/tasks.ts'
+import { commandNames } from '../support/machine-shape.ts'
+
+const tasks = {
+  quick: async ({ payload }: TaskContext<number>) => payload,
+  slow: ({ signal }: TaskContext<number>) =>
+    new Promise<number>((_, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('stopped')))
+    }),
+  odd: () => {
+    throw new Error('not today')
+  },
+}
+/** Ways out of the ledger beside those of its machine. */
+const LEDGER_PORTS = [
+  'worker.tell',
+  'pool.tell',
+  'shutdown.tell',
+  'attempt.abort',
+  'announce',
+  'occupied',
+]
+const OF_PROCESS = /^worker: (process|session)\.|attempt\.abort/
+/** The pool's own entry makes its actors: before it there is nothing to end. */
+const NEVER_SAID = /event\.unexpected|actors\.open|run\.(close|abort)/
+
+const ports = [
+  ...(['pool', 'supervisor', 'shutdown', 'worker'] as const).flatMap((id) =>
+    commandNames(machines[id]).map((name) => `${id}: ${name}`),
+  ),
+  ...LEDGER_PORTS.map((name) => `ledger: ${name}`),
+].filter((port) => !NEVER_SAID.test(port))
+
+const SECOND = 1_000
+
+function simulationOf(port: string, seed: number, times?: number): PoolSimulation<typeof tasks> {
+  return simulatePool({
+    tasks,
+    workers: 2,
+    store: 'simulated.sqlite',
+    cancelGrace: 100,
+    drainTimeout: 500,
+    closeTimeout: 500,
+    maxTasksPerWorker: 3,
+    standby: 1,
+    restart: { minBackoff: 50, maxBackoff: 500, intensity: 50, period: 10_000 },
+    task: { attempts: 2, backoff: { delay: 10 } },
+    seed,
+    faults: {
+      stubborn: port.endsWith('terminate') ? 1 : 0.3,
+      portThrows: { port, ...(times === undefined ? { chance: 0.3 } : { times }) },
+    },
+  })
+}
+
+/** Everything a pool can be asked for, so that every port is used. */
+async function everything(pool: PoolActor, stage: Stage): Promise<void> {
+  let open = 0
+  /** A pool in `error` refuses: that is an answer, too. */
+  const ask = (deed: () => unknown) => {
+    open++
+    const settled = () => void open--
+    new Promise((resolve) => resolve(deed())).then(settled, settled)
+  }
+  for (let round = 0; round < 3; round++) {
+    for (const name of ['quick', 'quick', 'odd']) ask(() => pool.run(name, 1))
+    ask(() => pool.submit('slow', 1, { timeout: 300 }).outcome())
+    await stage.advance(400)
+    if (round === 0) for (const fault of ['memoryPressure', 'hang'] as const) stage.strike(fault)
+    if (round === 1) stage.strike('stubborn')
+    ask(() => pool.pause())
+    ask(() => pool.resume())
+    ask(() => pool.scale(round === 1 ? 1 : 2))
+    ask(() => pool.drain())
+    await stage.advance(3 * SECOND)
+  }
+  ask(() => pool.run('slow', 1))
+  ask(() => pool.submit('slow', 1).cancel())
+  await stage.advance(SECOND)
+  const begunMs = stage.nowMs
+  await pool.shutdown()
+  expect(stage.nowMs - begunMs).toBeLessThan(12 * SECOND)
+  await stage.advance(1)
+  expect(open, 'promises that are open after the end').toBe(0)
+  expect(stage.left()).toBeNull()
+}
+
+describe('a port that throws costs what it must and no more', () => {
+  it.each(ports)('%s, once', async (port) => {
+    const heard = new Set<string>()
+    const { struck, value } = await simulationOf(port, 1, 1).run(async (pool, stage) => {
+      heard.add(pool.status().state)
+      pool.on('pool.changed', ({ state }) => heard.add(state))
+      await everything(pool as never, stage)
+      return pool.status()
+    })
+    expect(struck.portThrows, 'it was never used').toBe(1)
+    expect(value.state).toBe('idle')
+    expect(heard.has('error')).toBe(!OF_PROCESS.test(port))
+  })
+
+  it.each(ports)('%s, again and again', async (port) => {
+    for (const seed of [2, 3, 4]) {
+      const { struck } = await simulationOf(port, seed).run((pool, stage) =>
+        everything(pool as never, stage),
+      )
+      expect(struck.portThrows).toBeGreaterThanOrEqual(0)
+    }
+  })
+
+  it.each(ports)('%s, always', async (port) => {
+    const { struck } = await simulatePool({
+      tasks,
+      workers: 1,
+      drainTimeout: 500,
+      closeTimeout: 500,
+      cancelGrace: 100,
+      startTimeout: 2_000,
+      faults: { portThrows: { port } },
+    }).run((pool, stage) => everything(pool as never, stage))
+    expect(struck.portThrows).toBeGreaterThanOrEqual(0)
+  })
+})
