@@ -22,7 +22,7 @@ interface Parts {
 }
 
 export function* abandonment(error: ErrorFacts, parts: Parts): Generator<() => void> {
-  yield () => parts.dispatch.hold('pool')
+  yield () => parts.dispatch.holdAlone('pool')
   for (const { slot, incarnation } of parts.dispatch.seats.all()) {
     yield () => parts.lose({ ...HALTED, error, slot, incarnation })
   }

@@ -71,6 +71,12 @@ export class Dispatch {
     this.want()
   }
 
+  /** After a defect: nobody else holds it, for whoever did may have been lost with its word. */
+  holdAlone(holder: string): void {
+    this.#holders.clear()
+    this.#holders.add(holder)
+  }
+
   halt(): void {
     this.#isHalted = true
     this.rest()

@@ -3,6 +3,7 @@
  * the simulation, which drives the real one. Each rule reads a view of the whole and says what is
  * wrong with it, or null. It never looks for itself.
  */
+import type { WorkerContext } from '../../machines/worker-facts.ts'
 
 export interface ProcessView {
   readonly incarnation: number
@@ -23,6 +24,8 @@ export interface SlotView {
   /** The worker has stopped: it wants no process. */
   readonly isStopped: boolean
   readonly crews: readonly CrewView[]
+  /** Incarnations that the worker would see to the end of. */
+  readonly owned: readonly number[]
   readonly processes: readonly ProcessView[]
 }
 
@@ -42,6 +45,8 @@ export interface TaskView {
 export interface PoolView {
   readonly pool: string
   readonly isDraining: boolean
+  /** After a defect: a word may be lost, so that nothing is asked of what the actors know. */
+  readonly isAborting: boolean
   readonly shutdown: string
   readonly breaker: 'closed' | 'open' | 'halfOpen'
   /** Crashes that count, and how many may. */
@@ -69,6 +74,8 @@ export interface PoolView {
 }
 
 const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled'])
+/** States of a worker's life in which no process serves it. */
+const ASLEEP: ReadonlySet<string> = new Set(['stopped', 'backoff', 'failed', 'lingering'])
 const WAITING: ReadonlySet<string> = new Set([
   'submitted',
   'blocked',
@@ -79,10 +86,21 @@ const WAITING: ReadonlySet<string> = new Set([
 
 /** `always`: must hold between any two events. */
 export function flawIn(view: PoolView): string | null {
+  if (view.isAborting) return flawOfOwners(view)
   if (view.breaker === 'closed' && view.crashes > view.intensity) {
     return 'more crashes than the intensity allows, and the breaker is closed'
   }
-  return flawOfSeats(view) ?? flawOfTasks(view)
+  return flawOfOwners(view) ?? flawOfSeats(view) ?? flawOfTasks(view)
+}
+
+/** No process without an owner. */
+function flawOfOwners({ slots }: PoolView): string | null {
+  for (const { owned, processes } of slots) {
+    for (const { incarnation } of processes) {
+      if (!owned.includes(incarnation)) return 'a process lives that no worker knows of'
+    }
+  }
+  return null
 }
 
 /** What the ledger believes to run in a process, and what its worker counts, is the same. */
@@ -125,6 +143,8 @@ function flawOfTasks({ seats, tasks }: PoolView): string | null {
 /** Judged as a process is about to be forked for the slot. */
 export function flawOfFork(view: PoolView, slot: string): string | null {
   const { pool, shutdown, breaker, starting, launched } = view
+  // Its leave was on its way as the defect came; so is the kill.
+  if (view.isAborting) return null
   if (pool === 'idle' || pool === 'error') return `a process was started while the pool is ${pool}`
   if (pool === 'stopping' && shutdown !== 'draining') {
     return `a process was started while the shutdown is ${shutdown}`
@@ -197,4 +217,20 @@ function unrestOfEnd(view: PoolView, living: readonly TaskView[]): string | null
 
 function processesIn({ slots }: Pick<PoolView, 'slots'>): number {
   return slots.reduce((sum, { processes }) => sum + processes.length, 0)
+}
+
+/** The incarnations that a worker in this state sees to the end of. */
+export function ownedBy(
+  life: unknown,
+  { incarnation, current, retiree }: WorkerContext,
+): readonly number[] {
+  const left = retiree === null ? [] : [retiree.incarnation]
+  if (typeof life === 'string' && ASLEEP.has(life)) return left
+  return [incarnation, ...(current === null ? [] : [current.incarnation]), ...left]
+}
+
+/** Whether the pool machine is between a defect and the end of all that was there. */
+export function isAborting(value: unknown): boolean {
+  const { error } = (typeof value === 'object' ? value : {}) as { error?: string }
+  return error === 'aborting' || error === 'leaving'
 }

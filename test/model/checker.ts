@@ -98,21 +98,22 @@ class Checker {
   #expand(id: number): void {
     const row = Array.from(this.#rows.at(id))
     for (const move of this.#moves.of(row)) {
-      const { to, slot, event, cost, kind } = move
-      const next = this.#system.step(row, to, slot, event, cost)
-      this.#edges++
-      if (this.#system.flaw !== null) {
-        this.#blame(this.#system.flaw, id, move)
-        continue
-      }
-      const known = this.#rows.add(next)
-      const target = known < 0 ? ~known : known
-      if (known < 0) this.#arrive(target, id, next)
-      if (kind !== 'user' && kind !== 'fault' && target !== id) {
-        this.#steps.push(id)
-        this.#steps.push(target)
-      }
+      this.#take(id, row, move)
+      const { ports } = this.#system
+      for (const thrown of this.#moves.thrown(move, row, ports)) this.#take(id, row, thrown)
     }
+  }
+
+  #take(id: number, row: Row, move: Move): void {
+    const next = this.#system.step(row, move)
+    this.#edges++
+    if (this.#system.flaw !== null) return this.#blame(this.#system.flaw, id, move)
+    const known = this.#rows.add(next)
+    const target = known < 0 ? ~known : known
+    if (known < 0) this.#arrive(target, id, next)
+    if (move.kind === 'user' || move.kind === 'fault' || target === id) return
+    this.#steps.push(id)
+    this.#steps.push(target)
   }
 
   #arrive(id: number, parent: number, row: Row): void {

@@ -25,6 +25,7 @@ export interface HostState {
 /** A slot has its process and the one it replaces, never a third. */
 export const MAX_PROCESSES = 2
 const GONE = { code: null, signal: 'SIGKILL' }
+const NEVER = { code: null, signal: null }
 export const LOST = { code: 'WORKER_LOST', message: 'gone' }
 
 type Stamped = EventObject & { incarnation: number; permanent?: boolean; lost?: boolean }
@@ -37,6 +38,23 @@ export const hostLogic: PlainLogic<HostState> = {
     const stamped = event as Stamped
     const process = state.processes.find((one) => one.incarnation === stamped.incarnation)
     if (event.type === 'process.fork') return fork(state, stamped, voice)
+    if (event.type === 'process.killAll') {
+      for (const one of state.processes) one.isKilled = true
+      return
+    }
+    if (event.type === 'process.kill' && process === undefined) {
+      // Its fork has thrown: nobody else would ever tell of its end.
+      const { incarnation } = stamped
+      const exit = {
+        type: 'process.exited',
+        incarnation,
+        exit: NEVER,
+        error: null,
+        random: 0.5,
+        atMs: 0,
+      }
+      return voice.say('worker', slot, exit as EventObject)
+    }
     if (process === undefined) {
       // What was meant for a process that is gone is lost, as in a closed pipe: only tasks must not be.
       if (event.type === 'process.run') voice.blame('tasks were sent to a process that is gone')
@@ -112,9 +130,15 @@ function report(
 
 export interface KeeperState {
   /** What is under way or waits for it, in order (`src/pool/run-keeper.ts`). */
-  work: ('open' | 'givenUp' | 'close' | 'sweep')[]
+  work: ('open' | 'givenUp' | 'close' | 'sweep' | 'abort')[]
   /** Readings are taken. */
   isWatching: boolean
+}
+
+const ENDINGS: Readonly<Record<string, 'close' | 'sweep' | 'abort'>> = {
+  'run.close': 'close',
+  'run.sweep': 'sweep',
+  'run.abort': 'abort',
 }
 
 export const keeperLogic: PlainLogic<KeeperState> = {
@@ -123,11 +147,13 @@ export const keeperLogic: PlainLogic<KeeperState> = {
   canonical: (state) => state,
   step(state, { type }, voice) {
     if (type === 'run.open') state.work.push('open')
-    if (type === 'run.close' || type === 'run.sweep') {
+    const ending = ENDINGS[type]
+    if (ending !== undefined) {
       // An opening that is closed before it is done is told to nobody.
       state.work = state.work.map((work) => (work === 'open' ? 'givenUp' : work))
-      state.work.push(type === 'run.close' ? 'close' : 'sweep')
+      state.work.push(ending)
     }
+    if (type === 'run.abort') state.isWatching = false
     if (type === 'watch.begin') state.isWatching = true
     if (type === 'watch.end') state.isWatching = false
     if (type === 'does.open' && state.work.shift() === 'open') {
@@ -137,8 +163,13 @@ export const keeperLogic: PlainLogic<KeeperState> = {
       state.work.shift()
       voice.say('pool', 0, { type: 'run.failed', error: LOST } as EventObject)
     }
-    if (type === 'does.close' && state.work.shift() === 'sweep') {
-      voice.say('shutdown', 0, { type: 'run.swept' })
+    if (type === 'does.close') {
+      const work = state.work.shift()
+      if (work === 'sweep') voice.say('shutdown', 0, { type: 'run.swept' })
+      if (work === 'abort') {
+        voice.say('ledger', 0, { type: 'tasks.abandon' })
+        voice.say('pool', 0, { type: 'run.aborted' })
+      }
     }
   },
 }

@@ -5,7 +5,7 @@
  */
 import type { EventObject } from 'xstate'
 import type { TaskCommand, TaskEvent } from '../../machines/task-facts.ts'
-import type { Verdict } from '../../machines/vocabulary.ts'
+import type { SlotId, Verdict } from '../../machines/vocabulary.ts'
 import { step } from '../../src/ledger/compile.ts'
 import { LOST } from './host-actor.ts'
 import {
@@ -128,6 +128,11 @@ class Round {
         return this.#moveAll(this.#waiting(), { type: 'task.cancel', reason: 'shutdown' })
       case 'tasks.cancelAll':
         return this.#moveAll(this.#living(), { type: 'task.cancel', reason: 'shutdown' })
+      case 'tasks.abandon':
+        state.holders = ['pool']
+        state.hasFailed = true
+        for (const seat of state.seats) this.#lose(halted(seat))
+        return this.#moveAll(this.#living(), { type: 'pool.failed', error: LOST })
       case 'pool.failed':
         state.hasFailed = true
         return this.#moveAll(this.#waiting(), { type: 'pool.failed', error: LOST })
@@ -361,4 +366,8 @@ class Round {
   #wantDispatch(): void {
     this.#state.isDispatchDue = true
   }
+}
+
+function halted({ slot, incarnation }: ModelSeat): Extract<LedgerWord, { type: 'worker.exited' }> {
+  return { type: 'worker.exited', slot: slot as SlotId, incarnation, cause: 'stopped' }
 }

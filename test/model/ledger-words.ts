@@ -38,3 +38,5 @@ export interface LedgerPlan {
 export type SteerWord =
   | { type: 'dispatch.hold' | 'dispatch.free'; holder: DispatchHolder }
   | { type: 'intake.open' | 'intake.drain' | 'intake.close' | 'tasks.cancelAll' | 'pool.failed' }
+  /** After a defect, when no process is left: every task ends. */
+  | { type: 'tasks.abandon' }

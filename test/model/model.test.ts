@@ -30,6 +30,9 @@ const PINNED: Readonly<Record<string, readonly [states: number, edges: number]>>
   standby: [14_709, 55_515],
   reacting: [2_130, 11_586],
   scaling: [180_028, 1_149_883],
+  ports: [2_125, 12_014],
+  portsRecycling: [21_298, 119_077],
+  portsStandby: [7_049, 37_867],
 }
 
 const explorations = new Map<string, Exploration>()

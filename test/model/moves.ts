@@ -11,7 +11,7 @@ import type { ActorKind } from './memo.ts'
 import type { FaultWord, UserWord } from './plan.ts'
 import { readingMoves } from './readings.ts'
 import { slotName, slotNumber } from './routes.ts'
-import { AT, hostAt, type System, workerAt } from './system.ts'
+import { AT, hostAt, type System, type Throw, workerAt } from './system.ts'
 import { userMoves } from './user-moves.ts'
 
 /**
@@ -26,6 +26,8 @@ export interface Move {
   readonly event: number
   readonly kind: MoveKind
   readonly cost: 0 | 1
+  /** What is said in answer is not all done: one of it throws. */
+  readonly throws?: Throw
 }
 
 const PACE = ['restartBackoff', 'resetBackoffAfter', 'breakerCooldown', 'scaleCooldown']
@@ -81,6 +83,17 @@ export class Moves {
       this.#add('supervisor', 0, event, kind)
     }
     return this.#moves
+  }
+
+  /** The same move, but with a port that throws at each of its words, before it is done or after. */
+  thrown(move: Move, row: ArrayLike<number>, ports: number): readonly Move[] {
+    if (!this.#faults.has('portThrows')) return []
+    if ((row[AT.faults] as number) <= move.cost) return []
+    const base = { ...move, kind: 'fault', cost: 1 } as const
+    return Array.from({ length: ports * 2 }, (_, number) => ({
+      ...base,
+      throws: { at: number >> 1, isDone: number % 2 === 1 },
+    }))
   }
 
   /** What depends on little is worked out once. */
@@ -289,7 +302,9 @@ export class Moves {
       const isVain =
         process === undefined ||
         (process.isHung && !process.isKilled) ||
-        (isOfStart && process.isMute)
+        (isOfStart && process.isMute) ||
+        // The kill has thrown: the process knows nothing of it.
+        (isNamed(type, ['killTimeout']) && !process.isKilled)
       this.#deadline('worker', slot, { type }, isVain)
     }
   }

@@ -48,6 +48,10 @@ function hushed(
   return rewritten(machine, id, { actions: listOf(site.transition.actions).filter(isSaid) })
 }
 
+/** A copy that hears of it and does nothing. */
+const ignoring = (machine: AnyStateMachine, id: string): AnyStateMachine =>
+  rewritten(machine, id, { target: undefined, guard: undefined, actions: [] } as never)
+
 /** A copy whose state does nothing when it is entered. */
 function unentered(machine: AnyStateMachine, state: string): AnyStateMachine {
   const config = machine.config as NodeConfig
@@ -156,6 +160,21 @@ export const MUTANTS: readonly Mutant[] = [
     /^never at rest/,
     worker((machine) => rewritten(machine, 'lingering · always · 0', { actions: [] })),
   ),
+  planted('who cannot be told to open its session is waited for', /^never at rest/, {
+    ...worker((machine) => ignoring(machine, 'worker.life.starting.launching · port.failed · 0')),
+    faultKinds: ['portThrows'],
+    users: [],
+  }),
+  planted("a word that is lost is nobody's", /^a worker counts 0 tasks in flight/, {
+    machines: { ...SHIPPED, pool: ignoring(SHIPPED.pool, 'pool · actor.failed · 0') },
+    faultKinds: ['portThrows'],
+    users: [],
+  }),
+  planted("a lost word in a shutdown is nobody's", /^a task was started while the pool is/, {
+    machines: { ...SHIPPED, pool: ignoring(SHIPPED.pool, 'pool.stopping · port.failed · 0') },
+    faultKinds: ['portThrows'],
+    users: ['stop'],
+  }),
   planted(
     'an event is not handled',
     /^worker does not expect retire\.requested/,

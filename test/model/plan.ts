@@ -39,6 +39,8 @@ export type FaultWord =
   | 'earlyTimer'
   | 'falseSilence'
   | 'retire'
+  /** A command of a machine throws, before it is done or after. */
+  | 'portThrows'
 
 /** What a reading may say beside silence. */
 export type ReadingWord = 'memory' | 'load' | 'health' | 'disk'

@@ -146,6 +146,34 @@ export const SHORT_PLANS: readonly CompositionPlan[] = [
     isSymmetric: false,
     heldStill: [READINGS, RECYCLING, CLOCKS],
   }),
+  // Every command of every machine and of the ledger throws once, before it is done and after.
+  planOf({
+    name: 'ports',
+    workers: 1,
+    tasks: 1,
+    users: ['stop', 'force', 'restart', 'recover', 'cancel'],
+    faultKinds: ['portThrows'],
+    heldStill: [READINGS, RECYCLING, CLOCKS, PAUSE],
+  }),
+  planOf({
+    name: 'portsRecycling',
+    workers: 1,
+    tasks: 1,
+    faults: 2,
+    maxTasksPerWorker: 1,
+    users: ['stop'],
+    faultKinds: ['portThrows', 'crash'],
+    heldStill: [READINGS, CLOCKS, PAUSE],
+  }),
+  planOf({
+    name: 'portsStandby',
+    standby: 1,
+    tasks: 1,
+    users: ['stop', 'scale'],
+    faultKinds: ['portThrows'],
+    isSymmetric: false,
+    heldStill: [READINGS, RECYCLING, CLOCKS, PAUSE],
+  }),
 ]
 
 /** The composition the issue asks for. */

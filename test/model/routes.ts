@@ -16,6 +16,7 @@ const saidBy = (slot: number, event: EventObject): EventObject =>
 
 export function routesOf(
   words: Words,
+  workers: number,
 ): Record<'pool' | 'supervisor' | 'shutdown' | 'worker', Route> {
   const to = (kind: ActorKind, slot: number, event: EventObject): Output => ({
     to: kind,
@@ -34,6 +35,21 @@ export function routesOf(
     const first = watch === undefined ? [] : [to('keeper', 0, { type: watch })]
     return [...first, to('supervisor', 0, event)]
   }
+  /** What `src/pool/last-resort.ts` does, whatever the actors know. */
+  const slots = Array.from({ length: workers }, (_, slot) => slot)
+  const abort = [
+    to('shutdown', 0, { type: 'run.aborted' }),
+    ...slots.flatMap((slot) => [
+      to('worker', slot, { type: 'worker.stop' }),
+      to('worker', slot, {
+        type: 'worker.kill',
+        incarnation: null,
+        cause: 'stopped',
+      } as EventObject),
+      to('host', slot, { type: 'process.killAll' }),
+    ]),
+    to('keeper', 0, { type: 'run.abort' }),
+  ]
   const common = ({ type, params }: Command): readonly Output[] => {
     const event = params as EventObject
     switch (type) {
@@ -53,6 +69,8 @@ export function routesOf(
       case 'run.close':
       case 'run.sweep':
         return [to('keeper', 0, { type })]
+      case 'run.abort':
+        return abort
       case 'actors.open':
       case 'event.unexpected':
         return []

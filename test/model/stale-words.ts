@@ -2,8 +2,9 @@
  * Words that come too late or twice: of a process that is gone, of one that has said them before,
  * of an attempt that is over. In every row each of them is tried, and nothing may come of it.
  */
-import type { EventObject } from 'xstate'
+import type { AnyMachineSnapshot, EventObject } from 'xstate'
 import type { WorkerContext } from '../../machines/worker-facts.ts'
+import { isAborting } from '../../src/testing/pool-invariants.ts'
 import { LOST, type ModelProcess } from './host-actor.ts'
 import { slotName } from './routes.ts'
 import { AT, hostAt, type System, workerAt } from './system.ts'
@@ -28,6 +29,7 @@ const known = new WeakMap<System, Set<string>>()
  * once.
  */
 export function staleFlaw(system: System, row: ArrayLike<number>): string | null {
+  if (isAborting((system.pool.at(row[AT.pool] as number) as AnyMachineSnapshot).value)) return null
   const asked = known.get(system) ?? new Set()
   known.set(system, asked)
   const ledger = row[AT.ledger] as number

@@ -3,10 +3,12 @@
  * of small numbers. A step is one thing that happens outside; everything said in answer is said at
  * once and depth first, as in production.
  */
-import type { AnyMachineSnapshot } from 'xstate'
-import type { PoolContext } from '../../machines/pool-facts.ts'
+import type { AnyMachineSnapshot, EventObject } from 'xstate'
+import type { PoolContext, PoolEvent } from '../../machines/pool-facts.ts'
 import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
+import type { ErrorFacts, PortFailed } from '../../machines/vocabulary.ts'
 import type { WorkerContext } from '../../machines/worker-facts.ts'
+import type { ProcessId } from '../../machines/worker-words.ts'
 import { hostLogic, type HostState, keeperLogic, type KeeperState } from './host-actor.ts'
 import { ledgerLogic } from './ledger-actor.ts'
 import { type LedgerState, seatName } from './ledger-state.ts'
@@ -30,8 +32,26 @@ const MAX_WORDS_A_STEP = 1_000
 /** More incarnations of a slot than this are never in one way. */
 const MAX_INCARNATIONS = 64
 
+/** The port that throws in a step: the how many-th word of a machine or of the ledger. */
+export interface Throw {
+  readonly at: number
+  readonly isDone: boolean
+}
+/** What they say are reports, not commands. */
+const OUTSIDE: ReadonlySet<ActorKind> = new Set(['host', 'keeper'])
+const DEFECT: ErrorFacts = { code: 'INVARIANT_VIOLATED', message: 'thrown' }
+
 /** What is said while a step goes on, for whoever watches. */
 export type Listener = (output: Output, from: ActorKind, fromSlot: number) => void
+
+/** One thing that happens outside. */
+export interface Taken {
+  readonly to: ActorKind
+  readonly slot: number
+  readonly event: number
+  readonly cost: number
+  readonly throws?: Throw | undefined
+}
 
 export class System {
   readonly plan: CompositionPlan
@@ -53,11 +73,14 @@ export class System {
   #row: Row = []
   #flaw: string | null = null
   #said = 0
+  #throws: Throw | null = null
+  /** Words of the last step that could have thrown. */
+  ports = 0
 
   constructor(plan: CompositionPlan) {
     this.plan = plan
     this.width = FIRST_SLOT + 2 * plan.workers
-    const routes = routesOf(this.words)
+    const routes = routesOf(this.words, plan.workers)
     const { machines } = plan
     const make = (kind: keyof typeof routes, input: unknown) =>
       new MachineActor(machines[kind], input, this.words, routes[kind])
@@ -86,10 +109,12 @@ export class System {
   }
 
   /** Takes one step. Where `flaw` is set afterwards, the row is of no use. */
-  step(row: ArrayLike<number>, to: ActorKind, slot: number, event: number, cost: number): Row {
+  step(row: ArrayLike<number>, { to, slot, event, cost, throws }: Taken): Row {
     this.#row = Array.from(row)
     this.#flaw = null
     this.#said = 0
+    this.ports = 0
+    this.#throws = throws ?? null
     this.#row[AT.faults] = (row[AT.faults] as number) - cost
     this.#deliver({ to, slot, event })
     return this.isCanonical ? this.canonical(this.#row) : this.#row
@@ -128,10 +153,30 @@ export class System {
     this.#flaw ??= result.flaw
     row[at] = result.next
     for (const output of result.out) {
-      if (this.listener) this.listener(output, kind, slot)
-      this.#deliver(output)
-      this.#react(output)
+      const isThrown = !OUTSIDE.has(kind) && this.ports++ === this.#throws?.at
+      if (!isThrown || this.#throws?.isDone === true) this.#say(output, kind, slot)
+      if (isThrown) this.#say(this.#failureOf(output, kind, slot), kind, slot)
     }
+  }
+
+  #say(output: Output, from: ActorKind, slot: number): void {
+    if (this.listener) this.listener(output, from, slot)
+    this.#deliver(output)
+    this.#react(output)
+  }
+
+  /** Who hears of a command that throws, exactly as `src/pool/defects.ts` has it. */
+  #failureOf(output: Output, from: ActorKind, slot: number): Output {
+    if (output.to === 'host') {
+      const { type, incarnation } = this.words.event(output.event) as EventObject & ProcessId
+      const failed: PortFailed = { type: 'port.failed', port: type, incarnation, error: DEFECT }
+      return { to: 'worker', slot, event: this.words.id(failed) }
+    }
+    const event: PoolEvent =
+      from === 'pool'
+        ? { type: 'port.failed', port: 'some', incarnation: null, error: DEFECT }
+        : { type: 'actor.failed', actor: from, error: DEFECT }
+    return { to: 'pool', slot: 0, event: this.words.id(event) }
   }
 
   /** The news of an exit is told as soon as the ledger knows of it, while others have yet to hear. */

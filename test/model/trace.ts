@@ -45,8 +45,8 @@ export function traceOf({ system, plan }: Exploration, violation: Violation): Tr
   let row = system.initial()
   system.isCanonical = false
   for (const goal of violation.rows.slice(1)) {
-    const taken = moves.of(row).find((move) => {
-      const next = system.step(row, move.to, move.slot, move.event, move.cost)
+    const taken = allOf(system, moves, row).find((move) => {
+      const next = system.step(row, move)
       return system.flaw === null && isSame(system.canonical([...next]), goal)
     })
     if (taken === undefined) break
@@ -55,14 +55,22 @@ export function traceOf({ system, plan }: Exploration, violation: Violation): Tr
     row = next
   }
   if (violation.last !== null) {
-    const last = moves.of(row).find((move) => {
-      system.step(row, move.to, move.slot, move.event, move.cost)
+    const last = allOf(system, moves, row).find((move) => {
+      system.step(row, move)
       return system.flaw === violation.flaw
     })
     if (last) steps.push(walk(system, row, last)[0])
   }
   system.isCanonical = true
   return { flaw: violation.flaw, composition: plan.name, steps }
+}
+
+/** Whatever may happen, and whatever of it may throw. */
+function allOf(system: System, moves: Moves, row: Row): Move[] {
+  return moves.of(row).flatMap((move) => {
+    system.step(row, move)
+    return [move, ...moves.thrown(move, row, system.ports)]
+  })
 }
 
 function walk(system: System, row: Row, move: Move): [TraceStep, Row] {
@@ -73,7 +81,7 @@ function walk(system: System, row: Row, move: Move): [TraceStep, Row] {
       to: actorName(output.to, output.slot),
       word: nameOf(system.words.event(output.event)),
     })
-  const next = system.step(row, move.to, move.slot, move.event, move.cost)
+  const next = system.step(row, move)
   system.listener = null
   const happened = {
     from: OUTSIDE[move.kind],

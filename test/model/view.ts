@@ -3,7 +3,12 @@ import type { AnyMachineSnapshot } from 'xstate'
 import type { PoolContext } from '../../machines/pool-facts.ts'
 import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
 import type { WorkerContext } from '../../machines/worker-facts.ts'
-import type { PoolView, SlotView } from '../../src/testing/pool-invariants.ts'
+import {
+  isAborting,
+  ownedBy,
+  type PoolView,
+  type SlotView,
+} from '../../src/testing/pool-invariants.ts'
 import { slotName } from './routes.ts'
 import { AT, hostAt, type System, workerAt } from './system.ts'
 
@@ -19,6 +24,7 @@ export function viewOf(system: System, row: ArrayLike<number>): PoolView {
   return {
     pool: system.poolValue(row),
     isDraining: JSON.stringify(pool.value).includes('draining'),
+    isAborting: isAborting(pool.value),
     shutdown: String(system.shutdown.at(row[AT.shutdown] as number).value),
     breaker: restarts === 'closed' || restarts === 'open' ? restarts : 'halfOpen',
     crashes: crashesMs.length,
@@ -48,11 +54,14 @@ export function viewOf(system: System, row: ArrayLike<number>): PoolView {
 
 function slotView(system: System, row: ArrayLike<number>, slot: number): SlotView {
   const worker = system.worker.at(row[workerAt(slot)] as number) as AnyMachineSnapshot
-  const { current, retiree } = worker.context as WorkerContext
+  const context = worker.context as WorkerContext
+  const { current, retiree } = context
+  const { life } = worker.value as { life: unknown }
   const { processes } = system.host.at(row[hostAt(slot)] as number)
   return {
     slot: slotName(slot),
-    isStopped: (worker.value as { life: unknown }).life === 'stopped',
+    isStopped: life === 'stopped',
+    owned: ownedBy(life, context),
     crews: [current, retiree].filter((crew) => crew !== null),
     processes: processes.map(({ incarnation, phase, isHung, isLeaving, isKilled }) => ({
       incarnation,

@@ -6,13 +6,15 @@ import type { WorkerContext } from '../../machines/worker-facts.ts'
 import type { PoolRuntime } from '../../src/pool/runtime.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { Seat } from '../../src/ledger/seats.ts'
-import type {
-  CrewView,
-  PoolView,
-  ProcessView,
-  SeatView,
-  SlotView,
-  TaskView,
+import {
+  type CrewView,
+  isAborting,
+  ownedBy,
+  type PoolView,
+  type ProcessView,
+  type SeatView,
+  type SlotView,
+  type TaskView,
 } from '../../src/testing/pool-invariants.ts'
 import type { Simulation } from '../../src/testing/simulation.ts'
 import type { VirtualMachine } from '../../src/testing/virtual-machine.ts'
@@ -50,6 +52,10 @@ class LiveView implements PoolView {
 
   get isDraining(): boolean {
     return JSON.stringify(this.#pool.value).includes('draining')
+  }
+
+  get isAborting(): boolean {
+    return isAborting(this.#pool.value)
   }
 
   get shutdown(): string {
@@ -168,7 +174,9 @@ function slotOf(
     const isReady = current?.incarnation === incarnation
     own.push({ incarnation, isReady, isLeaving: life !== 'living' })
   }
-  return { slot, isStopped: (value as { life: unknown }).life === 'stopped', crews, processes: own }
+  const { life } = value as { life: unknown }
+  const owned = ownedBy(life, context as WorkerContext)
+  return { slot, isStopped: life === 'stopped', crews, owned, processes: own }
 }
 
 function seatsOf(seats: readonly Seat[]): SeatView[] {
