@@ -3,7 +3,7 @@
  * has been replaced is recognised by its generation and has no effect. It decides nothing: it tells events.
  */
 import type { SessionMachineEvent } from '../../machines/session-facts.ts'
-import { TroupeError } from '../errors.ts'
+import { attemptAll, TroupeError } from '../errors.ts'
 import type { BrowserDriver, BrowserSpec, DrivenBrowser } from './browser-driver.ts'
 import { isUnlaunchable } from './launch-errors.ts'
 import { succeeds } from './limit.ts'
@@ -75,9 +75,12 @@ export class BrowserKeeper {
 
   kill(): void {
     this.generation += 1
-    this.browser?.kill()
-    // A launch that has not ended yet has no browser to kill, but it may have a process.
-    this.driver?.killAll?.()
+    const [error] = attemptAll([
+      () => this.browser?.kill(),
+      // A launch that has not ended yet has no browser to kill, but it may have a process.
+      () => this.driver?.killAll?.(),
+    ])
+    if (error !== undefined) throw error
   }
 
   /** Ends with `browser.closed`, if need be by force. */

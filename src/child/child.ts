@@ -3,7 +3,7 @@
  * clocks; when the pool is gone, so is this process and its browser, at once.
  */
 import { type Frame, type ChildBirth, type LaunchSpec, type Order } from '../worker/protocol.ts'
-import { TroupeError } from '../errors.ts'
+import { attemptAll, TroupeError } from '../errors.ts'
 import { DEFAULT_SESSION } from '../task/session-definition.ts'
 import type { BrowserDriver, BrowserSpec } from './browser-driver.ts'
 import { Equipment } from './equipment.ts'
@@ -167,6 +167,7 @@ export class Child {
         onClosed: () => void this.end(0),
         onLogin: () => this.outbox.push({ kind: 'login' }),
         onLog: (level, message, error) => this.log(level, message, error),
+        onDefect: (error) => this.fail(error),
       },
     })
     this.scale = new ProfileScale(launch.maxProfileBytes ?? 0, {
@@ -222,19 +223,24 @@ export class Child {
 
   /** After an exception that nobody caught, nothing in this process can be trusted. */
   private fail(error: unknown): void {
-    this.log('error', 'An exception was thrown and nobody caught it: the worker ends.', error)
+    const message = 'An exception was thrown and nobody caught it: the worker ends.'
+    attemptAll([() => this.log('error', message, error)])
     void this.end(EXIT_DEFECT)
   }
 
   private async end(code: number): Promise<void> {
     if (this.isEnding) return
     this.isEnding = true
-    if (code === 0) await this.equipment.putAway()
-    clearInterval(this.heart)
-    const limit = setTimeout(() => this.home.exit(code), DRAIN_LIMIT_MS)
-    await this.outbox.drain()
-    clearTimeout(limit)
-    this.home.exit(code)
+    try {
+      if (code === 0) await this.equipment.putAway()
+      clearInterval(this.heart)
+      const limit = setTimeout(() => this.home.exit(code), DRAIN_LIMIT_MS)
+      await this.outbox.drain()
+      clearTimeout(limit)
+    } finally {
+      // Whatever could not be said or put away: it ends.
+      this.home.exit(code)
+    }
   }
 
   /** The pool is gone. No code of a task may run any longer, and nothing may be left. */

@@ -13,6 +13,7 @@ import type { ErrorFacts } from '../../machines/vocabulary.ts'
 import { TroupeError } from '../errors.ts'
 import type { Recorder } from '../inspect/recorder.ts'
 import { withDeeds } from '../pool/machine-deeds.ts'
+import type { DeedFailure } from '../pool/port-failure.ts'
 import type { SessionDefinition } from '../task/session-definition.ts'
 import type { LadderPorts } from './abort-ladder.ts'
 import type { DrivenBrowser } from './browser-driver.ts'
@@ -48,6 +49,8 @@ export interface SessionListener {
   onClosed(): void
   onLogin(): void
   onLog(level: 'error' | 'warn', message: string, error?: unknown): void
+  /** What it was to do threw, or its machine did: it is not to be relied on any more. */
+  onDefect(error: unknown): void
 }
 
 export interface SessionHostOptions extends KeeperOptions {
@@ -82,7 +85,7 @@ export class SessionHost implements LadderPorts {
       giveBack: (seat) => this.keeper.tabs?.giveBack(seat),
     })
     this.actor = createActor(this.machine(), { id: 'session', input: { policy: this.policy() } })
-    this.actor.subscribe({ error: (error) => this.defect(error) })
+    this.actor.subscribe({ error: (error) => options.listener.onDefect(error) })
     options.recorder?.attach(this.actor, 'session')
     this.actor.start()
   }
@@ -154,13 +157,13 @@ export class SessionHost implements LadderPorts {
   }
 
   private machine() {
-    const machine = withDeeds(sessionMachine, {
-      'browser.launch': () => void this.keeper.launch(),
+    const deeds: Parameters<typeof withDeeds<typeof sessionMachine>>[1] = {
+      'browser.launch': () => this.keeper.launch(),
       'browser.close': () => this.closeBrowser(),
       'browser.kill': () => this.keeper.kill(),
       'session.login': () => {
         this.options.listener.onLaunched()
-        void this.login()
+        return this.login()
       },
       'tabs.warm': () => this.keeper.tabs?.fill(),
       'tabs.drop': () => {
@@ -170,7 +173,15 @@ export class SessionHost implements LadderPorts {
       'session.report': ({ context }, params) => this.report(params.report, context),
       'event.unexpected': ({ event }) =>
         this.options.listener.onLog('error', `The session did not expect "${event.type}".`),
-    })
+    }
+    // Nobody but this process could mend it, and it is easily had anew.
+    const failed = ({ port, error }: DeedFailure) => {
+      const message = `${port} failed: the worker ends`
+      this.options.listener.onDefect(
+        new TroupeError('INVARIANT_VIOLATED', message, { cause: error }),
+      )
+    }
+    const machine = withDeeds(sessionMachine, deeds, { failed: (_, failure) => failed(failure) })
     return this.options.stepped(machine)
   }
 
@@ -181,7 +192,10 @@ export class SessionHost implements LadderPorts {
 
   private serve(): void {
     while (this.waiting.length > 0 && this.maySeat()) {
-      if (this.hooks.isCheckDue()) return void this.check()
+      if (this.hooks.isCheckDue()) {
+        this.check().catch((error: unknown) => this.options.listener.onDefect(error))
+        return
+      }
       const seat = this.keeper.tabs?.take()
       const request = seat ? this.waiting.shift() : undefined
       if (!seat || !request) return
@@ -198,9 +212,9 @@ export class SessionHost implements LadderPorts {
     return snapshot.hasTag('serving') && working < policy.concurrency
   }
 
-  private closeBrowser(): void {
+  private closeBrowser(): Promise<void> {
     this.hooks.abort()
-    void this.keeper.close(CLOSE_LIMIT_MS - KILL_MARGIN_MS)
+    return this.keeper.close(CLOSE_LIMIT_MS - KILL_MARGIN_MS)
   }
 
   private async login(): Promise<void> {
@@ -253,9 +267,5 @@ export class SessionHost implements LadderPorts {
     return new TroupeError('BROWSER_LOST', 'The session of this worker has failed.', {
       cause: this.keeper.lastError,
     })
-  }
-
-  private defect(error: unknown): void {
-    this.options.listener.onLog('error', 'The session machine has failed.', error)
   }
 }

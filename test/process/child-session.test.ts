@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { OPEN_LIMIT_MS } from '../../src/child/tab-set.ts'
 import { type FakeScript, fakeBrowserUrl } from '../support/fake-browser.ts'
 import { Harness, vanished } from './child-harness.ts'
+import { UNKILLABLE_BROWSER } from './unkillable-browser.ts'
 
 const WITH_LOGIN = new URL('./child-tasks/session.ts', import.meta.url)
 const WITHOUT_LOGIN = new URL('./child-tasks/no-login.ts', import.meta.url)
@@ -44,6 +45,17 @@ async function where(taskId: string): Promise<Where> {
   expect(end.verdict).toBe('ok')
   return end.value as Where
 }
+
+describe('a port of the session that throws', () => {
+  it('ends the process, which says why; its browser goes with it', async () => {
+    const spec = start({}, { launchTimeoutMs: 300 })
+    await harness.report('loaded')
+    harness.order({ kind: 'open', launch: { ...spec, driver: UNKILLABLE_BROWSER } })
+    const { fields } = await harness.report('log', ({ level }) => level === 'error')
+    expect(JSON.stringify(fields)).toContain('session: browser.kill failed')
+    expect(await harness.exited).toMatchObject({ code: 70 })
+  })
+})
 
 describe('launch', () => {
   it.each([
