@@ -171,8 +171,27 @@ export function poolActorOf<M = TasksModule>(
     id: 'pool',
     clock,
     ...actorOptions,
+    ...isolated(actorOptions.inspect, runtime),
     input: poolInput(runtime),
   })
+}
+
+/** An inspector is a stranger, and XState calls it in the middle of every step. */
+function isolated(
+  inspect: ActorOptions<PoolLogic>['inspect'],
+  { logger }: PoolRuntime,
+): Pick<ActorOptions<PoolLogic>, 'inspect'> {
+  if (inspect === undefined) return {}
+  const tell = typeof inspect === 'function' ? inspect : inspect.next?.bind(inspect)
+  return {
+    inspect: (event) => {
+      try {
+        tell?.(event)
+      } catch (error) {
+        logger.error('a listener threw', { type: 'inspect', error })
+      }
+    },
+  }
 }
 
 const runtimes = new WeakMap<PoolLogic, PoolRuntime>()

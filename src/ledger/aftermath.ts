@@ -16,6 +16,8 @@ export interface AftermathPorts {
   wallMs(): number
   readonly deadLetters: DeadLetters
   readonly resultCache: ResultCache
+  /** What the task has left could not be kept, or not be read. */
+  readonly unkept?: (record: TaskRecord, error: unknown) => void
 }
 
 export class Aftermath {
@@ -40,8 +42,7 @@ export class Aftermath {
   answer(record: TaskRecord): boolean {
     const { cache } = record.options
     if (cache === undefined) return false
-    const { resultCache, wallMs } = this.#ports
-    const hit = resultCache.get(keyOf(record.name, cache.key), wallMs())
+    const hit = this.#look(record, cache.key)
     const isFirstLook = record.state === 'submitted'
     if (hit === null) {
       if (isFirstLook) this.misses++
@@ -54,6 +55,16 @@ export class Aftermath {
     return true
   }
 
+  #look(record: TaskRecord, key: string): ReturnType<ResultCache['get']> {
+    const { resultCache, wallMs } = this.#ports
+    try {
+      return resultCache.get(keyOf(record.name, key), wallMs())
+    } catch (error) {
+      this.#ports.unkept?.(record, error)
+      return null
+    }
+  }
+
   noteStart(record: TaskRecord): void {
     if (record.attempt !== 1) return
     this.waits.note(record.startedAtMs - record.submittedAtMs - record.options.delay)
@@ -64,8 +75,13 @@ export class Aftermath {
     if (record.attempt > 0) this.runs.note(record.endedAtMs - record.startedAtMs)
     this.keys.settle(record)
     this.ended.note(record)
-    if (record.state === 'failed') this.#bury(record)
-    else if (record.state === 'succeeded') this.#keep(record)
+    try {
+      if (record.state === 'failed') this.#bury(record)
+      else if (record.state === 'succeeded') this.#keep(record)
+    } catch (error) {
+      // Its outcome is what counts, and that is told.
+      this.#ports.unkept?.(record, error)
+    }
   }
 
   #keep({ name, options: { cache }, value, cached }: TaskRecord): void {

@@ -46,6 +46,8 @@ export class Ledger {
     this.#deeds[command](record, this.#from)
   /** Why nothing can run, until the intake opens again: what comes back to wait ends with it. */
   #failure: ErrorFacts | null = null
+  /** Tasks that a defect has kept from taking a step to its end, and where they came from. */
+  readonly #torn = new Map<TaskRecord, TaskStateName>()
   /** Where the task that moves now comes from. */
   #from: TaskStateName = 'submitted'
   /** What moves it. */
@@ -54,17 +56,17 @@ export class Ledger {
 
   /** `send` gives an event to the actor that wraps this ledger, so that all pass one door. */
   constructor(policy: LedgerPolicy, world: LedgerPorts, send: (event: LedgerEvent) => void) {
-    const due = () => send({ type: 'store.due' })
-    this.books = policy.isDurable === true ? new Books(world, due) : null
+    const isDurable = policy.isDurable === true
+    this.books = isDurable ? new Books(world, () => send({ type: 'store.due' })) : null
     const ports = this.books?.ports ?? world
     const move = (record: TaskRecord, event: TaskEvent) => this.#step(record, event)
     this.#ports = ports
     this.#awaited = new Awaited(ports)
     this.#deadlines = new Deadlines(ports.clock, () => send({ type: 'timers.due' }))
-    const dispatchDue = () => send({ type: 'dispatch.due' })
-    const aftermath = new Aftermath(ports, policy.cacheTtlMs)
-    this.aftermath = aftermath
-    this.dispatch = new Dispatch(policy, ports, move, dispatchDue, (task) => aftermath.answer(task))
+    const due = () => send({ type: 'dispatch.due' })
+    this.aftermath = new Aftermath(ports, policy.cacheTtlMs)
+    const isAnswered = (record: TaskRecord) => this.aftermath.answer(record)
+    this.dispatch = new Dispatch(policy, ports, move, due, isAnswered)
     this.#dependencies = new Dependencies(move)
     this.#attempts = new Attempts((id) => this.#tasks.get(id), this.dispatch, ports, move)
     this.#deeds = taskDeeds({
@@ -118,9 +120,7 @@ export class Ledger {
    * sent: that event may wait behind others, and until it is heard `has` and `counts` must already
    * be right. @throws STORE_FULL, STORE_FAILED, PAYLOAD_INVALID: then it was not.
    */
-  admit(record: TaskRecord): void {
-    this.admitAll([record])
-  }
+  admit = (record: TaskRecord): void => this.admitAll([record])
 
   /** All of them, or none. */
   admitAll(records: readonly TaskRecord[]): void {
@@ -208,33 +208,22 @@ export class Ledger {
     this.books?.close()
   }
 
-  /**
-   * After a defect: every task ends with this error, whatever state the rest is in. No process of the
-   * pool is left.
-   */
+  /** After a defect: every task ends, whatever state the rest is in. No process is left. */
   abandon(error: ErrorFacts): void {
     this.#failure = error
-    const { dispatch, books } = this
-    const steps = abandonment(error, {
+    const { dispatch, books, counts } = this
+    const parts = {
       dispatch,
       books,
-      tasks: () => [...this.#tasks.values()],
-      lose: (exit) => this.#attempts.lose(exit),
-      step: (record, event) => this.#step(record, event),
-      giveUp: (record) => this.#giveUp(record),
-    })
-    attemptAll(steps)
-    this.#awaited.tell(this.counts, this.#tasks.size)
-  }
-
-  /** The end of a task that cannot be brought there by its own steps. */
-  #giveUp(record: TaskRecord): void {
-    const from = record.state
-    record.state = 'failed'
-    record.error = this.#failure
-    this.#tasks.delete(record.id)
-    this.counts.move(from, 'failed')
-    this.#tellEnd(record)
+      counts,
+      torn: this.#torn,
+      tasks: () => this.#tasks,
+      lose: this.#attempts.lose.bind(this.#attempts),
+      step: this.#step.bind(this),
+      ended: this.#tellEnd.bind(this),
+    }
+    attemptAll(abandonment(error, parts))
+    this.#awaited.tell(counts, this.#tasks.size)
   }
 
   #recover(store: TaskStore): void {
@@ -265,9 +254,19 @@ export class Ledger {
     if (record.deadlineAtMs !== 0) this.#deadlines.update(record)
   }
 
-  /** The one place where a task moves. Listeners hear of it once the counts are right. */
+  /** The one place where a task moves. */
   #step(record: TaskRecord, event: TaskEvent): void {
     const from = record.state
+    try {
+      this.#move(record, from, event)
+    } catch (error) {
+      this.#torn.set(record, from)
+      throw error
+    }
+  }
+
+  /** Listeners hear of it once the counts are right. */
+  #move(record: TaskRecord, from: TaskStateName, event: TaskEvent): void {
     this.#from = from
     this.#event = event
     const result = (this.#ports.step ?? takeStep)(record, event, this.#run)

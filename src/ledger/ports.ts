@@ -53,6 +53,8 @@ export interface LedgerPorts {
   killAfterMs(name: string): number
   /** News of a task, for whoever listens. */
   announce(news: 'started' | 'progressed' | 'retried' | 'ended', record: TaskRecord): void
+  /** What the task has left, a dead letter or a result, could not be kept, or not be read. */
+  readonly unkept?: (record: TaskRecord, error: unknown) => void
   /** The durable store cannot write, or (null) can again. */
   readonly storeTroubled?: (error: ErrorFacts | null) => void
   /** The first unended task has come, or the last has gone. */

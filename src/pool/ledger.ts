@@ -53,6 +53,8 @@ function portsOf(runtime: PoolRuntime, voices: LedgerVoices): LedgerPorts {
     killAfterMs: (name) => config.cancelGrace + (needsBrowser(name) ? LADDER_LIMIT_MS : 0),
     announce: (news, record) => voices.announcer.tellTask(news, record),
     unexpected: (state, event) => logger.error('UNEXPECTED_EVENT', { actor: 'task', state, event }),
+    unkept: ({ id, name }, error) =>
+      logger.error('a dead letter or a result could not be kept', { task: id, name, error }),
     storeTroubled: (error) => voices.announcer.tellStore(error),
     occupied: (isOccupied) => runtime.business.occupy(isOccupied),
     halted: () => runtime.destroy(),

@@ -3,6 +3,7 @@
  * names them on their command lines. They are killed and waited for before anybody hears of the worker's
  * end. It knows nothing of the worker itself.
  */
+import { attemptAll } from '../errors.ts'
 import { disposableFolder } from './disposable-mark.ts'
 import { browsersOn, isAlive, isGroupAlive, killGroup } from './process-group.ts'
 import type { ChildBirth } from './protocol.ts'
@@ -20,7 +21,7 @@ interface Bereaved {
 /** Kills what is left of a worker; calls `done` once it is dead. */
 export function buryRemains(worker: Bereaved, done: () => void): void {
   const left = new Set(foldersOf(worker).flatMap((folder) => browsersOn(folder)))
-  for (const pid of left) killGroup(pid, 'SIGKILL')
+  attemptAll([...left].map((pid) => () => killGroup(pid, 'SIGKILL')))
   if (worker.browserPid !== null) left.add(worker.browserPid)
   const limitMs = performance.now() + DEATH_LIMIT_MS
   // A killed browser takes a moment to die, and till then it writes to the profile.

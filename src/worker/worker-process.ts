@@ -157,15 +157,17 @@ export class WorkerProcess implements WorkerHandle {
 
   /** The channel is closed: either it has exited, or it can no longer hear us and must. */
   #noteSilence(): void {
-    if (this.#exit === null) this.kill()
-    else this.#confirm()
+    if (this.#exit !== null) return this.#confirm()
+    const [error] = attemptAll([() => this.kill()])
+    if (error !== undefined) this.#events.unreachable(error)
   }
 
   /** Its last words have been read. What it left running goes before anybody hears of its end. */
   #confirm(): void {
     if (this.#isConfirmed || this.#exit === null) return
     this.#isConfirmed = true
-    this.kill()
+    const [error] = attemptAll([() => this.kill()])
+    if (error !== undefined) this.#events.garbage(`what it left was not killed: ${String(error)}`)
     const exit = this.#exit
     buryRemains(this, () => this.#events.exited(exit, this.#spawnError ?? this.#lastWords()))
   }
