@@ -2,6 +2,8 @@
  * Planted bugs: each a small change of one text, and the layer of tests that claims to catch it. The
  * texts are looked for as they stand: one that has moved or changed must be planted anew.
  */
+import { portBugs } from './planted-ports.ts'
+
 export interface PlantedBug {
   readonly bug: string
   readonly file: string
@@ -259,4 +261,9 @@ const processBugs: readonly PlantedBug[] = [
   },
 ]
 
-export const PLANTED_BUGS: readonly PlantedBug[] = [...taskBugs, ...machineBugs, ...processBugs]
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  ...taskBugs,
+  ...machineBugs,
+  ...portBugs,
+  ...processBugs,
+]

@@ -216,4 +216,30 @@ describe('a defect in the ledger', () => {
     stage.exit(process, 'stopped')
     expect([running.state, waiting.state]).toEqual(['cancelled', 'failed'])
   })
+
+  it('that tears off the last step of a task is made good when the run is given up', () => {
+    const stage = new LedgerStage({})
+    stage.open('worker-1')
+    stage.submit()
+    stage.submit()
+    const torn = stage.submit()
+    stage.clock.settle()
+    const { keys } = stage.ledger.aftermath
+    const { settle } = keys
+    keys.settle = () => {
+      keys.settle = settle
+      throw new Error('a defect')
+    }
+    stage.cancel(torn)
+    expect(stage.takeDeeds()).toContain('told pool actor.failed')
+    stage.ledger.abandon(POOL_ERROR)
+    const ends = stage.takeDeeds().filter((deed) => deed.includes('ended'))
+    expect(ends).toEqual([
+      'ended t1 failed WORKER_START_FAILED',
+      'ended t2 failed WORKER_START_FAILED',
+      'ended t3 cancelled TASK_CANCELLED',
+    ])
+    const { pending, active, failed, cancelled } = stage.ledger.counts
+    expect([pending, active, failed, cancelled]).toEqual([0, 0, 2, 1])
+  })
 })

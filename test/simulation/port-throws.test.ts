@@ -130,3 +130,68 @@ describe('a port that throws costs what it must and no more', () => {
     expect(struck.portThrows).toBeGreaterThanOrEqual(0)
   })
 })
+
+const boom = (): never => {
+  throw new Error('this event cannot be read')
+}
+/** Events whose reading makes a guard or an update of the actor throw. */
+const POISON = {
+  'worker-1': {
+    type: 'tasks.ended',
+    count: 1,
+    get incarnation() {
+      return boom()
+    },
+  },
+  supervisor: {
+    type: 'reading.taken',
+    get reading() {
+      return boom()
+    },
+  },
+  shutdown: {
+    type: 'shutdown.begin',
+    get force() {
+      return boom()
+    },
+  },
+  ledger: {
+    type: 'attempts.reported',
+    get slot() {
+      return boom()
+    },
+  },
+  pool: {
+    type: 'worker.ready',
+    get slot() {
+      return boom()
+    },
+  },
+} as const
+
+describe('an actor that ends of an error ends the run, and nothing else', () => {
+  it.each(Object.entries(POISON))('%s', async (id, poison) => {
+    const simulation = simulatePool({ tasks, workers: 2, task: { attempts: 1 } })
+    const { value } = await simulation.run(async (pool, stage) => {
+      const codes: unknown[] = []
+      for (const name of ['slow', 'slow', 'quick'] as const) {
+        pool.run(name, 1).catch((error: { code: string }) => codes.push(error.code))
+      }
+      await stage.advance(SECOND)
+      const { children } = pool.getSnapshot() as unknown as {
+        children: Record<string, typeof pool>
+      }
+      const actor = id === 'pool' ? pool : children[id]
+      actor?.send(poison as never)
+      await stage.advance(2 * SECOND)
+      const { state, alerts } = pool.status()
+      const begunMs = stage.nowMs
+      await pool.shutdown()
+      const endMs = stage.nowMs - begunMs
+      return { codes, state, alerts: alerts.map(({ code }) => code), endMs, left: stage.left() }
+    })
+    expect(value).toMatchObject({ state: 'error', alerts: ['POOL_FAILED'], left: null })
+    expect(value.codes).toEqual(Array.from({ length: 3 }, () => 'INVARIANT_VIOLATED'))
+    expect(value.endMs).toBeLessThan(SECOND)
+  })
+})
