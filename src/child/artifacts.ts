@@ -3,7 +3,7 @@
  * No name, wherever it comes from, leads out of that folder.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { assertRoom } from '../monitor/disk.ts'
 import type { Artifact } from '../tasks.ts'
@@ -54,7 +54,6 @@ export class ArtifactBox {
   private readonly diskFloorBytes: number
   private readonly names = new Set<string>()
   private made: Promise<unknown> | null = null
-  private staged = 0
 
   constructor({ artifactFolder, diskFloorBytes }: ArtifactGround, taskId: string) {
     this.folder = join(artifactFolder, safeFolder(taskId))
@@ -87,10 +86,8 @@ export class ArtifactBox {
     this.made ??= mkdir(this.folder, { recursive: true })
     await this.made
     await assertRoom(this.folder, this.diskFloorBytes, 'a file of the task', 'TASK_FAILED')
-    this.staged += 1
-    const stage = join(this.folder, `.part-${process.pid}-${this.staged}`)
-    await mkdir(stage, { recursive: true })
-    return stage
+    // A name that nobody has: the folder may hold what is not Troupe's, and a stage is removed.
+    return mkdtemp(join(this.folder, '.part-'))
   }
 
   private async adopt(stage: string, artifact: Artifact): Promise<Artifact> {

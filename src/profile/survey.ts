@@ -6,6 +6,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { lockHolder } from '../worker/file-lock.ts'
+import { isMarked } from '../worker/mark.ts'
 import { removeFolder } from '../worker/own-folder.ts'
 import { probeOwner } from '../worker/owner-socket.ts'
 import { browsersOn } from '../worker/process-group.ts'
@@ -47,7 +48,7 @@ export async function surveyProfiles(folder: string): Promise<SurveyedProfile[]>
   const found: SurveyedProfile[] = []
   for (const name of (await readdir(root)).sort().slice(0, MAX_SURVEYED)) {
     const path = join(root, name)
-    if (RUN.test(name)) found.push(...(await surveyRun(path)))
+    if (RUN.test(name) && (await isMarked(path, 'run'))) found.push(...(await surveyRun(path)))
     else if (await isProfile(path)) found.push(await surveyBase(path))
   }
   return found

@@ -19,10 +19,11 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { waitForLock } from './file-lock.ts'
+import { openMarked, removeMarked, writeMark } from './mark.ts'
 import { removeFolder } from './own-folder.ts'
 
 export const PACKAGE = '@sparticuz/chromium'
@@ -30,6 +31,8 @@ const UNPACK_TIMEOUT_MS = 120_000
 const VERSION_TIMEOUT_MS = 20_000
 const PROGRAM = 'browser'
 const NAME = 'sparticuz-chromium-'
+const DRAFT = /\.[0-9a-f]{8}\.draft$/
+const KIND = 'browser'
 /** A version of 211 MB that nobody has used for this long goes when the next one comes. */
 const UNUSED_LIMIT_MS = 30 * 24 * 3_600_000
 /** A draft this old has lost its maker. */
@@ -107,19 +110,26 @@ async function assertTrusted(folder: string, program: string): Promise<void> {
   }
 }
 
-/** Removes versions long unused, and drafts whose maker died. */
+/** Removes versions long unused, and drafts whose maker died: of Troupe's own, by their mark. */
 async function tidy(cacheFolder: string): Promise<void> {
   for (const name of await readdir(cacheFolder)) {
-    if (!name.startsWith(NAME) || name.includes('.lock.')) continue
+    if (!name.startsWith(NAME)) continue
     const path = join(cacheFolder, name)
-    const facts = await stat(path).catch(() => null)
-    const limitMs = name.endsWith('.draft') ? DRAFT_LIMIT_MS : UNUSED_LIMIT_MS
-    if (facts && Date.now() - facts.mtimeMs > limitMs) await removeFolder(path)
+    const marked = await openMarked(path, KIND, name.replace(DRAFT, ''))
+    if (marked === null) continue
+    try {
+      const facts = await stat(marked.base)
+      const limitMs = DRAFT.test(name) ? DRAFT_LIMIT_MS : UNUSED_LIMIT_MS
+      if (Date.now() - facts.mtimeMs > limitMs) await removeMarked(path, marked)
+    } finally {
+      await marked.close()
+    }
   }
 }
 
 async function unpackInto(found: BrowserPackage, draft: string, folder: string): Promise<void> {
   await mkdir(draft, { mode: 0o700 })
+  await writeMark(draft, KIND, basename(folder))
   const script =
     `import(${JSON.stringify(pathToFileURL(found.entry).href)})` +
     `.then((module) => module.default.executablePath())`

@@ -1,8 +1,8 @@
 /**
  * The run folder: one 0700 folder per pool that holds everything of a run, and `owner.sock`, on
- * which the pool listens for as long as it lives. A folder whose socket refuses is a dead pool's,
- * and the next start sweeps it: its processes first, then the folder. It never touches a folder
- * whose owner answers, nor one of another user.
+ * which the pool listens for as long as it lives. A marked folder whose socket refuses is a dead
+ * pool's, and the next start sweeps it: its processes first, then the folder. It never touches a
+ * folder without Troupe's mark, one whose owner answers, nor one of another user.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, rename, stat, utimes } from 'node:fs/promises'
@@ -10,6 +10,14 @@ import type { Server } from 'node:net'
 import { basename, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { TroupeError } from '../errors.ts'
+import {
+  MARK,
+  type MarkedFolder,
+  openMarked,
+  removeMarked,
+  removeMarkedSync,
+  writeMark,
+} from './mark.ts'
 import { assertSocketFits, listenAsOwner, probeOwner, SOCKET } from './owner-socket.ts'
 import {
   defaultRoot,
@@ -83,6 +91,7 @@ export async function openRunFolder(options: { readonly root?: string } = {}): P
   await mkdir(draft, { mode: 0o700 })
   let server: Server
   try {
+    await writeMark(draft, 'run', name)
     for (const subfolder of SUBFOLDERS) await mkdir(join(draft, subfolder), { mode: 0o700 })
     server = await listenAsOwner(draft)
     await rename(draft, path)
@@ -101,12 +110,21 @@ export async function openRunFolder(options: { readonly root?: string } = {}): P
  */
 export async function sweepRunFolders(root: string = defaultRoot()): Promise<SweptFolder[]> {
   const folder = resolve(root)
+  // The folder in the temporary folder has a name that anybody can take first.
+  if (folder === defaultRoot() && !(await isOwnFolder(folder))) return []
   const names = await readdir(folder).catch(() => [])
   const candidates = names.filter((name) => NAME.test(name)).slice(0, MAX_SWEPT_FOLDERS)
   const swept: SweptFolder[] = []
   for (const name of candidates) {
     const path = join(folder, name)
-    if (await isDead(path)) swept.push(await sweep(path, join(folder, name.replace(/^\./, ''))))
+    const finalName = name.replace(/^\./, '')
+    const marked = await openMarked(path, 'run', finalName)
+    if (marked === null) continue
+    try {
+      if (await isDead(path, marked)) swept.push(await sweep(path, marked, join(folder, finalName)))
+    } finally {
+      await marked.close()
+    }
   }
   return swept
 }
@@ -130,7 +148,11 @@ function processesOfRun(path: string): number[] {
 function runFolderAt(path: string, server: Server): RunFolder {
   const touch = setInterval(() => {
     const now = new Date()
-    for (const item of [path, join(path, SOCKET)]) utimes(item, now, now).catch(() => undefined)
+    for (const item of [path, join(path, SOCKET), join(path, MARK)]) {
+      utimes(item, now, now).catch(() => undefined)
+    }
+    // A cleaner that knows files by their age may have taken it: without it nobody sweeps.
+    writeMark(path, 'run', basename(path)).catch(() => undefined)
   }, TOUCH_INTERVAL_MS)
   touch.unref()
   let closing: Promise<void> | null = null
@@ -138,7 +160,7 @@ function runFolderAt(path: string, server: Server): RunFolder {
   async function close(): Promise<void> {
     clearInterval(touch)
     try {
-      await removeFolder(path)
+      await removeRun(path)
     } catch (cause) {
       const message = `could not remove the run folder ${path}: ${(cause as Error).message}`
       throw new TroupeError('PROFILE_FAILED', message, { cause })
@@ -158,28 +180,38 @@ function runFolderAt(path: string, server: Server): RunFolder {
       return closing
     },
     removeSync: () => {
-      removeFolderSync(path)
+      removeMarkedSync(path)
     },
   }
 }
 
-async function isDead(path: string): Promise<boolean> {
-  if (!(await isOwnFolder(path))) return false
-  const answer = await probeOwner(path)
+/** By its mark, which goes last. One that has lost it is removed all the same: it is this run's. */
+async function removeRun(path: string): Promise<void> {
+  const marked = await openMarked(path, 'run')
+  if (marked === null) return removeFolder(path)
+  try {
+    await removeMarked(path, marked)
+  } finally {
+    await marked.close()
+  }
+}
+
+async function isDead(path: string, { base }: MarkedFolder): Promise<boolean> {
+  const answer = await probeOwner(base)
   if (answer === 'alive') return false
   // Under its dot name it may be between two steps of its making; with no socket, of its removal.
   const settled = answer === 'refused' && !basename(path).startsWith('.')
   if (settled) return true
-  const facts = await stat(path).catch(() => null)
+  const facts = await stat(base).catch(() => null)
   return facts !== null && Date.now() - facts.mtimeMs > HALF_MADE_GRACE_MS
 }
 
-async function sweep(path: string, finalPath: string): Promise<SweptFolder> {
+async function sweep(path: string, marked: MarkedFolder, finalPath: string): Promise<SweptFolder> {
   const pids = processesOfRun(finalPath)
   try {
     killWithGroups(pids)
     await confirmDeaths(pids)
-    await removeFolder(path)
+    await removeMarked(path, marked)
     return { folder: path, killed: pids, removed: true }
   } catch (error) {
     return { folder: path, killed: pids, removed: false, problem: (error as Error).message }

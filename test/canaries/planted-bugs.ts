@@ -236,6 +236,18 @@ const processBugs: readonly PlantedBug[] = [
     instead: '  return false\n',
   },
   {
+    ...process('a folder is swept by its name alone', 'sweep', 'of random neighbours'),
+    file: 'src/worker/mark.ts',
+    text: 'if ((await isPrivate(handle)) && (await bearsMark(base, textOf(kind, name)))) {',
+    instead: 'if (await isPrivate(handle)) {',
+  },
+  {
+    ...process('a link is taken for the folder it leads to', 'sweep', 'of random neighbours'),
+    file: 'src/worker/mark.ts',
+    text: 'open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)',
+    instead: 'open(path, O_RDONLY | O_DIRECTORY | (O_NOFOLLOW & 0))',
+  },
+  {
     ...process('a second signal is ignored', 'pool-faults', 'by a second signal does not wait'),
     file: 'src/pool/host.ts',
     text: 'const force = this.#received !== null',

@@ -11,6 +11,7 @@ import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isTroupeError } from '../../src/errors.ts'
 import { type FindBrowserOptions, findBrowser } from '../../src/worker/browser-finder.ts'
+import { writeMark } from '../../src/worker/mark.ts'
 import {
   compareVersions,
   installedPlaces,
@@ -232,8 +233,11 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pac
       const { status, stdout } = spawnSync(executablePath, ['--version'], { encoding: 'utf8' })
       process.stdout.write(JSON.stringify({ executablePath, source, status, stdout }))`
     const stale = join(cacheFolder, 'sparticuz-chromium-1.0.0-x64')
-    await mkdir(stale, { recursive: true })
-    await utimes(stale, new Date(0), new Date(0))
+    // Of the same name, as old, and not Troupe's.
+    const theirs = join(cacheFolder, 'sparticuz-chromium-notes')
+    for (const path of [stale, theirs]) await mkdir(path, { recursive: true, mode: 0o700 })
+    await writeMark(stale, 'browser', 'sparticuz-chromium-1.0.0-x64')
+    for (const path of [stale, theirs]) await utimes(path, new Date(0), new Date(0))
     const runs = [1, 2].map(async () => {
       const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
         stdio: ['ignore', 'pipe', 'inherit'],
@@ -247,7 +251,10 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pac
     expect(one.stdout).toMatch(/^Chromium \d+\./)
 
     const folder = dirname(one.executablePath)
-    expect(await readdir(cacheFolder)).toEqual([folder.slice(cacheFolder.length + 1)])
+    expect(await readdir(cacheFolder)).toEqual([
+      folder.slice(cacheFolder.length + 1),
+      'sparticuz-chromium-notes',
+    ])
     const before = await stat(join(folder, 'chromium'))
     const again = await findBrowser(options)
     expect(again.executablePath).toBe(one.executablePath)

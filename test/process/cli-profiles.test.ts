@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openProfileStore } from '../../src/profile/store.ts'
 import { clearProfiles } from '../../src/profile/survey.ts'
+import { writeMark } from '../../src/worker/mark.ts'
 import { openRunFolder } from '../../src/worker/run-folder.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
@@ -124,7 +125,8 @@ describe('list and clean', () => {
       const dead = join(root, 'run-0123456789ab', 'profiles', 'worker-1.1')
       const quarantined = join(run.profiles, 'quarantine', '1')
       for (const path of [leftover, young, dead, quarantined])
-        await mkdir(path, { recursive: true })
+        await mkdir(path, { recursive: true, mode: 0o700 })
+      await writeMark(join(root, 'run-0123456789ab'), 'run', 'run-0123456789ab')
       // A folder's own age cannot be set: what was made a moment ago is spared.
       const longAgo = new Date(Date.now() - 3_600_000)
       await utimes(join(root, 'run-0123456789ab'), longAgo, longAgo)

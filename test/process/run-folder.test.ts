@@ -24,6 +24,7 @@ import { isTroupeError } from '../../src/errors.ts'
 import { findBrowser } from '../../src/worker/browser-finder.ts'
 import { descendantsOf, groupOf, isAlive, killGroup } from '../../src/worker/process-group.ts'
 import { BIRTH_VARIABLE } from '../../src/worker/protocol.ts'
+import { writeMark } from '../../src/worker/mark.ts'
 import { openRunFolder, type RunFolder, sweepRunFolders } from '../../src/worker/run-folder.ts'
 
 const RUN_FOLDER = new URL('../../src/worker/run-folder.ts', import.meta.url).href
@@ -90,6 +91,7 @@ describe('a run folder', () => {
     const facts = await stat(run.path)
     expect(facts.mode & 0o777).toBe(0o700)
     expect((await readdir(run.path)).sort()).toEqual([
+      '.troupe',
       'artifacts',
       'downloads',
       'owner.sock',
@@ -173,7 +175,8 @@ describe('a sweep', () => {
 
   test('leaves a half-made folder alone until it is old', async () => {
     const draft = join(root, '.run-0123456789ab')
-    await mkdir(draft)
+    await mkdir(draft, { mode: 0o700 })
+    await writeMark(draft, 'run', 'run-0123456789ab')
     expect(await sweepRunFolders(root)).toEqual([])
     const longAgo = new Date(Date.now() - 120_000)
     await utimes(draft, longAgo, longAgo)
