@@ -78,7 +78,7 @@ const taskBugs: readonly PlantedBug[] = [
   {
     ...ledger(
       'a drain is never told that it is over',
-      'src/ledger/ledger.ts',
+      'src/ledger/awaited.ts',
       "      this.#ports.tellPool({ type: 'ledger.emptied' })",
       '      return',
     ),
