@@ -160,11 +160,21 @@ export const MUTANTS: readonly Mutant[] = [
     /^never at rest/,
     worker((machine) => rewritten(machine, 'lingering · always · 0', { actions: [] })),
   ),
-  planted('who cannot be told to open its session is waited for', /^never at rest/, {
-    ...worker((machine) => ignoring(machine, 'worker.life.starting.launching · port.failed · 0')),
-    faultKinds: ['portThrows'],
-    users: [],
-  }),
+  planted(
+    'a start that cannot open its session keeps its leave',
+    /^never at rest: leave to start/,
+    {
+      ...worker((machine) =>
+        hushed(
+          machine,
+          'worker.life.starting.launching · port.failed · 0',
+          isTold('supervisor.tell'),
+        ),
+      ),
+      faultKinds: ['portThrows'],
+      users: [],
+    },
+  ),
   planted("a word that is lost is nobody's", /^a worker counts 0 tasks in flight/, {
     machines: { ...SHIPPED, pool: ignoring(SHIPPED.pool, 'pool · actor.failed · 0') },
     faultKinds: ['portThrows'],
