@@ -3,12 +3,14 @@
  * and its user. Names of folders prove nothing, for anybody may use them. What is removed is the
  * folder that was looked at, by its descriptor, whatever is put under its name meanwhile.
  */
+import { randomBytes } from 'node:crypto'
 import { constants, lstatSync, readdirSync } from 'node:fs'
 import {
   type FileHandle,
   lstat,
   open,
   readdir,
+  rename,
   rmdir,
   stat,
   unlink,
@@ -19,6 +21,8 @@ import { TroupeError } from '../errors.ts'
 import { removeFolder, removeFolderSync } from './own-folder.ts'
 
 export const MARK = '.troupe'
+/** How what is being removed is called meanwhile. */
+const REMOVED = '.removed-'
 const MAX_MARK_BYTES = 512
 /** Something may still write into a folder that is being removed. */
 const MAX_ROUNDS = 3
@@ -73,7 +77,7 @@ export async function isMarked(path: string, kind: MarkKind, name?: string): Pro
  */
 export async function removeMarked(path: string, { base }: MarkedFolder): Promise<void> {
   for (let round = 1; ; round++) {
-    for (const name of await namesIn(base)) if (name !== MARK) await removeFolder(join(base, name))
+    for (const name of await namesIn(base)) if (name !== MARK) await removeInside(base, name)
     const left = await namesIn(base)
     if (left.every((name) => name === MARK)) break
     if (round === MAX_ROUNDS) {
@@ -83,6 +87,13 @@ export async function removeMarked(path: string, { base }: MarkedFolder): Promis
   await unlink(join(base, MARK)).catch(ignoreAbsent)
   // Of a folder that is empty only, and of no link: what has taken its name meanwhile stays.
   await rmdir(path).catch(ignoreAbsent)
+}
+
+/** Renamed first: whoever still writes there by its path finds nothing to write into any more. */
+async function removeInside(base: string, name: string): Promise<void> {
+  const removed = join(base, `${REMOVED}${randomBytes(6).toString('hex')}`)
+  await rename(join(base, name), removed).catch(ignoreAbsent)
+  await removeFolder(removed)
 }
 
 /** As `removeMarked`, for an `exit` handler: at once and without throwing. */
