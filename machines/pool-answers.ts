@@ -9,8 +9,16 @@ export const broken = {
   'actor.failed': { target: '#pool.error.aborting', actions: 'noteError' },
   ...ignore('run.aborted'),
 } as const
+export const abortOnce = ['countAbort', abortRun] as const
 /** Ends the run, whatever state its actors are in. */
-export const abort = [standDown, stopAll, killAll, 'forgetWorkers', unsupervise, abortRun] as const
+export const abort = [
+  standDown,
+  stopAll,
+  killAll,
+  'forgetWorkers',
+  unsupervise,
+  ...abortOnce,
+] as const
 const leave = { target: '#pool.error.leaving', actions: ['noteError', ...abort] } as const
 /** Somebody has asked for the end, and waits for it. */
 export const brokenAtEnd = {

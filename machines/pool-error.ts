@@ -2,8 +2,8 @@
  * The pool's state in which nothing can run: no worker could be started, or there was a defect. After
  * a defect nothing the actors know is relied on: all of the run is ended without them.
  */
-import { abort, broken, newsOfWorkers, stop, supervisorNews } from './pool-answers.ts'
-import { abortRun, failTasks, killAll, standDown, stopAll, unsupervise } from './pool-words.ts'
+import { abort, abortOnce, broken, newsOfWorkers, stop, supervisorNews } from './pool-answers.ts'
+import { failTasks, killAll, standDown, stopAll, unsupervise } from './pool-words.ts'
 import { ignore } from './vocabulary.ts'
 
 export const error = {
@@ -32,12 +32,22 @@ export const error = {
     aborting: {
       description: 'After a defect: every process is killed, every task ended, the store closed.',
       entry: abort,
-      after: { abortTimeout: { target: 'aborted', actions: abortRun } },
+      after: {
+        abortTimeout: [
+          { guard: 'mayAbortAgain', target: 'aborting', reenter: true },
+          { target: 'aborted' },
+        ],
+      },
       on: { 'pool.stop': { target: 'leaving' }, 'run.aborted': { target: 'aborted' } },
     },
     leaving: {
       description: 'As before; when all is ended, the pool is at rest.',
-      after: { abortTimeout: { target: '#pool.idle', actions: abortRun } },
+      after: {
+        abortTimeout: [
+          { guard: 'mayAbortAgain', target: 'leaving', reenter: true, actions: abortOnce },
+          { target: '#pool.idle' },
+        ],
+      },
       on: { 'run.aborted': { target: '#pool.idle' } },
     },
     aborted: {

@@ -28,6 +28,8 @@ export interface PoolContext {
   readonly failed: readonly SlotId[]
   /** Starts that came to nothing while the pool starts, counted up to one more than workers. */
   readonly troubles: number
+  /** How often the end of a run with a defect was asked for, at most ABORTS. */
+  readonly aborts: number
   readonly error: ErrorFacts | null
 }
 export type PoolEvent =
@@ -78,6 +80,7 @@ const change = (update: (args: Args) => Partial<PoolContext>) =>
 const SECOND_TRY_SHARE = 1.5
 /** So long after a defect until all is ended, or it is tried once more. */
 const ABORT_TIMEOUT_MS = 5_000
+const ABORTS = 2
 export const START_TIMED_OUT: ErrorFacts = {
   code: 'WORKER_START_FAILED',
   message: 'no worker was ready within the start timeout',
@@ -121,11 +124,13 @@ export const poolUpdates = {
       failed: without(context.failed, slot),
     }
   }),
-  noteError: change(({ event }) => ({ error: (event as Of<'run.failed'>).error })),
+  noteError: change(({ event }) => ({ error: (event as Of<'run.failed'>).error, aborts: 0 })),
   noteStartTimedOut: change(({ context }) => ({
     error: context.error === null ? START_TIMED_OUT : { ...START_TIMED_OUT, cause: context.error },
   })),
+  countAbort: change(({ context }) => ({ aborts: Math.min(context.aborts + 1, ABORTS) })),
   begin: change(({ context }) => ({
+    aborts: 0,
     error: null,
     failed: [],
     affordable: context.standby,
@@ -183,6 +188,7 @@ export const poolGuards = {
   isNobodyAlive: ({ context }: Args) => context.alive.length === 0,
   isStop: ({ event }: Args) => (event as Of<'workers.end'>).how === 'stop',
   isTerminate: ({ event }: Args) => (event as Of<'workers.end'>).how === 'terminate',
+  mayAbortAgain: ({ context }: Args) => context.aborts < ABORTS,
   isForced: ({ event }: Args) => (event as Of<'pool.stop'>).force,
 }
 

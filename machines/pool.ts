@@ -118,6 +118,7 @@ export const poolMachine = setup({
     down: [],
     failed: [],
     troubles: 0,
+    aborts: 0,
     error: null,
   }),
   entry: 'actors.open',

@@ -118,12 +118,13 @@ function check({ snapshot, world }: Situation<World>) {
 /** Who serves is forgotten when the pool ends, and what a slot was told follows from it. */
 function canonical({ snapshot, world: { isHeld, intake } }: Situation<World>) {
   const { serving, spares, affordable, ...context } = snapshot.context as PoolContext
-  const { alive, ready, warm, failed, size, troubles, error: last } = context
+  const { alive, ready, warm, failed, size, troubles, aborts, error: last } = context
   const isOn = ['launching', 'late'].some((starting) => snapshot.matches({ starting }))
   const isUp = isOn || snapshot.matches('running') || snapshot.matches('paused')
   const lists = [alive, ready, failed].map((list) => list.toSorted())
   const parts = isUp ? [serving, spares, warm, affordable] : []
-  return [size, lists, parts, isOn ? troubles : 0, last !== null, isHeld, intake]
+  const tries = snapshot.matches('error') ? aborts : 0
+  return [size, lists, parts, isOn ? troubles : 0, tries, last !== null, isHeld, intake]
 }
 
 export const poolPlan: ExplorePlan<World> = {

@@ -131,6 +131,46 @@ describe('a port that throws costs what it must and no more', () => {
   })
 })
 
+describe('a port that only a failure uses', () => {
+  it.each(['supervisor: pool.tell', 'pool: ledger.tell', 'shutdown: ledger.tell'])(
+    'pool: run.abort, after %s',
+    async (port) => {
+      const struck: number[] = []
+      for (const seed of [1, 2, 3, 4]) {
+        const report = await simulatePool({
+          tasks,
+          workers: 2,
+          drainTimeout: 500,
+          closeTimeout: 500,
+          seed,
+          faults: { portThrows: { port: [port, 'pool: run.abort'], times: 2 } },
+        }).run((pool, stage) => everything(pool as never, stage))
+        struck.push(report.struck.portThrows)
+      }
+      expect(struck).toEqual([2, 2, 2, 2])
+    },
+  )
+
+  it('pool: run.close', async () => {
+    const { struck, value } = await simulatePool({
+      tasks,
+      workers: 1,
+      startTimeout: 1_000,
+      faults: { failedStart: 1, portThrows: { port: 'pool: run.close', times: 1 } },
+    }).run(async (pool, stage) => {
+      await stage.advance(10 * SECOND)
+      pool.recover()
+      await stage.advance(10 * SECOND)
+      const { state, lastError } = pool.status()
+      await pool.shutdown()
+      return { state, lastError, left: stage.left() }
+    })
+    expect(struck.portThrows).toBe(1)
+    expect(value).toMatchObject({ state: 'error', left: null })
+    expect(value.lastError).toContain('pool: run.close failed')
+  })
+})
+
 const boom = (): never => {
   throw new Error('this event cannot be read')
 }
