@@ -35,6 +35,7 @@ export type SupervisionCode =
   | 'STORE_LOCKED'
   | 'STORE_UNREADABLE'
   | 'STORE_FAILED'
+  | 'STORE_LOST'
 /** Defect: a bug in Troupe. Please report it with the journal's tail that comes with it. */
 export type DefectCode = 'INVARIANT_VIOLATED' | 'UNEXPECTED_EVENT'
 export type TroupeErrorCode = UsageCode | RefusedCode | OutcomeCode | SupervisionCode | DefectCode

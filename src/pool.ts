@@ -103,6 +103,10 @@ export class PoolActor<M = TasksModule>
     return this.#client.drain()
   }
 
+  backup(path: string): Promise<void> {
+    return this.#client.backup(path)
+  }
+
   cleanProfiles(): Promise<readonly string[]> {
     return this.#client.cleanProfiles()
   }

@@ -82,7 +82,7 @@ export class Books {
 
   /** True for an end that is the pool's, not the task's: the store keeps it for the next pool. */
   keeps(record: TaskRecord, from: TaskStateName, event: TaskEvent): boolean {
-    if (this.#store === null) return false
+    if (this.#store === null || this.#store.isGone === true) return false
     // What no worker can ever run has failed for good, whichever pool it is given to.
     if (event.type === 'pool.failed') return event.error.retryable !== false
     const isStopped = record.state === 'cancelled' && record.reason === 'shutdown'

@@ -4,6 +4,7 @@
  * becomes of a task.
  */
 import type { ErrorFacts, SlotId } from '../../machines/vocabulary.ts'
+import type { TroupeError } from '../errors.ts'
 import type { NormalTaskOptions } from '../task/options.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { TaskRecord } from './record.ts'
@@ -16,6 +17,8 @@ export const DEFAULT_STORE_BYTES = 16 * 1024 ** 3
 export const MIN_STORE_BYTES = 1024 ** 2
 /** A store that could not write tries again after so long. */
 export const STORE_RETRY_MS = 1_000
+/** A store looks after its file this often, and answers those who ask whose it is. */
+export const STORE_LOOK_MS = 1_000
 
 export interface Retention {
   /** ms since its end. */
@@ -111,5 +114,11 @@ export interface TaskStore {
   find(id: string): EndedTask | null
   /** Successes whose deduplication keys still count. */
   remembered(): Iterable<EndedTask>
+  /** True when the file is not there any more: what is written to it outlives nothing. */
+  readonly isGone?: boolean
+  /** Looks whether the store is still the one that was opened; the error says what became of it. */
+  check?(): TroupeError | null
+  /** Copies all that was committed into a new file. @throws CONFIG_INVALID, STORE_FULL, STORE_FAILED */
+  backup?(path: string): Promise<void>
   close(): void
 }

@@ -7,7 +7,9 @@ import type { SupervisorToLedger, SupervisorToPool } from '../../machines/superv
 import type { SlotId } from '../../machines/vocabulary.ts'
 import type { WorkerToLedger, WorkerToPool } from '../../machines/worker-words.ts'
 import type { PoolConfig } from '../config.ts'
+import type { TroupeError } from '../errors.ts'
 import type { PoolAlerts } from './alerts.ts'
+import type { PoolAnnouncer } from './announcer.ts'
 
 /** The queue is near full from this share of `maxQueue` on, and no longer below the second. */
 export const NEAR_FULL = 0.9
@@ -42,6 +44,17 @@ export function watchMachine(alerts: PoolAlerts, event: SupervisorToPool): void 
   if (event.band !== 'critical') alerts.clear('MEMORY_CRITICAL')
   if (event.band === 'pressure') alerts.raise('MEMORY_PRESSURE', used)
   if (event.band === 'critical') alerts.raise('MEMORY_CRITICAL', `${used}: no task starts`)
+}
+
+/** Null: a store has been opened anew. */
+export function watchStore(
+  alerts: PoolAlerts,
+  announcer: PoolAnnouncer,
+  lost: TroupeError | null,
+): void {
+  if (lost === null) return alerts.clear('STORE_LOST')
+  alerts.raise('STORE_LOST', lost.message)
+  announcer.tellStoreLost(lost)
 }
 
 export function watchWorker(alerts: PoolAlerts, event: WorkerToPool): void {

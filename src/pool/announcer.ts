@@ -4,7 +4,7 @@
  */
 import type { ErrorFacts, SlotId } from '../../machines/vocabulary.ts'
 import type { ProcessId, WorkerToLedger } from '../../machines/worker-words.ts'
-import { attemptAll, fromErrorFacts } from '../errors.ts'
+import { attemptAll, fromErrorFacts, type TroupeError } from '../errors.ts'
 import type { TaskRecord } from '../ledger/record.ts'
 import type { Logger } from '../logger.ts'
 import { PoolNews } from './events.ts'
@@ -58,6 +58,11 @@ export class PoolAnnouncer {
   tellStore(error: ErrorFacts | null): void {
     if (error === null) this.#logger.warn('the store can be written to again')
     else this.#logger.error('the store cannot be written to: no task starts or ends', { error })
+  }
+
+  tellStoreLost(error: TroupeError): void {
+    this.#logger.error(error.message, { code: error.code })
+    this.news.tell('store.lost', () => ({ error }))
   }
 
   tellWorkerFailed(slot: SlotId, error: ErrorFacts): void {

@@ -181,6 +181,10 @@ export class PoolClient {
     await this.#until((snapshot) => !isDraining(snapshot))
   }
 
+  backup(path: string): Promise<void> {
+    return this.#runtime.business.during(this.#runtime.store.backup(path))
+  }
+
   cleanProfiles(): Promise<readonly string[]> {
     return this.#runtime.workers.cleanProfiles()
   }

@@ -40,6 +40,8 @@ export interface PoolEvents {
     readonly message: string
     readonly fields: Readonly<Record<string, unknown>>
   }
+  /** The durable store was deleted, replaced or taken while it was in use. */
+  'store.lost': { readonly error: TroupeError }
   'queue.full': { readonly maxQueue: number }
   /** How many workers it wants from now on; `up` and `down` against how many it wanted before. */
   'pool.scaled': { readonly workers: number; readonly by: 'up' | 'down' }

@@ -132,6 +132,14 @@ export interface PoolMethods<M = TasksModule> {
    */
   shutdown(options?: { readonly force?: boolean }): Promise<void>
   /**
+   * Copies the durable store, in use as it is, into a new file: whole, as of one moment. Also when
+   * the store was lost (`store.lost`).
+   *
+   * @throws STATE_INVALID without a store that is open; CONFIG_INVALID when there is a file already;
+   * STORE_FULL, STORE_FAILED
+   */
+  backup(path: string): Promise<void>
+  /**
    * Deletes what the pool keeps of profiles and does not use: clones made ahead, copies in
    * quarantine, leftovers. Profiles in use stay. Resolves with the folders that are gone.
    */

@@ -68,9 +68,9 @@ export class PoolRuntime {
   readonly resultCache: ResultCache
   readonly alerts: PoolAlerts
   readonly defects: Defects
-  readonly #announcer: PoolAnnouncer
+  readonly announcer: PoolAnnouncer
   readonly #keeper: RunKeeper
-  readonly #store: StoreKeeper
+  readonly store: StoreKeeper
   readonly actors = new Map<SlotId, ActorRefFrom<typeof workerMachine>>()
   ledger: Ledger | null = null
   startedAtMs = 0
@@ -88,11 +88,11 @@ export class PoolRuntime {
     this.clock = world.clock
     this.logger = loggerOf(config)
     this.recorder = recorderOf(config, world, this.logger)
-    this.#store = new StoreKeeper(config, world, (event) => this.tellLedger(event))
-    this.deadLetters = this.#store.deadLetters
-    this.resultCache = this.#store.resultCache
-    this.#announcer = new PoolAnnouncer(this.logger)
-    this.news = this.#announcer.news
+    this.store = new StoreKeeper(this)
+    this.deadLetters = this.store.deadLetters
+    this.resultCache = this.store.resultCache
+    this.announcer = new PoolAnnouncer(this.logger)
+    this.news = this.announcer.news
     this.alerts = new PoolAlerts(this.news, world.wallMs)
     this.types = new TaskTypes(config.taskTypes)
     this.defects = new Defects({
@@ -143,7 +143,7 @@ export class PoolRuntime {
       workerToldLedger: (event) => {
         this.tellLedger(event)
         watchExit(this.alerts, event)
-        if (event.type === 'worker.exited') this.#announcer.tellWorkerExited(event)
+        if (event.type === 'worker.exited') this.announcer.tellWorkerExited(event)
       },
       supervisorToldPool: (event) => {
         this.tellPool(event)
@@ -154,7 +154,7 @@ export class PoolRuntime {
         this.tellLedger(event)
         watchDispatch(this.alerts, event)
       },
-      silent: (id) => this.#announcer.tellSilent(id),
+      silent: (id) => this.announcer.tellSilent(id),
       heavy: (slot) => watchSize(this.alerts, this.config, slot, this.watch.largestOf(slot)),
       sweep: () => this.#sweep(),
       guards: { worker: this.defects.ofWorker, other: this.defects.ofOther },
@@ -234,7 +234,7 @@ export class PoolRuntime {
     this.watch.end()
     this.workers.killAll()
     this.#keeper.removeSync()
-    this.#store.forget()
+    this.store.forget()
     this.recorder?.close()
   }
 
@@ -248,7 +248,7 @@ export class PoolRuntime {
 
   #ledgerLogic(): LedgerLogic {
     return ledgerOf(this, {
-      announcer: this.#announcer,
+      announcer: this.announcer,
       slots: () => lastingSlots(this.#self?.getSnapshot()),
       tellWorker: (slot, event) => this.#tellWorker(slot, event),
       tellShutdown: (event) => this.#shutdown?.send(event),
@@ -265,14 +265,14 @@ export class PoolRuntime {
     if (event.type !== 'worker.failed') return
     this.tellLedger({ type: 'slots.changed' })
     this.workers.factsOf(event.slot).lastError = event.error.message
-    this.#announcer.tellWorkerFailed(event.slot, event.error)
+    this.announcer.tellWorkerFailed(event.slot, event.error)
   }
 
   async #open(): Promise<void> {
     this.startedAtMs = this.clock.nowMs()
     requireActive([this.#ledgerRef, this.#supervisor, this.#shutdown, ...this.actors.values()])
     try {
-      this.#store.open()
+      this.store.open()
       if (await this.#keeper.open()) this.tellPool({ type: 'run.opened' })
     } catch (error) {
       this.tellPool({ type: 'run.failed', error: toErrorFacts(error, 'WORKER_START_FAILED') })
@@ -280,7 +280,7 @@ export class PoolRuntime {
   }
 
   #close(): Promise<void> {
-    return this.#store.closeAfter(this.#keeper.close(() => this.workers.endAll()))
+    return this.store.closeAfter(this.#keeper.close(() => this.workers.endAll()))
   }
 
   async #abort(error: ErrorFacts): Promise<void> {

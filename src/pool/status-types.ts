@@ -134,6 +134,8 @@ export type AlertCode =
   | 'POOL_FAILED'
   | 'WORKER_MEMORY'
   | 'DISK_LOW'
+  /** The durable store was deleted, replaced or taken while it was in use. */
+  | 'STORE_LOST'
 
 export interface PoolAlert {
   readonly code: AlertCode

@@ -1,30 +1,47 @@
 /**
- * Opens the durable store with a pool's run and closes it when the run has left the machine. Between
- * two runs there is none: then nothing is kept, and nothing is found. It never looks into a store.
+ * Opens the durable store with a pool's run and closes it when the run has left the machine; in
+ * between it has the store look after its file. Between two runs there is none: then nothing is
+ * kept, and nothing is found. It never looks into a store.
  */
 import { TroupeError } from '../errors.ts'
 import type { Books } from '../ledger/books.ts'
 import type { TaskRecord } from '../ledger/record.ts'
 import type { PoolConfig } from '../config.ts'
+import { refuse } from '../config/option-checks.ts'
 import type { DeadLetters } from '../ledger/dead-letters.ts'
 import { MemoryDeadLetters } from '../ledger/dead-letters.ts'
 import type { StoreEvent } from '../ledger/events.ts'
 import { MemoryResultCache, type ResultCache } from '../ledger/result-cache.ts'
-import type { TaskStore } from '../ledger/store.ts'
+import { STORE_LOOK_MS, type TaskStore } from '../ledger/store.ts'
+import { watchStore } from './alarms.ts'
+import type { PoolAlerts } from './alerts.ts'
+import type { PoolAnnouncer } from './announcer.ts'
 import type { World } from './world.ts'
+
+/** What it needs of its pool. */
+interface StorePool {
+  readonly config: PoolConfig
+  readonly world: World
+  readonly alerts: PoolAlerts
+  readonly announcer: PoolAnnouncer
+  tellLedger(event: StoreEvent): void
+}
 
 export class StoreKeeper {
   readonly deadLetters: DeadLetters
   readonly resultCache: ResultCache
   readonly #config: PoolConfig
   readonly #world: World
-  readonly #tell: (event: StoreEvent) => void
+  readonly #pool: StorePool
   #store: TaskStore | null = null
+  /** Takes back the next look at the file. */
+  #look: (() => void) | null = null
   /** Openings so far: a close that was asked for before the last of them is void. */
   #openings = 0
 
-  constructor(config: PoolConfig, world: World, tell: (event: StoreEvent) => void) {
-    this.#tell = tell
+  constructor(pool: StorePool) {
+    const { config, world } = pool
+    this.#pool = pool
     this.#config = config
     this.#world = world
     const letters = new MemoryDeadLetters(config.deadLetters.max)
@@ -41,12 +58,38 @@ export class StoreKeeper {
    */
   open(): void {
     this.#openings++
-    if (this.#config.store !== null) this.#store ??= this.#world.openStore(this.#config)
-    if (this.#store !== null) this.#tell({ type: 'store.opened', store: this.#store })
+    if (this.#config.store !== null && this.#store === null) {
+      this.#store = this.#world.openStore(this.#config)
+      watchStore(this.#pool.alerts, this.#pool.announcer, null)
+    }
+    if (this.#store === null) return
+    this.#lookAfter(this.#store)
+    this.#pool.tellLedger({ type: 'store.opened', store: this.#store })
+  }
+
+  /** @throws STATE_INVALID without a store that is open; CONFIG_INVALID, STORE_FULL, STORE_FAILED */
+  async backup(path: string): Promise<void> {
+    if (typeof path !== 'string' || path === '') refuse('path', 'must be the path of a file', path)
+    const store = this.#store
+    if (store?.backup !== undefined) return store.backup(path)
+    throw new TroupeError('STATE_INVALID', 'a backup needs a pool with a store that was started')
+  }
+
+  #lookAfter(store: TaskStore): void {
+    this.#look?.()
+    this.#look = null
+    if (store.check === undefined) return
+    this.#look = this.#world.clock.after(STORE_LOOK_MS, () => {
+      if (store !== this.#store) return
+      const error = store.check?.() ?? null
+      if (error === null) this.#lookAfter(store)
+      else watchStore(this.#pool.alerts, this.#pool.announcer, error)
+    })
   }
 
   /** The actor was stopped: its ledger closes the store itself. */
   forget(): void {
+    this.#look?.()
     this.#store = null
   }
 
@@ -55,7 +98,8 @@ export class StoreKeeper {
     const openings = this.#openings
     await gone
     if (openings !== this.#openings || this.#store === null) return
-    this.#tell({ type: 'store.closed' })
+    this.#look?.()
+    this.#pool.tellLedger({ type: 'store.closed' })
     this.#store = null
   }
 }

@@ -133,7 +133,7 @@ describe('the file of a store', () => {
     expect(names.map((name) => statSync(join(folder, name)).mode & 0o777)).toEqual(
       names.map(() => 0o600),
     )
-    expect(names).toEqual(['pool.db', 'pool.db-lock', 'pool.db-wal'])
+    expect(names).toEqual(['pool.db', 'pool.db-claim', 'pool.db-lock', 'pool.db-wal'])
     store.close()
     open().close()
     expect(readdirSync(folder)).toEqual(['pool.db', 'pool.db-lock'])

@@ -1,10 +1,12 @@
 /**
- * Opens the file of a durable store: takes its lock, looks at it without touching it, then opens it
- * for good. A file that is not ours, not whole or of a newer version stays as it is.
+ * Opens the file of a durable store: claims it, looks at it without touching it, then opens it for
+ * good. A file that is not ours, not whole or of a newer version stays as it is.
  */
-import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readSync, rmSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { TroupeError } from '../../errors.ts'
+import { realPathOf, type StoreLoss, StoreWitness } from './store-witness.ts'
+import { type StoreClaim, takeClaim } from './store-claim.ts'
 import { isBusy, isUnreadable, storeError, unreadable } from './sqlite-errors.ts'
 import { APPLICATION_ID, migrate, SCHEMA_VERSION, schemaVersion } from './sqlite-schema.ts'
 
@@ -15,37 +17,51 @@ const MAGIC = 'SQLite format 3\0'
 
 export interface StoreFile {
   readonly db: DatabaseSync
+  /** Why the store is not the one that was opened any more; null while it is. */
+  loss(): StoreLoss | null
   close(): void
 }
 
 /** @throws STORE_LOCKED, STORE_UNREADABLE, STORE_FAILED, STORE_FULL */
-export function openStoreFile(path: string): StoreFile {
+export function openStoreFile(given: string): StoreFile {
   // Asked for only here: a pool without a store never loads SQLite.
   const { DatabaseSync: Database } = process.getBuiltinModule('node:sqlite')
-  const opened: DatabaseSync[] = []
+  // One file, one claim, whatever it is reached by.
+  const path = realPathOf(given)
+  const closings: Array<() => void> = []
   const close = () => {
-    for (const db of opened.splice(0).toReversed()) db.close()
+    for (const closeOne of closings.splice(0).toReversed()) closeOne()
   }
   try {
-    // The lock comes first, and in a file of its own: whoever closes a file of this process, if only
-    // after reading it, would release the kernel's locks on it.
+    // The kernel's lock comes first, and in a file of its own: whoever closes a file of this process,
+    // if only after reading it, would release the kernel's locks on it.
     makeOwn(`${path}-lock`)
     const lock = new Database(`${path}-lock`)
-    opened.push(lock)
+    closings.push(() => lock.close())
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
-    if (!isNew(path)) inspect(new Database(path, { readOnly: true }), path)
+    const claim = requireClaim(path)
+    closings.push(() => claim.release())
+    if (!isNew(path)) inspect(() => new Database(path, { readOnly: true }), path)
     makeOwn(path)
     const db = new Database(path)
-    opened.push(db)
+    closings.push(() => db.close())
     prepare(db)
     migrate(db)
-    return { db, close }
+    const witness = new StoreWitness(path, claim)
+    return { db, loss: () => witness.loss(), close }
   } catch (error) {
     close()
     if (error instanceof TroupeError) throw error
     if (isBusy(error)) throw locked(path, error)
     throw storeError(path, error)
   }
+}
+
+function requireClaim(path: string): StoreClaim {
+  const claim = takeClaim(`${path}-claim`)
+  if (claim === 'locked') throw locked(path)
+  if (claim === 'strange') throw unreadable(path, `${path}-claim is no claim of Troupe's`)
+  return claim
 }
 
 function prepare(db: DatabaseSync): void {
@@ -78,7 +94,12 @@ function isNew(path: string): boolean {
     throw error
   }
   try {
-    if (!fstatSync(file).isFile()) throw unreadable(path, 'it is not a file')
+    const facts = fstatSync(file)
+    if (!facts.isFile()) throw unreadable(path, 'it is not a file')
+    if (facts.nlink > 1) {
+      const why = `it has ${facts.nlink} names (hard links), and its log and its claim lie beside one only`
+      throw unreadable(path, `${why}; copy it, and use the copy`)
+    }
     const header = Buffer.alloc(HEADER_BYTES)
     const bytes = readSync(file, header, 0, HEADER_BYTES, 0)
     if (bytes === 0) return true
@@ -91,7 +112,9 @@ function isNew(path: string): boolean {
 }
 
 /** Looks through the whole file with a connection that cannot write. */
-function inspect(db: DatabaseSync, path: string): void {
+function inspect(open: () => DatabaseSync, path: string): void {
+  const hadIndex = existsSync(`${path}-shm`)
+  const db = open()
   try {
     requireOurs(db, path)
     const version = schemaVersion(db)
@@ -106,8 +129,9 @@ function inspect(db: DatabaseSync, path: string): void {
     throw error
   } finally {
     db.close()
-    // The index of its log, which a connection that cannot write leaves behind.
-    rmSync(`${path}-shm`, { force: true })
+    // The index of its log, which a connection that cannot write leaves behind. One that was there
+    // may be in use by whoever has the file open.
+    if (!hadIndex) rmSync(`${path}-shm`, { force: true })
   }
 }
 
@@ -120,7 +144,7 @@ function requireOurs(db: DatabaseSync, path: string): void {
   throw unreadable(path, 'it is an SQLite file, but not a store of Troupe')
 }
 
-function locked(path: string, cause: unknown): TroupeError {
+function locked(path: string, cause?: unknown): TroupeError {
   const message = `the store ${path} belongs to another pool that is running: one pool per file`
-  return new TroupeError('STORE_LOCKED', message, { cause })
+  return new TroupeError('STORE_LOCKED', message, cause === undefined ? {} : { cause })
 }

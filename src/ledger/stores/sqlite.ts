@@ -17,6 +17,7 @@ import type {
   TaskStore,
 } from '../store.ts'
 import { TaskCalendar } from '../stored-task.ts'
+import { backupTo } from './sqlite-backup.ts'
 import { SqliteDeadLetters } from './sqlite-dead-letters.ts'
 import { storeError } from './sqlite-errors.ts'
 import { openStoreFile, type StoreFile } from './sqlite-file.ts'
@@ -32,6 +33,7 @@ import {
   storedOf,
 } from './sqlite-rows.ts'
 import type { Pen } from './sqlite-pen.ts'
+import type { StoreLoss } from './store-witness.ts'
 import { prepareAll, type Statements } from './sqlite-statements.ts'
 
 export interface SqliteSettings {
@@ -63,6 +65,7 @@ export class SqliteStore implements TaskStore {
   #acceptedBytes = 0
   /** Why the last commit failed; null when it did not. */
   #trouble: TroupeError | null = null
+  #loss: StoreLoss | null = null
   /** What else the next commit writes. */
   readonly #writes: Array<() => void> = []
   #nextSeq: number
@@ -102,7 +105,21 @@ export class SqliteStore implements TaskStore {
     return this.#accepted.size > 0
   }
 
+  get isGone(): boolean {
+    return this.#loss?.kind === 'gone'
+  }
+
+  check(): TroupeError | null {
+    this.#loss ??= this.#file.loss()
+    return this.#loss?.error ?? null
+  }
+
+  backup(path: string): Promise<void> {
+    return backupTo(this.#db, path)
+  }
+
   accept(records: readonly TaskRecord[]): void {
+    if (this.#loss !== null) throw this.#loss.error
     const rows = records.map((record) =>
       acceptRow(record, this.#calendar.wall(record.submittedAtMs)),
     )
@@ -138,6 +155,8 @@ export class SqliteStore implements TaskStore {
     const accepted = what === 'all' ? this.#accepted : NONE
     const changes = this.#settledChanges(what)
     if (accepted.size + changes.size + this.#writes.length === 0) return
+    // Whoever has taken it runs its tasks: none is to start or end here.
+    if (this.#loss?.kind === 'taken') throw this.#loss.error
     this.#attempt(() => {
       this.#syncBy(accepted.size > 0 ? 'FULL' : 'NORMAL')
       this.#sql.begin.run()
