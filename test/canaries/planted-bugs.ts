@@ -248,6 +248,24 @@ const processBugs: readonly PlantedBug[] = [
     instead: 'open(path, O_RDONLY | O_DIRECTORY | (O_NOFOLLOW & 0))',
   },
   {
+    ...process('a store hangs on the kernel’s lock alone', 'store-claim', 'stays its owner'),
+    file: 'src/ledger/stores/sqlite-file.ts',
+    text: "if (claim === 'locked') throw locked(path)",
+    instead: "if (claim === 'locked') return { isHeld: () => true, release: () => {} }",
+  },
+  {
+    ...process('a store that is gone is not noticed', 'store-claim', 'says so when it is'),
+    file: 'src/ledger/stores/store-witness.ts',
+    text: 'if (opened === undefined || opened === now) continue',
+    instead: "if (opened === undefined || opened === now || now === 'absent') continue",
+  },
+  {
+    ...process('a pid alone names an owner', 'store-claim', 'whose number is another'),
+    file: 'src/ledger/stores/store-claim.ts',
+    text: 'return there.started === started',
+    instead: 'return true',
+  },
+  {
     ...process('a second signal is ignored', 'pool-faults', 'by a second signal does not wait'),
     file: 'src/pool/host.ts',
     text: 'const force = this.#received !== null',
