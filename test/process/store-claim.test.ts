@@ -24,9 +24,9 @@ import { DEFAULT_TASK_OPTIONS } from '../../src/task/options.ts'
 import { sqliteSettings, StoreTime } from '../support/store-bench.ts'
 
 const RACER = fileURLToPath(new URL('../fixtures/store-racer.ts', import.meta.url))
-const RACERS = 20
+const RACERS = Number(process.env['CLAIM_RACERS'] ?? 10)
 /** More in a deep run. */
-const ROUNDS = Number(process.env['CLAIM_ROUNDS'] ?? 5)
+const ROUNDS = Number(process.env['CLAIM_ROUNDS'] ?? 3)
 
 let folder = ''
 let path = ''

@@ -138,11 +138,14 @@ function replace(path: string, token: string): void {
   }
 }
 
-/** @throws EEXIST when there is a file. */
+/** @throws EEXIST when there is a file. On a full disk it leaves no half of one. */
 function write(path: string, token: string): void {
   const file = openSync(path, 'wx', 0o600)
   try {
     writeSync(file, textOf(token, String(fstatSync(file, { bigint: true }).ino)))
+  } catch (error) {
+    rmSync(path, { force: true })
+    throw error
   } finally {
     closeSync(file)
   }
