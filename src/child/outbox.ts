@@ -5,7 +5,6 @@
 import type { AttemptEnd } from '../../machines/vocabulary.ts'
 import { TroupeError, toErrorFacts } from '../errors.ts'
 import type { Frame, Report } from '../worker/protocol.ts'
-import { unsendablePart } from './payload.ts'
 
 /** More log lines than this in one frame are counted, not sent. */
 export const MAX_LOGS_PER_FRAME = 200
@@ -150,10 +149,9 @@ function lostLogs(count: number): Log {
 /** What is sent in place of an item that can't be. Holds nothing of the user's but strings. */
 function substituteFor(item: Report, error: unknown): Report {
   if (item.kind === 'ended') {
-    const part = unsendablePart(item.value, 'result') ?? 'result'
     const refusal = new TroupeError(
       'PAYLOAD_INVALID',
-      `The task's result can't be sent to the pool: ${part}. Return plain data, or write a file with artifact().`,
+      `the task's result could not be sent to the pool; return plain data, or write a file with artifact()`,
       { cause: error, retryable: false },
     )
     const { taskId, attempt, runMs } = item
@@ -166,8 +164,6 @@ function substituteFor(item: Report, error: unknown): Report {
       error: toErrorFacts(refusal),
     }
   }
-  const of = item.kind === 'progress' ? unsendablePart(item.progress, 'progress') : null
-  const part = of ?? (item.kind === 'log' ? unsendablePart(item.fields, 'fields') : null)
-  const message = `A ${item.kind} report can't be sent to the pool: ${part ?? item.kind}.`
+  const message = `a ${item.kind} report could not be sent to the pool`
   return { kind: 'log', level: 'warn', message, fields: {} }
 }

@@ -3,7 +3,8 @@
  * small object, and `({ payload, log })` works all the same. It decides nothing: it passes on what the handler says.
  */
 import type { Page } from 'puppeteer-core'
-import { fromErrorFacts, TroupeError } from '../errors.ts'
+import { fromErrorFacts } from '../errors.ts'
+import { snapshot } from '../task/snapshot.ts'
 import type {
   Artifact,
   DependencyOutcome,
@@ -15,13 +16,11 @@ import type {
 import { ArtifactBox } from './artifacts.ts'
 import type { Attempt } from './attempt.ts'
 import type { DrivenTab } from './browser-driver.ts'
+import { logLine } from './log-line.ts'
 import type { Outbox } from './outbox.ts'
-import { roughBytes } from './payload.ts'
 
 /** A progress value above this is refused. */
 export const MAX_PROGRESS_BYTES = 16 * 1024
-/** A log message is cut here; fields above it are left out. */
-export const MAX_LOG_BYTES = 16 * 1024
 type Fields = Readonly<Record<string, unknown>>
 
 /** What all attempts of a process share. */
@@ -30,13 +29,6 @@ export interface Ground {
   readonly session: SessionFacts
   readonly artifactFolder: string
   readonly diskFloorBytes: number
-}
-
-/** A log line of bounded size, stamped with `stamp`. */
-export function logLine(outbox: Outbox, message: string, fields: Fields, stamp: Fields): void {
-  const small = roughBytes(fields, MAX_LOG_BYTES) <= MAX_LOG_BYTES
-  const kept = small ? fields : { fieldsDropped: `more than ${MAX_LOG_BYTES} bytes` }
-  outbox.log('info', String(message).slice(0, MAX_LOG_BYTES), { ...kept, ...stamp })
 }
 
 export class PlainContext implements PlainTaskContext {
@@ -81,13 +73,9 @@ export class PlainContext implements PlainTaskContext {
   get progress(): (value: unknown) => void {
     return (value) => {
       if (this.#attempt.ended) return
-      if (roughBytes(value, MAX_PROGRESS_BYTES) > MAX_PROGRESS_BYTES) {
-        throw new TroupeError(
-          'PAYLOAD_INVALID',
-          `progress() takes at most ${MAX_PROGRESS_BYTES} bytes; use artifact() for more.`,
-        )
-      }
-      this.#ground.outbox.noteProgress(this.#attempt.taskId, this.#attempt.attempt, value)
+      // As it is now: the handler may go on with the same object.
+      const { value: progress } = snapshot(value, 'progress', MAX_PROGRESS_BYTES)
+      this.#ground.outbox.noteProgress(this.#attempt.taskId, this.#attempt.attempt, progress)
     }
   }
 

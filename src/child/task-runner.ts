@@ -5,14 +5,14 @@
  */
 import type { CancelReason, ErrorFacts, Verdict } from '../../machines/vocabulary.ts'
 import { TroupeError, toErrorFacts } from '../errors.ts'
-import { MAX_PAYLOAD_BYTES, type RunOrder } from '../worker/protocol.ts'
+import type { RunOrder } from '../worker/protocol.ts'
 import { TableAge } from '../ledger/table-age.ts'
+import { snapshot } from '../task/snapshot.ts'
 import type { Handler, PlainHandler } from '../tasks.ts'
 import { climb } from './abort-ladder.ts'
 import { Attempt, stopErrorOf } from './attempt.ts'
 import { boundedFacts } from './error-bounds.ts'
 import { succeeds } from './limit.ts'
-import { roughBytes } from './payload.ts'
 import type { SeatRequest, SessionHost } from './session-host.ts'
 import { SessionExpired } from './session-memory.ts'
 import type { Seat } from './tab-set.ts'
@@ -92,7 +92,9 @@ export class TaskRunner {
     this.ground.outbox.noteStart(attempt)
     attempt.startedMs = performance.now()
     try {
-      this.succeed(attempt, await handler(new PlainContext(attempt, this.ground)))
+      const returned: unknown = handler(new PlainContext(attempt, this.ground))
+      // At once where it can be: the next task may go on with the same object.
+      this.succeed(attempt, isPending(returned) ? await returned : returned)
     } catch (thrown) {
       this.fail(attempt, thrown)
     }
@@ -159,13 +161,12 @@ export class TaskRunner {
   private succeed(attempt: Attempt, value: unknown): void {
     if (attempt.ended) return
     if (attempt.stopReason !== null) return this.fail(attempt, undefined)
-    const bytes = roughBytes(value, MAX_PAYLOAD_BYTES)
-    if (bytes > MAX_PAYLOAD_BYTES) {
-      const message = `The task's result is larger than ${MAX_PAYLOAD_BYTES} bytes; write it with artifact().`
-      const error = new TroupeError('PAYLOAD_INVALID', message)
-      return this.end(attempt, 'permanent', undefined, toErrorFacts(error))
+    try {
+      const result = snapshot(value, 'result')
+      this.end(attempt, 'ok', result.value, undefined, result.bytes)
+    } catch (refused) {
+      this.end(attempt, 'permanent', undefined, boundedFacts(refused))
     }
-    this.end(attempt, 'ok', value, undefined, bytes)
   }
 
   private fail(attempt: Attempt, thrown: unknown): void {
@@ -220,6 +221,10 @@ export class TaskRunner {
     const message = `The task file defines no task "${name}". It defines: ${known}.`
     return toErrorFacts(new TroupeError('TASK_UNKNOWN', message))
   }
+}
+
+function isPending(returned: unknown): boolean {
+  return typeof (returned as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }
 
 function lossOf(attempt: Attempt): TroupeError {

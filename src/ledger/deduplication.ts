@@ -2,7 +2,7 @@
  * Which task a key stands for: one that has not ended, or one that succeeded not too long ago. A
  * task that failed or was cancelled never stands in the way of the next.
  */
-import { roughBytes } from '../task/rough-size.ts'
+import { weigh } from '../task/snapshot.ts'
 import { BoundedMap } from './bounded-map.ts'
 import type { TaskRecord } from './record.ts'
 import { keyOf } from './result-cache.ts'
@@ -44,7 +44,7 @@ export class Deduplication {
     if (this.#unended.get(full) === record) this.#unended.delete(full)
     if (record.state !== 'succeeded' || ttl === 0) return
     const { payload, value } = record
-    const bytes = SUCCESS_BYTES + roughBytes([payload, value], MAX_DEDUPLICATION_BYTES)
+    const bytes = SUCCESS_BYTES + weigh([payload, value], MAX_DEDUPLICATION_BYTES)
     this.#succeeded.put(full, { record, expiresAtMs: record.endedAtMs + ttl }, bytes)
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { TaskEvent } from '../../machines/task-facts.ts'
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
-import { roughBytes } from '../task/rough-size.ts'
+import { weigh } from '../task/snapshot.ts'
 import { type DependencyFacts, MAX_PAYLOAD_BYTES } from '../worker/protocol.ts'
 import { FINAL_STATES, type TaskStateName } from './compile.ts'
 import type { TaskRecord } from './record.ts'
@@ -112,9 +112,8 @@ function causeOf(error: ErrorFacts | null): { cause?: ErrorFacts } {
 
 /** All results go to the handler with its payload, in one frame. */
 function tooLarge({ family }: TaskRecord): ErrorFacts | null {
-  let bytes = 0
-  for (const { value } of family?.parents ?? []) bytes += roughBytes(value, MAX_PAYLOAD_BYTES)
-  if (bytes <= MAX_PAYLOAD_BYTES) return null
+  const values = (family?.parents ?? []).map(({ value }) => value)
+  if (weigh(values, MAX_PAYLOAD_BYTES) <= MAX_PAYLOAD_BYTES) return null
   const limit = `${MAX_PAYLOAD_BYTES} bytes`
   return {
     code: 'PAYLOAD_INVALID',

@@ -4,7 +4,7 @@
  * its room is used again, for this is done once for every task and must cost next to nothing.
  */
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
-import { roughBytes } from '../task/rough-size.ts'
+import { weigh } from '../task/snapshot.ts'
 import { IdColumn } from './id-column.ts'
 import type { TaskRecord } from './record.ts'
 
@@ -120,7 +120,7 @@ export class RecentEnds {
   }
 
   note(record: TaskRecord): void {
-    const bytes = roughBytes(record.value, MAX_RESULT_BYTES)
+    const bytes = weigh(record.value, MAX_RESULT_BYTES)
     const { size, bytes: taken } = this.#young
     const isFull = size >= RECENT_ENDS || taken + bytes > MAX_GENERATION_BYTES
     if (isFull && size > 0) this.#turn()

@@ -10,6 +10,7 @@ import type { Logger } from '../logger.ts'
 import { PoolNews } from './events.ts'
 import type { SucceededOutcome } from './types.ts'
 import { outcomeOf } from '../task/outcome.ts'
+import { copyOf } from '../task/snapshot.ts'
 
 const ENDINGS = {
   succeeded: 'task.succeeded',
@@ -39,7 +40,10 @@ export class PoolAnnouncer {
         )
       case 'progressed':
         this.#tellProgress(record)
-        return this.news.tell('task.progress', () => ({ taskId, progress: record.progress }))
+        return this.news.tell('task.progress', () => ({
+          taskId,
+          progress: copyOf(record.progress),
+        }))
       case 'started':
         return this.news.tell('task.started', () => ({
           taskId,
@@ -94,7 +98,7 @@ export class PoolAnnouncer {
   #tellProgress(record: TaskRecord): void {
     for (const listener of record.watch?.progressed ?? []) {
       try {
-        listener(record.progress)
+        listener(copyOf(record.progress))
       } catch (error) {
         this.#logger.error('a listener threw', { type: 'task.progress', error })
       }

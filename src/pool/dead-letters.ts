@@ -5,6 +5,7 @@
 import { fromErrorFacts, isTroupeError, TroupeError } from '../errors.ts'
 import type { DeadLetters, LetterFilter, StoredLetter } from '../ledger/dead-letters.ts'
 import { asRecord, refuse, wholeNumber } from '../config/option-checks.ts'
+import { copyOf } from '../task/snapshot.ts'
 import type { Request } from './intake.ts'
 import type {
   DeadLetter,
@@ -110,6 +111,6 @@ function shown({ options, error, ...letter }: StoredLetter): DeadLetter {
   return {
     ...letter,
     error: fromErrorFacts(error, { id, name, payload }),
-    metadata: options.metadata,
+    metadata: copyOf(options.metadata),
   }
 }

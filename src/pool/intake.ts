@@ -8,9 +8,10 @@ import { fromErrorFacts, TroupeError, type TroupeErrorCode } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { TaskRecord } from '../ledger/record.ts'
 import { asRecord, refuse } from '../config/option-checks.ts'
-import { checkPayload } from '../task/payload.ts'
+import { payloadOf } from '../task/payload.ts'
 import { watchQueue } from './alarms.ts'
 import { Batch, circle, relate } from './batch.ts'
+import { type Given, givenOf, handedBack, handingBack } from './given-task.ts'
 import { PoolGrowth } from './growth.ts'
 import type { PoolMachineActor, PoolRuntime } from './runtime.ts'
 import { isDraining, isUp, stateName } from './states.ts'
@@ -39,13 +40,21 @@ export interface Accepted {
 }
 
 /** Who asks for room alone. */
-const NOBODY = { id: '', name: '', payload: undefined }
+const NOBODY: Given = { id: '', name: '', payload: undefined }
 
 interface Draft {
   readonly id: string
   readonly name: string
+  /** As it was when it was handed in. */
   readonly payload: unknown
+  /** The submitter's own: what a refusal gives back. */
+  readonly given: unknown
   readonly options: NormalTaskOptions
+}
+
+interface Fresh {
+  readonly record: TaskRecord
+  readonly draft: Draft
 }
 
 export class PoolIntake {
@@ -80,7 +89,7 @@ export class PoolIntake {
     const mayWait = this.#runtime.config.queueFull === 'wait'
     if (!mayWait || this.#waiting.isOpen) return this.#enter(draft)
     this.#tellFull()
-    return this.#waiting.wait(() => this.#enter(draft), draft, draft.options.signal)
+    return this.#waiting.wait(() => this.#enter(draft), givenOf(draft), draft.options.signal)
   }
 
   /** Resolves when the pool would take a task. */
@@ -94,54 +103,56 @@ export class PoolIntake {
   }
 
   /** What does not depend on other tasks. */
-  #check({ id: given = '', name, payload, options: read }: Request): Draft {
+  #check({ id: ownId = '', name, payload: given, options: read }: Request): Draft {
     const { config, world, workers, types } = this.#runtime
-    const task = { id: given, name, payload }
+    const task = { id: ownId, name, payload: given }
     const ledger = this.#ledger(task)
     const { manifest } = workers
     try {
       if (manifest !== null && !manifest.has(name)) throw types.unknown(name, manifest.values())
       const options = read(config.task)
-      checkPayload(payload)
+      const payload = payloadOf(given)
       types.check(name, payload)
       const refusal = ledger.dispatch.refusal(options)
       if (refusal !== null) throw new TroupeError('CONFIG_INVALID', refusal)
-      return { id: options.id ?? world.newId(), name, payload, options }
+      return { id: options.id ?? world.newId(), name, payload, given, options }
     } catch (error) {
       throw handedBack(task, error)
     }
   }
 
   #enter(draft: Draft): Accepted {
-    const ledger = this.#ledger(draft)
+    const ledger = this.#ledger(givenOf(draft))
     try {
       const found = this.#find(draft, ledger)
       if (found !== null) return { record: found, isNew: false }
       const record = this.#make(draft, ledger)
       if (draft.options.dependsOn !== undefined) relate(record, (id) => ledger.parent(id))
-      const fresh = [record]
+      const fresh = [{ record, draft }]
       this.#wantRoom(fresh, ledger)
       this.#admit(fresh, ledger)
       return { record, isNew: true }
     } catch (error) {
-      throw handedBack(draft, error)
+      throw handedBack(givenOf(draft), error)
     }
   }
 
   #enterAll(drafts: readonly Draft[]): Accepted[] {
-    const ledger = this.#ledger(drafts[0] as Draft)
+    const ledger = this.#ledger(givenOf(drafts[0] as Draft))
     const batch = new Batch()
+    const fresh: Fresh[] = []
     const accepted = drafts.map((draft) =>
-      handingBack(draft, () => {
+      handingBack(givenOf(draft), () => {
         const found = batch.find(draft) ?? this.#find(draft, ledger)
         const record = found ?? this.#make(draft, ledger)
         batch.add(draft, record)
+        if (found === null) fresh.push({ record, draft })
         return { record, isNew: found === null }
       }),
     )
-    const fresh = accepted.flatMap(({ record, isNew }) => (isNew ? [record] : []))
-    for (const record of fresh) {
-      handingBack(record, () => relate(record, (id) => batch.parent(id) ?? ledger.parent(id)))
+    for (const { record, draft } of fresh) {
+      const parent = (id: string) => batch.parent(id) ?? ledger.parent(id)
+      handingBack(givenOf(draft), () => relate(record, parent))
     }
     refuseCircles(fresh)
     this.#wantRoom(fresh, ledger)
@@ -161,15 +172,15 @@ export class PoolIntake {
     return new TaskRecord(id, name, payload, options, this.#runtime.clock.nowMs())
   }
 
-  #admit(fresh: readonly TaskRecord[], ledger: Ledger): void {
+  #admit(fresh: readonly Fresh[], ledger: Ledger): void {
     const { alerts, config } = this.#runtime
     // Counted in at once: a listener may submit while the ledger is in the middle of an event.
     try {
-      ledger.admitAll(fresh)
+      ledger.admitAll(fresh.map(({ record }) => record))
     } catch (error) {
-      throw handedBack(fresh[0] as TaskRecord, error)
+      throw handedBack(givenOf((fresh[0] as Fresh).draft), error)
     }
-    for (const record of fresh) {
+    for (const { record } of fresh) {
       this.#runtime.tellLedger({ type: 'task.submitted', record })
       const { signal } = record.options
       if (signal !== undefined) this.#follow(signal, record)
@@ -183,19 +194,19 @@ export class PoolIntake {
     news.tell('queue.full', () => ({ maxQueue: config.maxQueue }))
   }
 
-  #wantRoom(fresh: readonly TaskRecord[], ledger: Ledger): void {
+  #wantRoom(fresh: readonly Fresh[], ledger: Ledger): void {
     const { maxQueue } = this.#runtime.config
     const room = maxQueue - ledger.counts.pending
     if (fresh.length <= room) return
-    const first = fresh[Math.max(room, 0)] as TaskRecord
+    const first = fresh[Math.max(room, 0)] as Fresh
     this.#tellFull()
     throw new TroupeError('QUEUE_FULL', `the queue holds its limit of ${maxQueue} tasks`, {
-      task: taskOf(first),
+      task: givenOf(first.draft),
     })
   }
 
   /** The ledger, if the pool takes tasks now. */
-  #ledger(draft: Pick<Draft, 'id' | 'name' | 'payload'>): Ledger {
+  #ledger(task: Given): Ledger {
     const { ledger } = this.#runtime
     const { value, context, status } = this.#actor.getSnapshot()
     if (status !== 'active' || ledger === null || !isUp(value)) {
@@ -203,13 +214,13 @@ export class PoolIntake {
       const cause = context.error === null ? undefined : fromErrorFacts(context.error)
       const message = `the pool takes no tasks: it is ${stateName(value)}`
       throw new TroupeError(code, message, {
-        task: taskOf(draft),
+        task,
         ...(cause ? { cause } : {}),
       })
     }
     if (isDraining({ value })) {
       const message = 'the pool is draining: come back when it is done'
-      throw new TroupeError('DRAINING', message, { task: taskOf(draft) })
+      throw new TroupeError('DRAINING', message, { task })
     }
     return ledger
   }
@@ -249,10 +260,11 @@ function asTheyAre(defaults: NormalTaskOptions): NormalTaskOptions {
   return parseTaskOptions(undefined, defaults)
 }
 
-function refuseCircles(records: readonly TaskRecord[]): void {
-  const found = circle(records)
+function refuseCircles(fresh: readonly Fresh[]): void {
+  const found = circle(fresh.map(({ record }) => record))
   if (found === null) return
-  handingBack(found[0] as TaskRecord, () =>
+  const { draft } = fresh.find(({ record }) => record === found[0]) as Fresh
+  handingBack(givenOf(draft), () =>
     refuse('dependsOn', `goes in a circle: ${pathOf(found.map(({ id }) => id))}`),
   )
 }
@@ -260,24 +272,4 @@ function refuseCircles(records: readonly TaskRecord[]): void {
 function pathOf(ids: readonly string[]): string {
   const few = [...ids.slice(0, MAX_IDS_SHOWN), '…', ...ids.slice(-1)]
   return (ids.length > MAX_IDS_SHOWN + 1 ? few : ids).join(' → ')
-}
-
-/** Runs a check. What it refuses carries the task. */
-function handingBack<T>(draft: Pick<Draft, 'id' | 'name' | 'payload'>, check: () => T): T {
-  try {
-    return check()
-  } catch (error) {
-    throw handedBack(draft, error)
-  }
-}
-
-/** What to throw in place of `error`. */
-function handedBack(draft: Pick<Draft, 'id' | 'name' | 'payload'>, error: unknown): unknown {
-  if (!(error instanceof TroupeError) || error.task !== undefined) return error
-  const { code, message, cause, retryable } = error
-  return new TroupeError(code, message, { cause, retryable, task: taskOf(draft) })
-}
-
-function taskOf({ id, name, payload }: Pick<Draft, 'id' | 'name' | 'payload'>) {
-  return { id, name, payload }
 }

@@ -9,6 +9,7 @@ import { Counts } from '../ledger/counts.ts'
 import { Histogram } from '../ledger/histogram.ts'
 import { RECENT_ENDS, type RecentEnd } from '../ledger/recent-ends.ts'
 import { wholeNumber } from '../config/option-checks.ts'
+import { copyOf } from '../task/snapshot.ts'
 import { watchQueue } from './alarms.ts'
 import { pathOf } from './states.ts'
 import type { PoolResults, PoolStatus, RecentOutcome, WorkerStatus } from './types.ts'
@@ -129,7 +130,7 @@ export function poolResults(
 function recentOutcome(end: RecentEnd): RecentOutcome {
   const { id: taskId, name, state: status, attempt: attempts, runMs } = end
   const facts = { taskId, name, status, attempts, runMs }
-  if (status === 'succeeded') return { ...facts, value: end.value }
+  if (status === 'succeeded') return { ...facts, value: copyOf(end.value) }
   return end.error === null ? facts : { ...facts, error: fromErrorFacts(end.error) }
 }
 

@@ -11,6 +11,7 @@ import { isInside, payloadRefusal, type StandardIssues } from './text.ts'
 import { type StandardSchema, type TaskType, taskTypesOf } from './task-type.ts'
 import { BUILT_IN_TYPES, type BuiltInName, isBuiltIn, isOptIn } from './built-in.ts'
 import { BUILT_IN_SCHEMAS } from './schema.ts'
+import { copyOf } from '../task/snapshot.ts'
 import type { ChildTaskTypes, DisposableMeans, TaskTypesFacts } from '../worker/child-types.ts'
 import type { TaskManifest } from '../worker/protocol.ts'
 import { findMeans } from '../worker/sandbox-test.ts'
@@ -53,7 +54,9 @@ export class TaskTypes {
     if (schema === undefined) return
     const off = this.#whyOff(name)
     if (off !== null) throw new TroupeError('TASK_UNKNOWN', off)
-    const issues = issuesOf(schema, payload) ?? this.#ownRule(name, payload)
+    // The payload is ours by now: what a stranger's schema does with it stays with the schema.
+    const shown = isBuiltIn(name) ? payload : copyOf(payload)
+    const issues = issuesOf(schema, shown) ?? this.#ownRule(name, payload)
     if (issues !== null) throw payloadRefusal(name, issues)
   }
 

@@ -7,6 +7,7 @@ import type { Timers } from '../ledger/ports.ts'
 import type { TaskRecord, Watch } from '../ledger/record.ts'
 import type { TaskHandle, TaskOutcome, TaskStatus } from '../pool/types.ts'
 import { hasEnded, outcomeOf, statusOf } from './outcome.ts'
+import { copyOf } from './snapshot.ts'
 
 export function watchOf(record: TaskRecord): Watch {
   record.watch ??= { ended: [], progressed: null }
@@ -17,7 +18,7 @@ export function watchOf(record: TaskRecord): Watch {
 export function resultOf(record: TaskRecord): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const settle = () => {
-      if (record.state === 'succeeded') return resolve(record.value)
+      if (record.state === 'succeeded') return resolve(copyOf(record.value))
       const outcome = outcomeOf(record)
       if (outcome.status !== 'succeeded') reject(outcome.error)
     }

@@ -6,6 +6,7 @@
 import { asRecord, duration, refuse, trueOrFalse, wholeNumber } from '../config/option-checks.ts'
 import type { Priority } from '../pool/types.ts'
 import type { NormalBackoff, NormalKey, NormalTaskOptions } from './options.ts'
+import { snapshot } from './snapshot.ts'
 
 export const MAX_ATTEMPTS = 100
 export const MAX_PRIORITY = 100
@@ -157,7 +158,8 @@ function metadata(value: unknown): Readonly<Record<string, unknown>> {
   if (count > MAX_METADATA_KEYS) {
     refuse('metadata', `must have at most ${MAX_METADATA_KEYS} keys; it has ${count}`)
   }
-  return record
+  // As it is now: it stays with the task, and in the store.
+  return snapshot(record, 'metadata').value as Readonly<Record<string, unknown>>
 }
 
 function signal(value: unknown): AbortSignal {

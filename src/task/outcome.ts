@@ -1,8 +1,12 @@
-/** A finished record, as its submitter sees it. Reads records, never changes one. */
+/**
+ * A record, as its submitter sees it. What is handed out is a copy, made when it is handed out: the
+ * payload is the next start's, the value may be a dependent's. Reads records, never changes one.
+ */
 import { fromErrorFacts } from '../errors.ts'
 import { FINAL_STATES } from '../ledger/compile.ts'
 import type { TaskRecord } from '../ledger/record.ts'
 import type { TaskOutcome, TaskState, TaskStatus } from '../pool/types.ts'
+import { copyOf } from './snapshot.ts'
 
 export function hasEnded(record: TaskRecord): boolean {
   return FINAL_STATES.has(record.state)
@@ -10,23 +14,25 @@ export function hasEnded(record: TaskRecord): boolean {
 
 export function outcomeOf(record: TaskRecord): TaskOutcome {
   const started = record.attempt > 0
+  const payload = copyOf(record.payload)
   const facts = {
     taskId: record.id,
     name: record.name,
-    payload: record.payload,
+    payload,
     attempts: record.attempt,
     waitMs: (started ? record.startedAtMs : record.endedAtMs) - record.submittedAtMs,
     runMs: started ? record.endedAtMs - record.startedAtMs : 0,
     worker: record.seat?.slot ?? null,
-    metadata: record.options.metadata,
+    metadata: copyOf(record.options.metadata),
   }
   if (record.state === 'succeeded') {
-    const { value, cached } = record
+    const { cached } = record
+    const value = copyOf(record.value)
     return { ...facts, status: 'succeeded', value, ...(cached ? { cached } : {}) }
   }
   const error = fromErrorFacts(
     record.error ?? { code: 'TASK_FAILED', message: 'the task failed without an error' },
-    { id: record.id, name: record.name, payload: record.payload },
+    { id: record.id, name: record.name, payload },
   )
   return { ...facts, status: record.state === 'cancelled' ? 'cancelled' : 'failed', error }
 }
@@ -38,7 +44,7 @@ export function statusOf(record: TaskRecord): TaskStatus {
     state: record.state as TaskState,
     attempt: record.attempt,
     worker: record.seat?.tasks.has(record) === true ? record.seat.slot : null,
-    progress: record.progress,
-    metadata: record.options.metadata,
+    progress: copyOf(record.progress),
+    metadata: copyOf(record.options.metadata),
   }
 }

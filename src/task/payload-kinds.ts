@@ -4,9 +4,6 @@
  */
 import { types } from 'node:util'
 
-/** Bytes that an object takes beside its contents, roughly. */
-export const SHELL_BYTES = 4
-
 /** Stands for a class this Node does not have. */
 const KEPT_NOWHERE = {}
 
@@ -50,7 +47,12 @@ const INSTEAD: Readonly<Record<string, string>> = {
   ElementHandle: 'an element lives in its page: send a selector',
   Browser: 'a browser lives in its worker: send what to do there',
   AggregateError: 'send its errors as an array',
+  HTTPResponse: 'send its url() and status()',
+  CdpHTTPResponse: 'send its url() and status()',
+  ReadableStream: 'read it first, or write it to a file',
+  Module: 'code cannot be sent: send what it computes',
 }
+const NO_ERROR = 'its class would be lost: send a plain object with its name and message'
 const PLAIN_DATA = 'its methods and its class would be lost: send plain data'
 const MAX_NAME_SHOWN = 60
 
@@ -68,7 +70,8 @@ export function refusalOf(value: object, prototype: object): string | null {
   if (KEPT.has(prototype) && isWhatItsPrototypeSays(value)) return null
   if (isOtherRealmsOwn(prototype)) return null
   const name = classNameOf(value, prototype)
-  return `is ${article(name)} ${name}; ${Object.hasOwn(INSTEAD, name) ? INSTEAD[name] : PLAIN_DATA}`
+  const rest = types.isNativeError(value) ? NO_ERROR : PLAIN_DATA
+  return `is ${article(name)} ${name}; ${Object.hasOwn(INSTEAD, name) ? INSTEAD[name] : rest}`
 }
 
 /** Object.create(Date.prototype) is no Date. */

@@ -3,6 +3,7 @@
  * texts are looked for as they stand: one that has moved or changed must be planted anew.
  */
 import { portBugs } from './planted-ports.ts'
+import { valueBugs } from './planted-values.ts'
 
 export interface PlantedBug {
   readonly bug: string
@@ -295,5 +296,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...taskBugs,
   ...machineBugs,
   ...portBugs,
+  ...valueBugs,
   ...processBugs,
 ]

@@ -1,5 +1,5 @@
 /**
- * What checkPayload lets pass arrives equal on the other side of the pipe; what it refuses, it
+ * What payloadOf lets pass arrives equal on the other side of the pipe; what it refuses, it
  * names. The oracle is V8's own serializer, which is what carries messages between the processes.
  */
 import { deserialize, serialize } from 'node:v8'
@@ -7,12 +7,12 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isTroupeError } from '../../src/errors.ts'
-import { checkPayload, MAX_PAYLOAD_DEPTH } from '../../src/task/payload.ts'
+import { MAX_PAYLOAD_DEPTH, payloadOf } from '../../src/task/payload.ts'
 import { MAX_PAYLOAD_BYTES } from '../../src/worker/protocol.ts'
 
 function refusal(value: unknown): string | null {
   try {
-    checkPayload(value)
+    payloadOf(value)
     return null
   } catch (error) {
     expect(isTroupeError(error, 'PAYLOAD_INVALID'), String(error)).toBe(true)
@@ -51,7 +51,7 @@ const lost = fc.constantFrom<[unknown, string]>(
   [Object.create({ inherited: 1 }), 'a prototype of its own'],
 )
 
-describe('checkPayload', () => {
+describe('payloadOf', () => {
   it('lets pass only what arrives equal', () => {
     fc.assert(
       fc.property(carried, (value) => {

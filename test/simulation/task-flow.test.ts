@@ -54,8 +54,9 @@ describe('dependsOn', () => {
     const parents = [stage.submit(), stage.submit()]
     const child = stage.submit({ dependsOn: ['t1', 't2'] })
     stage.clock.settle()
-    const value = new Uint8Array(40 * 1024 * 1024)
+    const bytes = 40 * 1024 * 1024
     for (const { id } of parents) {
+      const value = new Uint8Array(bytes)
       stage.report(process, [{ kind: 'ended', taskId: id, attempt: 1, verdict: 'ok', value }])
     }
     expect([child.state, child.error?.code]).toEqual(['failed', 'PAYLOAD_INVALID'])

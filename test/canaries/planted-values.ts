@@ -1,0 +1,58 @@
+/** Planted bugs of what crosses the border: values that are not copied, read again, or counted wrong. */
+import type { PlantedBug } from './planted-bugs.ts'
+
+const values = (
+  bug: string,
+  file: string,
+  named: string,
+): Omit<PlantedBug, 'text' | 'instead'> => ({
+  bug,
+  file,
+  named,
+  layer: 'process',
+  test: 'test/process/values.test.ts',
+})
+
+export const valueBugs: readonly PlantedBug[] = [
+  {
+    ...values(
+      'a payload stays the object of its submitter',
+      'src/task/snapshot.ts',
+      'a payload in memory runs as it was at each submit',
+    ),
+    text: 'walk.isCopying ? spread(record, walk) : record',
+    instead: 'record',
+  },
+  {
+    ...values('a refusal hands back the copy of the pool', 'src/pool/given-task.ts', 'hands back'),
+    text: 'payload: given }',
+    instead: 'payload: structuredClone(given) }',
+  },
+  {
+    ...values(
+      'an outcome gives out what a dependent will get',
+      'src/task/outcome.ts',
+      "a payload in memory is a dependent's",
+    ),
+    text: 'const value = copyOf(record.value)',
+    instead: 'const { value } = record',
+  },
+  {
+    ...values(
+      'a result is looked at once the next task has begun',
+      'src/child/task-runner.ts',
+      'a result in memory is what it was',
+    ),
+    text: 'isPending(returned) ? await returned : returned',
+    instead: 'await returned',
+  },
+  {
+    ...values(
+      'a result is not checked',
+      'src/child/task-runner.ts',
+      'a result in memory that is no plain data',
+    ),
+    text: "const result = snapshot(value, 'result')",
+    instead: 'const result = { value, bytes: 0 }',
+  },
+]
