@@ -38,6 +38,7 @@ export {
   type DefinedTasks,
   type DependencyOutcome,
   type DownloadOptions,
+  type DownloadsOptions,
   defineTasks,
   type PlainTaskContext,
   type ProxySettings,

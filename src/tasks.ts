@@ -78,6 +78,15 @@ export interface DownloadOptions {
   readonly timeout?: number
   /** Default 256 MiB. */
   readonly maxBytes?: number
+  /** The page that the action works on. Default: the task's own. */
+  readonly page?: Page
+}
+
+export interface DownloadsOptions extends DownloadOptions {
+  /** How many files will come. Default: as many as begin until the action has ended and it is quiet. */
+  readonly count?: number
+  /** ms in which nothing begins or ends, default 1,000. Without `count` alone. */
+  readonly quiet?: number
 }
 
 /** What a browser task's handler gets. */
@@ -86,9 +95,12 @@ export interface TaskContext<Payload = unknown> extends PlainTaskContext<Payload
   readonly page: Page
   /**
    * Starts one download, by URL or by an action such as a click, waits until it is complete, and
-   * keeps it as an artifact.
+   * keeps it as an artifact. URLs are fetched at the same time; actions on one page wait for each
+   * other.
    */
   download(source: string | (() => Promise<unknown>), options?: DownloadOptions): Promise<Artifact>
+  /** Keeps all files that one action starts, in the order in which they began. */
+  downloads(action: () => Promise<unknown>, options?: DownloadsOptions): Promise<Artifact[]>
 }
 
 type AnyPayload = any

@@ -71,18 +71,24 @@ export class ArtifactBox {
 
   /** Fills a folder of its own with one file, by `fill`, and keeps that file. */
   async collect(fill: (folder: string) => Promise<Artifact>): Promise<Artifact> {
+    const [artifact] = await this.collectAll(async (folder) => [await fill(folder)])
+    return artifact as Artifact
+  }
+
+  /** The same with several files. */
+  async collectAll(fill: (folder: string) => Promise<Artifact[]>): Promise<Artifact[]> {
     const stage = await this.stage()
     try {
-      return await this.adopt(stage, await fill(stage))
+      const files = await fill(stage)
+      this.assertMore(files.length)
+      return await Promise.all(files.map((file) => this.place(file)))
     } finally {
       await rm(stage, { recursive: true, force: true })
     }
   }
 
   private async stage(): Promise<string> {
-    if (this.names.size >= MAX_ARTIFACTS) {
-      throw new RangeError(`A task can store at most ${MAX_ARTIFACTS} artifacts.`)
-    }
+    this.assertMore(1)
     this.made ??= mkdir(this.folder, { recursive: true })
     await this.made
     await assertRoom(this.folder, this.diskFloorBytes, 'a file of the task', 'TASK_FAILED')
@@ -90,11 +96,21 @@ export class ArtifactBox {
     return mkdtemp(join(this.folder, '.part-'))
   }
 
+  private assertMore(count: number): void {
+    if (this.names.size + count <= MAX_ARTIFACTS) return
+    throw new RangeError(`A task can store at most ${MAX_ARTIFACTS} artifacts.`)
+  }
+
   private async adopt(stage: string, artifact: Artifact): Promise<Artifact> {
+    const placed = await this.place(artifact)
+    await rm(stage, { recursive: true, force: true })
+    return placed
+  }
+
+  private async place(artifact: Artifact): Promise<Artifact> {
     const name = this.unusedName(safeName(artifact.name))
     const path = join(this.folder, name)
     await rename(artifact.path, path)
-    await rm(stage, { recursive: true, force: true })
     return { ...artifact, name, path }
   }
 

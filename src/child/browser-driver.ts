@@ -4,7 +4,7 @@
  */
 import type { Page } from 'puppeteer-core'
 import type { StorageState } from '../task/session-definition.ts'
-import type { Artifact, DownloadOptions } from '../tasks.ts'
+import type { Artifact, DownloadOptions, DownloadsOptions } from '../tasks.ts'
 import type { LaunchSpec } from '../worker/protocol.ts'
 
 /** What every tab of a session begins with, and is put back to. */
@@ -66,4 +66,9 @@ export interface DrivenTab {
     folder: string,
     options: DownloadOptions,
   ): Promise<Artifact>
+  downloadAll(
+    action: () => Promise<unknown>,
+    folder: string,
+    options: DownloadsOptions,
+  ): Promise<Artifact[]>
 }

@@ -1,220 +1,217 @@
 /**
- * Downloads of one browser. Every file lands under its guid in a folder of the run; it is kept only if a task waits
- * for it, and then moved to where the task wants it. One that nobody asked for is cancelled: it can't fill the disk.
+ * Downloads of one browser. Every file lands under its guid in a folder of the run; it is kept only if it belongs to a
+ * request of a task, and then moved to where the task wants it. Any other is cancelled: it can't fill the disk.
  */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import type { CDPSession, HTTPResponse, Page, Protocol } from 'puppeteer-core'
-import { TroupeError } from '../errors.ts'
-import type { Artifact, DownloadOptions } from '../tasks.ts'
+import type { Artifact, DownloadOptions, DownloadsOptions } from '../tasks.ts'
+import { downloadError } from './download-errors.ts'
+import { DownloadFolder } from './download-folder.ts'
+import { DownloadOwners } from './download-owners.ts'
+import { DownloadQueue } from './download-queue.ts'
+import { type BegunFile, DownloadTicket, type Expectation } from './download-ticket.ts'
+import { openDownloadWindow, type RequestSettings } from './download-window.ts'
 import { forceDownload } from './forced-download.ts'
-import { type Kinship, WindowLog } from './window-log.ts'
 
 export const DEFAULT_DOWNLOAD_TIMEOUT_MS = 30_000
 export const DEFAULT_MAX_DOWNLOAD_BYTES = 256 * 1024 * 1024
+/** So long nothing may begin or end before an action of unknown many files counts as done. */
+export const DEFAULT_QUIET_MS = 1_000
 /** Answers of which a waiting download remembers the type. */
 const MAX_TYPES = 1_000
 
-export interface DownloadRequest {
-  readonly page: Page
-  /** A session of that page. */
-  readonly session: CDPSession
-  readonly source: string | (() => Promise<unknown>)
-  readonly folder: string
-  readonly options: DownloadOptions
-}
+export type Action = () => Promise<unknown>
 
-interface Pending {
+/** The tab that asks, and where its files go. */
+export interface DownloadPlace {
   readonly page: Page
-  readonly maxBytes: number
-  guid: string | null
-  suggestedName: string
-  /** Where it comes from in the end. */
-  url: string
-  /** As far as the page's answers told it, by URL. */
-  readonly types: Map<string, string>
-  resolve(): void
-  reject(error: Error): void
+  readonly requests: RequestSettings
+  readonly folder: string
+  /** False once the task that asks has ended. */
+  isOpen(): boolean
 }
 
 export class DownloadDesk {
+  readonly owners: DownloadOwners
   private readonly session: CDPSession
-  private readonly folder: string
-  private readonly windows: WindowLog
-  private readonly pending = new Set<Pending>()
-  /** That may download; undefined: the browser's own. */
-  private readonly contexts = new Set<string | undefined>()
+  private readonly files: DownloadFolder
+  private readonly queue = new DownloadQueue()
+  /** By guid: files whose ticket still waits. */
+  private readonly begun = new Map<string, { file: BegunFile; ticket: DownloadTicket | null }>()
 
   /** `session`: of the browser as a whole. */
   constructor(session: CDPSession, folder: string) {
     this.session = session
-    this.folder = folder
-    this.windows = new WindowLog(session)
+    this.files = new DownloadFolder(session, folder)
+    this.owners = new DownloadOwners(session)
     session.on('Browser.downloadWillBegin', (event) => this.began(event))
     session.on('Browser.downloadProgress', (event) => this.progressed(event))
   }
 
-  /** Lets a browser context download into the folder, with events. */
-  async admit(browserContextId?: string): Promise<void> {
-    this.contexts.add(browserContextId)
-    await mkdir(this.folder, { recursive: true })
-    await this.session.send('Browser.setDownloadBehavior', {
-      behavior: 'allowAndName',
-      downloadPath: this.folder,
-      eventsEnabled: true,
-      ...(browserContextId === undefined ? {} : { browserContextId }),
+  admit(browserContextId?: string): Promise<void> {
+    return this.files.admit(browserContextId)
+  }
+
+  dismiss(browserContextId?: string): void {
+    this.files.dismiss(browserContextId)
+  }
+
+  /** Downloads one URL in a window of its own, beside whatever else is under way. */
+  fetch(place: DownloadPlace, url: string, options: DownloadOptions): Promise<Artifact> {
+    return this.queue.inWindow(async () => {
+      const window = await openDownloadWindow(this.session, place.page, place.requests)
+      const target = { windowId: window.id }
+      const ticket = new DownloadTicket(target, place.page, expectation(options, 1, 0))
+      const { credentials } = place.requests
+      this.owners.add(ticket)
+      const types = new Map<string, string>()
+      try {
+        const work = forceDownload({ ...window, credentials }, url, ticket.done).then((answer) => {
+          const [file] = ticket.files
+          if (answer?.contentType !== undefined && file) types.set(file.url, answer.contentType)
+        })
+        const [artifact] = await this.complete(ticket, work, types, place, options)
+        return artifact as Artifact
+      } finally {
+        window.close()
+      }
     })
   }
 
-  /** Forgets a browser context that is closed. */
-  dismiss(browserContextId?: string): void {
-    this.contexts.delete(browserContextId)
+  /** Does what begins one file, once nothing else is under way on the page. */
+  async act(place: DownloadPlace, action: Action, options: DownloadOptions): Promise<Artifact> {
+    const [artifact] = await this.onPage(place, action, options, expectation(options, 1, 0))
+    return artifact as Artifact
   }
 
-  /** Starts one download and resolves once the file is whole and in its place. */
-  async fetch(request: DownloadRequest): Promise<Artifact> {
-    const { options, source, page } = request
-    const done = Promise.withResolvers<void>()
-    const pending: Pending = {
-      page,
-      maxBytes: options.maxBytes ?? DEFAULT_MAX_DOWNLOAD_BYTES,
-      guid: null,
-      suggestedName: 'download',
-      url: '',
-      types: new Map(),
-      resolve: done.resolve,
-      reject: done.reject,
-    }
-    this.pending.add(pending)
-    const noteType = (response: HTTPResponse): void => {
-      const type = response.headers()['content-type']
-      if (type !== undefined && pending.types.size < MAX_TYPES)
-        pending.types.set(response.url(), type)
-    }
-    page.on('response', noteType)
+  /** Does what begins several files, and returns them in the order in which they began. */
+  actAll(place: DownloadPlace, action: Action, options: DownloadsOptions): Promise<Artifact[]> {
+    const { count = null, quiet = DEFAULT_QUIET_MS } = options
+    return this.onPage(place, action, options, expectation(options, count, quiet))
+  }
+
+  /** What a tab has under way ends with it: nothing of it may reach the tab's next task. */
+  abandon(owner: Page): void {
+    for (const ticket of this.owners.of(owner)) ticket.reject(abandoned())
+  }
+
+  private onPage(
+    place: DownloadPlace,
+    action: Action,
+    options: DownloadOptions,
+    expects: Expectation,
+  ): Promise<Artifact[]> {
+    const page = options.page ?? place.page
+    return this.queue.onPage(page, async () => {
+      if (!place.isOpen()) throw abandoned()
+      const ticket = new DownloadTicket({ page }, place.page, expects)
+      const types = new Map<string, string>()
+      const noteType = (response: HTTPResponse): void => {
+        const type = response.headers()['content-type']
+        if (type !== undefined && types.size < MAX_TYPES) types.set(response.url(), type)
+      }
+      page.on('response', noteType)
+      try {
+        this.owners.add(ticket)
+        const work = (async () => action())().then(() => ticket.acted())
+        return await this.complete(ticket, work, types, place, options)
+      } finally {
+        page.off('response', noteType)
+      }
+    })
+  }
+
+  private async complete(
+    ticket: DownloadTicket,
+    work: Promise<unknown>,
+    types: ReadonlyMap<string, string>,
+    { folder }: DownloadPlace,
+    options: DownloadOptions,
+  ): Promise<Artifact[]> {
     const timeoutMs = options.timeout ?? DEFAULT_DOWNLOAD_TIMEOUT_MS
     const timer = setTimeout(() => {
-      const what = pending.guid === null ? 'No download began' : 'The download did not end'
-      pending.reject(failure(`${what} within ${timeoutMs} ms.`))
+      const what = ticket.files.length === 0 ? 'No download began' : 'The download did not end'
+      ticket.reject(downloadError(`${what} within ${timeoutMs} ms.`))
     }, timeoutMs)
     try {
-      if (typeof source === 'string') {
-        const [, answer] = await Promise.all([
-          done.promise,
-          forceDownload(request, source, done.promise),
-        ])
-        if (answer?.contentType !== undefined) pending.types.set(pending.url, answer.contentType)
-      } else {
-        await Promise.all([done.promise, source()])
+      await Promise.all([ticket.done, work])
+      const kept: Artifact[] = []
+      for (const [index, file] of ticket.files.entries()) {
+        kept.push(await this.keep(file, join(folder, `download-${index}`), types, options))
       }
-      return await this.keep(pending, request)
+      return kept
     } catch (error) {
-      this.cancel(pending.guid)
+      for (const { guid } of ticket.files) this.files.cancel(guid)
       throw error
     } finally {
       clearTimeout(timer)
-      page.off('response', noteType)
-      this.pending.delete(pending)
-      done.promise.catch(() => undefined)
+      ticket.reject(abandoned())
+      this.owners.remove(ticket)
+      for (const { guid } of ticket.files) this.begun.delete(guid)
     }
   }
 
-  private began(event: Protocol.Browser.DownloadWillBeginEvent): void {
-    const pending = this.waiterOf(event.frameId)
-    if (pending === null) return this.cancel(event.guid)
-    pending.guid = event.guid
-    pending.suggestedName = event.suggestedFilename
-    pending.url = event.url
+  private began({
+    guid,
+    frameId,
+    url,
+    suggestedFilename,
+  }: Protocol.Browser.DownloadWillBeginEvent) {
+    const file: BegunFile = { guid, name: suggestedFilename, url, state: 'inProgress', bytes: 0 }
+    const owner = this.owners.ownerOf(frameId)
+    if (owner === null) return this.files.cancel(guid)
+    const entry: { file: BegunFile; ticket: DownloadTicket | null } = { file, ticket: null }
+    this.begun.set(guid, entry)
+    const give = (ticket: DownloadTicket | null): void => {
+      entry.ticket = ticket
+      if (ticket !== null && this.owners.has(ticket)) return ticket.add(file)
+      this.begun.delete(guid)
+      this.files.cancel(guid)
+    }
+    if (owner instanceof DownloadTicket) give(owner)
+    else void owner.then(give)
   }
 
   private progressed(event: Protocol.Browser.DownloadProgressEvent): void {
-    const pending = [...this.pending].find(({ guid }) => guid === event.guid)
-    if (pending === undefined) {
+    const entry = this.begun.get(event.guid)
+    if (entry === undefined) {
       // One that was cancelled too late to be prevented.
-      if (event.state === 'completed') this.remove(event.guid)
+      if (event.state === 'completed') this.files.remove(event.guid)
       return
     }
-    if (Math.max(event.receivedBytes, event.totalBytes) > pending.maxBytes) {
-      pending.reject(failure(`The download is larger than ${pending.maxBytes} bytes.`, false))
-    } else if (event.state === 'completed') pending.resolve()
-    else if (event.state === 'canceled') pending.reject(failure('The download was broken off.'))
+    const { file, ticket } = entry
+    file.state = event.state
+    file.bytes = Math.max(event.receivedBytes, event.totalBytes)
+    ticket?.moved(file)
   }
 
-  /**
-   * By the frame it began in, or the window that one of its pages has opened. Of a window that
-   * nobody has opened, or that is not known, it belongs to whoever alone waits for one.
-   */
-  private waiterOf(frameId: string): Pending | null {
-    const waiting = [...this.pending].filter(({ guid }) => guid === null)
-    const owner = waiting.find(({ page }) => page.frames().some((frame) => idOf(frame) === frameId))
-    if (owner !== undefined) return owner
-    const kin = (kinship: Kinship) =>
-      waiting.filter(({ page }) => this.windows.kinshipOf(frameId, page) === kinship)
-    const [opener] = kin('opened')
-    if (opener !== undefined) return opener
-    const others = [...kin('sameContext'), ...kin('unknown')]
-    return others.length === 1 ? (others[0] ?? null) : null
-  }
-
-  private async keep(pending: Pending, { folder, options }: DownloadRequest): Promise<Artifact> {
-    const from = join(this.folder, pending.guid ?? '')
-    const path = join(folder, 'download')
-    const { size } = await stat(from)
-    if (size > pending.maxBytes) {
-      this.remove(pending.guid ?? '')
-      throw failure(`The download is larger than ${pending.maxBytes} bytes.`, false)
+  private async keep(
+    { guid, name, url }: BegunFile,
+    path: string,
+    types: ReadonlyMap<string, string>,
+    options: DownloadOptions,
+  ): Promise<Artifact> {
+    const { bytes, sha256 } = await this.files.take(guid, path)
+    const { maxBytes = DEFAULT_MAX_DOWNLOAD_BYTES } = options
+    if (bytes > maxBytes) {
+      const what = `The download is larger than ${maxBytes} bytes.`
+      throw downloadError(what, { retryable: false })
     }
-    const hash = createHash('sha256')
-    await pipeline(createReadStream(from), hash)
-    await move(from, path)
-    const { url, types, suggestedName } = pending
     const contentType = types.get(url)
-    return {
-      name: options.name ?? suggestedName,
-      path,
-      bytes: size,
-      sha256: hash.digest('hex'),
-      url,
-      ...(contentType === undefined ? {} : { contentType }),
-    }
-  }
-
-  private cancel(guid: string | null): void {
-    if (guid === null) return
-    // The browser finds it only in its own context, and no event says which that is.
-    const cancelled = [...this.contexts].map((browserContextId) =>
-      this.session.send('Browser.cancelDownload', {
-        guid,
-        ...(browserContextId === undefined ? {} : { browserContextId }),
-      }),
-    )
-    // It may have ended meanwhile; then its file goes.
-    void Promise.allSettled(cancelled).then(() => this.remove(guid))
-  }
-
-  private remove(guid: string): void {
-    if (guid !== '') rm(join(this.folder, guid), { force: true }).catch(() => undefined)
+    const known = contentType === undefined ? {} : { contentType }
+    return { name: options.name ?? name, path, bytes, sha256, url, ...known }
   }
 }
 
-/** The artifact folder may lie on another file system than the run's. */
-async function move(from: string, to: string): Promise<void> {
-  try {
-    await rename(from, to)
-  } catch (error) {
-    if (Reflect.get(Object(error), 'code') !== 'EXDEV') throw error
-    await copyFile(from, to)
-    await rm(from, { force: true })
-  }
+function expectation(
+  { maxBytes = DEFAULT_MAX_DOWNLOAD_BYTES }: DownloadOptions,
+  count: number | null,
+  quietMs: number,
+): Expectation {
+  return { count, quietMs, maxBytes }
 }
 
-function failure(message: string, retryable = true): TroupeError {
-  return new TroupeError('TASK_FAILED', message, { retryable })
-}
-
-function idOf(frame: object): unknown {
-  return Reflect.get(frame, '_id')
+function abandoned(): Error {
+  const what = 'The task has ended while the download was under way; await it.'
+  return downloadError(what, { code: 'DOWNLOAD_ABANDONED' })
 }

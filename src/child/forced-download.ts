@@ -1,11 +1,11 @@
 /**
  * Downloads a URL whatever its type. A navigation to a CSV, an XML or a PDF file shows it instead of downloading it,
  * and one to an attachment fails with net::ERR_ABORTED; here the answer is turned into an attachment on its way in, so
- * that both are a download, with the session's cookies, and the page stays where it is.
+ * that both are a download, with the session's cookies. It has a window of its own for that.
  */
-import type { CDPSession, Page, Protocol } from 'puppeteer-core'
+import type { CDPSession, Protocol } from 'puppeteer-core'
 import { TroupeError } from '../errors.ts'
-import { targetIdOf } from './window-log.ts'
+import type { TabSettings } from './browser-driver.ts'
 
 const ABORTED = 'net::ERR_ABORTED'
 /** The `code` of the cause, when a redirect led to a page instead of a file. */
@@ -18,10 +18,13 @@ export interface FileAnswer {
   readonly contentType: string | undefined
 }
 
-/** Where a download begins: the page, and a session of it. */
+/** The window in which it begins. */
 export interface Place {
-  readonly page: Page
+  /** Of the window, and of its main frame. */
+  readonly id: string
   readonly session: CDPSession
+  /** For a server, or a proxy, that asks. */
+  readonly credentials: TabSettings['credentials']
 }
 
 /**
@@ -29,17 +32,16 @@ export interface Place {
  * refuses, can't be reached, or leads to a page where no page was asked for.
  */
 export async function forceDownload(
-  { page, session }: Place,
+  { id, session, credentials }: Place,
   url: string,
   done: Promise<void>,
 ): Promise<FileAnswer | null> {
-  const frameId = targetIdOf(page)
   const refused = Promise.withResolvers<never>()
   refused.promise.catch(() => undefined)
   let heard: FileAnswer | null = null
   const onPaused = (event: Protocol.Fetch.RequestPausedEvent): void => {
-    // What a frame inside the page loads is its own affair. A page's main frame has the page's id.
-    if (event.frameId !== frameId) {
+    // An icon, say, is none of it.
+    if (event.frameId !== id) {
       const { requestId } = event
       session.send('Fetch.continueRequest', { requestId }).catch(() => undefined)
       return
@@ -47,9 +49,23 @@ export async function forceDownload(
     heard = { contentType: headerOf(event, 'content-type') }
     answer(session, event, url).catch(refused.reject)
   }
+  const asked = new Set<string>()
+  const onAuth = ({ requestId }: Protocol.Fetch.AuthRequiredEvent): void => {
+    // Asked again: they were wrong.
+    const isNew = credentials !== null && !asked.has(requestId)
+    asked.add(requestId)
+    const authChallengeResponse = isNew
+      ? ({ response: 'ProvideCredentials', ...credentials } as const)
+      : ({ response: 'CancelAuth' } as const)
+    session
+      .send('Fetch.continueWithAuth', { requestId, authChallengeResponse })
+      .catch(() => undefined)
+  }
   session.on('Fetch.requestPaused', onPaused)
+  session.on('Fetch.authRequired', onAuth)
   try {
     await session.send('Fetch.enable', {
+      handleAuthRequests: credentials !== null,
       patterns: [{ urlPattern: '*', resourceType: 'Document', requestStage: 'Response' }],
     })
     const navigated = session.send('Page.navigate', { url }).then(({ errorText }) => {
@@ -60,7 +76,7 @@ export async function forceDownload(
     return heard
   } finally {
     session.off('Fetch.requestPaused', onPaused)
-    await session.send('Fetch.disable').catch(() => undefined)
+    session.off('Fetch.authRequired', onAuth)
   }
 }
 

@@ -3,9 +3,10 @@
  * be put back is put back at the reset; anything else makes the reset fail, and the tab is replaced.
  */
 import type { CDPSession, Dialog, Page } from 'puppeteer-core'
-import type { Artifact, DownloadOptions } from '../tasks.ts'
+import type { Artifact, DownloadOptions, DownloadsOptions } from '../tasks.ts'
 import type { DrivenTab, TabSettings } from './browser-driver.ts'
-import type { DownloadDesk } from './downloads.ts'
+import { RequestSettings } from './download-window.ts'
+import type { Action, DownloadDesk, DownloadPlace } from './downloads.ts'
 import { succeeds } from './limit.ts'
 import { TabGuard } from './tab-guard.ts'
 
@@ -100,6 +101,9 @@ export class PuppeteerTab implements DrivenTab {
   private readonly undo = new Set<keyof typeof UNDO>()
   private readonly popups = new Set<Page>()
   private isStained = false
+  private readonly requests: RequestSettings
+  /** How many tasks have had it. */
+  private turn = 0
   private crashed: (() => void) | null = null
   private readonly onDialog = (dialog: Dialog): void => {
     // A task that listens answers by itself; one that doesn't must not hang on a dialog.
@@ -115,6 +119,8 @@ export class PuppeteerTab implements DrivenTab {
     this.parts = parts
     this.page = parts.page
     this.client = (parts.page as Page & PageInternals)._client()
+    this.requests = new RequestSettings(parts.page, this.client, parts.settings)
+    parts.downloads.owners.addTab(parts.page, this.client)
     this.watchSettings()
     this.guard = new TabGuard(parts.page, this.client)
     this.listen()
@@ -135,6 +141,8 @@ export class PuppeteerTab implements DrivenTab {
   }
 
   async reset(): Promise<void> {
+    this.turn += 1
+    this.parts.downloads.abandon(this.page)
     if (this.isStained || this.page.isClosed() || !this.guard.isWhole) {
       throw new Error('The tab was changed for good.')
     }
@@ -163,6 +171,9 @@ export class PuppeteerTab implements DrivenTab {
 
   async close(): Promise<void> {
     this.crashed = null
+    this.turn += 1
+    this.parts.downloads.abandon(this.page)
+    this.parts.downloads.owners.removeTab(this.page)
     void this.closePopups()
     await this.parts.close()
   }
@@ -172,10 +183,30 @@ export class PuppeteerTab implements DrivenTab {
     folder: string,
     options: DownloadOptions,
   ): Promise<Artifact> {
-    const { watchdog, downloads } = this.parts
-    // It navigates past the guard: a tab that is blanked meanwhile would break it off.
-    if (typeof source === 'string') await this.guard.cleared()
-    return downloads.fetch({ page: this.page, session: watchdog, source, folder, options })
+    const place = this.place(folder)
+    const { downloads } = this.parts
+    return typeof source === 'string'
+      ? downloads.fetch(place, source, options)
+      : this.kept(downloads.act(place, source, options))
+  }
+
+  downloadAll(action: Action, folder: string, options: DownloadsOptions): Promise<Artifact[]> {
+    return this.kept(this.parts.downloads.actAll(this.place(folder), action, options))
+  }
+
+  /** The file of an action that has failed may still come: it must not meet the tab's next task. */
+  private async kept<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      this.isStained = true
+      throw error
+    }
+  }
+
+  private place(folder: string): DownloadPlace {
+    const { page, requests, turn } = this
+    return { page, requests, folder, isOpen: () => this.turn === turn }
   }
 
   private listen(): void {

@@ -5,6 +5,7 @@
  * event of the old document reaches a listener. It never changes what a task sees of its own document.
  */
 import type { CDPSession, Frame, Page } from 'puppeteer-core'
+import { type Call, callOf } from './patched-call.ts'
 import { ALWAYS, HARMLESS, NAVIGATION_EVENTS, replacesDocument } from './document-rules.ts'
 
 /** A tab nobody uses is blanked after this. */
@@ -23,7 +24,6 @@ const REALM_ENTRIES = ['evaluate', 'evaluateHandle', 'adoptBackendNode'] as cons
  * `blanking`: it is being replaced by about:blank.
  */
 type Phase = 'clear' | 'armed' | 'leaving' | 'blanking'
-type Call = (...args: unknown[]) => Promise<unknown>
 interface FrameInternals {
   mainRealm(): object
   isolatedRealm(): object
@@ -235,12 +235,6 @@ export class TabGuard {
 
 function urlOf(params: unknown): unknown {
   return Reflect.get(Object(params), 'url')
-}
-
-function callOf(target: object, name: string): Call {
-  const call: unknown = Reflect.get(target, name)
-  if (typeof call !== 'function') throw new TypeError(`puppeteer has no ${name}() any more.`)
-  return call.bind(target) as Call
 }
 
 function patch(target: object, name: string, value: unknown): void {

@@ -9,6 +9,7 @@ import type {
   Artifact,
   DependencyOutcome,
   DownloadOptions,
+  DownloadsOptions,
   PlainTaskContext,
   SessionFacts,
   TaskContext,
@@ -116,5 +117,13 @@ export class BrowserContext extends PlainContext implements TaskContext {
   ) => Promise<Artifact> {
     return (source, options = {}) =>
       this.box.collect((folder) => this.#tab.download(source, folder, options))
+  }
+
+  get downloads(): (
+    action: () => Promise<unknown>,
+    options?: DownloadsOptions,
+  ) => Promise<Artifact[]> {
+    return (action, options = {}) =>
+      this.box.collectAll((folder) => this.#tab.downloadAll(action, folder, options))
   }
 }

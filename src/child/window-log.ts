@@ -1,55 +1,84 @@
 /**
- * Which windows a browser has opened of late, by whom and in which context: a download that begins
- * in a window of its own is told of by that window alone, and it is gone by the next moment.
+ * Which windows a browser has opened of late, by whom, for what and in which context: a download that begins in a
+ * window of its own is told of by that window alone, and it is gone by the next moment. Frames of our tabs likewise.
  */
 import type { CDPSession, Page, Protocol } from 'puppeteer-core'
 
-/** Windows that are remembered, the newest. */
+/** Windows, and frames, that are remembered, the newest. */
 export const MAX_WINDOWS = 1_000
 
-type TargetInfo = Protocol.Target.TargetInfo
-/** Not all of it: an address may be megabytes long. */
-type Origin = Pick<TargetInfo, 'openerId' | 'browserContextId'>
+/** Not all of what the browser says: an address may be megabytes long. */
+interface Origin<Purpose> {
+  readonly openerId: string | undefined
+  readonly contextId: string | undefined
+  /** For what it was opened; null: for nothing that is known. */
+  readonly purpose: Purpose | null
+}
 
-/** How a window belongs to a page. */
-export type Kinship = 'opened' | 'sameContext' | 'none' | 'unknown'
+/** A window and those that opened it, the nearest first. */
+export interface Descent<Purpose> {
+  readonly ids: readonly string[]
+  /** Of each. */
+  readonly purposes: readonly (Purpose | null)[]
+  /** Of the last one, that nobody opened. */
+  readonly contextId: string | undefined
+}
 
-export class WindowLog {
-  private readonly windows = new Map<string, Origin>()
+export class WindowLog<Purpose> {
+  private readonly windows = new Map<string, Origin<Purpose>>()
+  /** Window by frame. */
+  private readonly frames = new Map<string, string>()
+  private readonly purposeOf: (descent: Descent<Purpose>) => Purpose | null
 
-  /** `session`: any of the browser; what puppeteer hears of targets is heard here too. */
-  constructor(session: CDPSession) {
+  /**
+   * `session`: any of the browser; what puppeteer hears of targets is heard here too. `purposeOf`: for what a page with
+   * this descent has just opened a window.
+   */
+  constructor(session: CDPSession, purposeOf: (descent: Descent<Purpose>) => Purpose | null) {
+    this.purposeOf = purposeOf
     session.connection()?.on('Target.targetCreated', ({ targetInfo }) => this.note(targetInfo))
   }
 
-  /** `id`: of a window, which is also that of its main frame. */
-  kinshipOf(id: string, page: Page): Kinship {
-    const window = this.windows.get(id)
-    if (window === undefined) return 'unknown'
-    const pageId = targetIdOf(page)
-    // A window may have been opened by a window.
-    const seen = new Set<string>()
-    for (let opener = window.openerId; opener !== undefined && !seen.has(opener); ) {
-      if (opener === pageId) return 'opened'
-      seen.add(opener)
-      opener = this.windows.get(opener)?.openerId
-    }
-    if (window.openerId !== undefined) return 'none'
-    const { id: contextId } = page.browserContext()
-    const isSame = contextId === undefined || window.browserContextId === contextId
-    return isSame ? 'sameContext' : 'none'
+  /** Remembers the frames of a page, also when they are gone. `client`: by which puppeteer drives it. */
+  watch(page: Page, client: CDPSession): void {
+    const id = targetIdOf(page)
+    client.on('Page.frameAttached', ({ frameId }) => remember(this.frames, frameId, id))
   }
 
-  private note({ type, targetId, openerId, browserContextId }: TargetInfo): void {
-    if (type !== 'page') return
-    const origin: Origin = {}
-    if (openerId !== undefined) origin.openerId = openerId
-    if (browserContextId !== undefined) origin.browserContextId = browserContextId
-    this.windows.set(targetId, origin)
-    for (const oldest of this.windows.keys()) {
-      if (this.windows.size <= MAX_WINDOWS) return
-      this.windows.delete(oldest)
+  /** Null: not known which window the frame is in. */
+  descentOf(frameId: string): Descent<Purpose> | null {
+    let id: string | undefined = this.frames.get(frameId) ?? frameId
+    if (!this.windows.has(id)) return null
+    const ids: string[] = []
+    const purposes: (Purpose | null)[] = []
+    let contextId: string | undefined
+    // A window may have been opened by a window.
+    while (id !== undefined && !ids.includes(id)) {
+      const window = this.windows.get(id)
+      ids.push(id)
+      purposes.push(window?.purpose ?? null)
+      contextId = window?.contextId ?? contextId
+      id = window?.openerId
     }
+    return { ids, purposes, contextId }
+  }
+
+  private note({ type, targetId, openerId, browserContextId }: Protocol.Target.TargetInfo): void {
+    if (type !== 'page') return
+    const opener = openerId === undefined ? null : this.descentOf(openerId)
+    remember(this.windows, targetId, {
+      openerId,
+      contextId: browserContextId,
+      purpose: opener === null ? null : this.purposeOf(opener),
+    })
+  }
+}
+
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.set(key, value)
+  for (const oldest of map.keys()) {
+    if (map.size <= MAX_WINDOWS) return
+    map.delete(oldest)
   }
 }
 

@@ -95,6 +95,10 @@ class VirtualTab implements DrivenTab {
   download(): Promise<Artifact> {
     return Promise.reject(new Error('A simulated page downloads nothing.'))
   }
+
+  downloadAll(): Promise<Artifact[]> {
+    return Promise.reject(new Error('A simulated page downloads nothing.'))
+  }
 }
 
 export function virtualDriver(ports: BrowserPorts): BrowserDriver {

@@ -206,6 +206,18 @@ const process = (bug: string, file: string, named: string) =>
 
 const processBugs: readonly PlantedBug[] = [
   {
+    ...process('two clicks on one page begin at once', 'downloads', 'are each their own'),
+    file: 'src/child/download-queue.ts',
+    text: 'const run = before.then(work)',
+    instead: 'const run = Promise.resolve(before && undefined).then(work)',
+  },
+  {
+    ...process('a window belongs to whoever acts next', 'downloads', 'after a late one'),
+    file: 'src/child/download-owners.ts',
+    text: 'if (purpose !== null) return purpose',
+    instead: 'if (purpose !== null && this.tickets.has(purpose)) return purpose',
+  },
+  {
     ...process('the guardian kills only the leader of a group', 'guardian', 'told groups'),
     file: 'src/worker/guardian.ts',
     text: 'for p in $told; do kill -9 "-$p"; kill -9 "$p"; done\nfor round',

@@ -197,6 +197,14 @@ class FakeTab implements DrivenTab {
     return { name, path, bytes: Buffer.byteLength(content), sha256 }
   }
 
+  async downloadAll(
+    action: () => Promise<unknown>,
+    folder: string,
+    options: DownloadOptions,
+  ): Promise<Artifact[]> {
+    return [await this.download(action, folder, options)]
+  }
+
   private release(message: string): void {
     for (const reject of this.hanging.splice(0)) reject(new Error(message))
   }

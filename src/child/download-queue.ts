@@ -1,0 +1,60 @@
+/**
+ * In which order downloads begin: those by an action one after the other on each page, because the browser does not
+ * say which of two clicks a file is of; those by URL at once, so many windows at a time.
+ */
+import type { Page } from 'puppeteer-core'
+import { downloadError } from './download-errors.ts'
+
+/** Hidden windows of one browser at once; the next URL waits. */
+export const MAX_DOWNLOAD_WINDOWS = 8
+/** Downloads of one browser, begun or waiting. */
+export const MAX_DOWNLOADS = 1_000
+
+export class DownloadQueue {
+  private readonly pages = new WeakMap<Page, Promise<unknown>>()
+  private readonly waiting: (() => void)[] = []
+  private windows = 0
+  private count = 0
+
+  /** Runs `work` when nothing else that was asked of the page is under way. */
+  onPage<T>(page: Page, work: () => Promise<T>): Promise<T> {
+    return this.counted(() => {
+      const before = this.pages.get(page) ?? Promise.resolve()
+      const run = before.then(work)
+      this.pages.set(
+        page,
+        run.catch(() => undefined),
+      )
+      return run
+    })
+  }
+
+  /** Runs `work` when a window may be opened. */
+  inWindow<T>(work: () => Promise<T>): Promise<T> {
+    return this.counted(async () => {
+      if (this.windows < MAX_DOWNLOAD_WINDOWS) this.windows += 1
+      // The place is handed on by the one who leaves.
+      else await new Promise<void>((resolve) => this.waiting.push(resolve))
+      try {
+        return await work()
+      } finally {
+        const next = this.waiting.shift()
+        if (next === undefined) this.windows -= 1
+        else next()
+      }
+    })
+  }
+
+  private async counted<T>(run: () => Promise<T>): Promise<T> {
+    if (this.count >= MAX_DOWNLOADS) {
+      const what = `More than ${MAX_DOWNLOADS} downloads of one browser at once; await some first.`
+      throw downloadError(what, { code: 'DOWNLOAD_LIMIT', retryable: false })
+    }
+    this.count += 1
+    try {
+      return await run()
+    } finally {
+      this.count -= 1
+    }
+  }
+}

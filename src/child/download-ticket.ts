@@ -1,0 +1,93 @@
+/** One call that waits for files, and the files that the browser has begun for it. */
+import type { Page } from 'puppeteer-core'
+import { downloadError } from './download-errors.ts'
+
+/** Files of one action. */
+export const MAX_FILES_PER_ACTION = 1_000
+
+export interface BegunFile {
+  readonly guid: string
+  readonly name: string
+  /** Where it comes from in the end. */
+  readonly url: string
+  state: 'inProgress' | 'completed' | 'canceled'
+  bytes: number
+}
+
+export interface Expectation {
+  /** How many files; null: as many as come until it is quiet. */
+  readonly count: number | null
+  readonly quietMs: number
+  readonly maxBytes: number
+}
+
+export class DownloadTicket {
+  /** What began for it, in order. */
+  readonly files: BegunFile[] = []
+  readonly done: Promise<void>
+  /** Where a file of it may begin: a page of the task, or a window of its own. */
+  readonly target: { readonly page: Page } | { readonly windowId: string }
+  readonly owner: Page
+  private readonly expects: Expectation
+  private readonly settle = Promise.withResolvers<void>()
+  private isActed = false
+  private quiet: NodeJS.Timeout | null = null
+
+  constructor(target: DownloadTicket['target'], owner: Page, expects: Expectation) {
+    this.target = target
+    this.owner = owner
+    this.expects = expects
+    this.done = this.settle.promise
+    this.done.catch(() => undefined)
+  }
+
+  /** The action has ended; from now on quiet counts. */
+  acted(): void {
+    this.isActed = true
+    this.look()
+  }
+
+  add(file: BegunFile): void {
+    this.files.push(file)
+    const { count } = this.expects
+    if (this.files.length > (count ?? MAX_FILES_PER_ACTION)) return this.reject(this.tooMany())
+    this.moved(file)
+  }
+
+  /** Something was heard of a file of it. */
+  moved(file: BegunFile): void {
+    const { maxBytes } = this.expects
+    if (file.bytes > maxBytes) {
+      const what = `The download is larger than ${maxBytes} bytes.`
+      return this.reject(downloadError(what, { retryable: false }))
+    }
+    if (file.state === 'canceled') this.reject(downloadError('The download was broken off.'))
+    else this.look()
+  }
+
+  reject(error: Error): void {
+    if (this.quiet !== null) clearTimeout(this.quiet)
+    this.settle.reject(error)
+  }
+
+  private look(): void {
+    if (this.quiet !== null) clearTimeout(this.quiet)
+    const { files } = this
+    const { count, quietMs } = this.expects
+    if (files.length < (count ?? 1) || files.some(({ state }) => state !== 'completed')) return
+    if (count !== null) return this.settle.resolve()
+    if (this.isActed) this.quiet = setTimeout(() => this.settle.resolve(), quietMs)
+  }
+
+  private tooMany(): Error {
+    const { count } = this.expects
+    if (count === null) {
+      const what = `The action began more than ${MAX_FILES_PER_ACTION} downloads.`
+      return downloadError(what, { code: 'DOWNLOAD_LIMIT', retryable: false })
+    }
+    const names = this.files.slice(0, 5).map(({ name }) => name)
+    const began = `The action began more downloads than ${count} (${names.join(', ')})`
+    const what = `${began}; downloads(action) returns all of them.`
+    return downloadError(what, { code: 'DOWNLOAD_AMBIGUOUS', retryable: false })
+  }
+}
