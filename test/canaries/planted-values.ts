@@ -18,7 +18,7 @@ export const valueBugs: readonly PlantedBug[] = [
     ...values(
       'a payload stays the object of its submitter',
       'src/task/snapshot.ts',
-      'a payload in memory runs as it was at each submit',
+      'runs as it was at each submit',
     ),
     text: 'walk.isCopying ? spread(record, walk) : record',
     instead: 'record',
@@ -32,7 +32,7 @@ export const valueBugs: readonly PlantedBug[] = [
     ...values(
       'an outcome gives out what a dependent will get',
       'src/task/outcome.ts',
-      "a payload in memory is a dependent's",
+      "is a dependent's as its parent ended",
     ),
     text: 'const value = copyOf(record.value)',
     instead: 'const { value } = record',
@@ -41,7 +41,7 @@ export const valueBugs: readonly PlantedBug[] = [
     ...values(
       'a result is looked at once the next task has begun',
       'src/child/task-runner.ts',
-      'a result in memory is what it was',
+      'is what it was when the handler returned it',
     ),
     text: 'isPending(returned) ? await returned : returned',
     instead: 'await returned',
@@ -50,7 +50,7 @@ export const valueBugs: readonly PlantedBug[] = [
     ...values(
       'a result is not checked',
       'src/child/task-runner.ts',
-      'a result in memory that is no plain data',
+      'that is no plain data fails its task',
     ),
     text: "const result = snapshot(value, 'result')",
     instead: 'const result = { value, bytes: 0 }',
