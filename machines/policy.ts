@@ -60,7 +60,13 @@ export interface MemoryPolicy {
  * The band for a used share of memory, seen from the band it is in now: going down takes more than
  * going up.
  */
-export function memoryBand(policy: MemoryPolicy, from: MemoryBand, ratio: number): MemoryBand {
+export function memoryBand(
+  policy: MemoryPolicy,
+  from: MemoryBand,
+  ratio: number | null,
+): MemoryBand {
+  // What is not known changes nothing.
+  if (ratio === null) return from
   const slack = (band: MemoryBand) => (from === band ? policy.hysteresis : 0)
   if (ratio >= policy.criticalRatio - slack('critical')) return 'critical'
   const pressureSlack = from === 'normal' ? 0 : policy.hysteresis

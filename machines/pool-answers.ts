@@ -33,4 +33,9 @@ export const newsOfWorkers = {
   'worker.stopped': { actions: 'noteStopped' },
   'worker.troubled': { actions: 'noteTroubled' },
 } as const
-export const supervisorNews = ignore('memory.changed', 'health.changed', 'disk.changed')
+export const supervisorNews = ignore(
+  'memory.changed',
+  'health.changed',
+  'disk.changed',
+  'readings.changed',
+)

@@ -64,6 +64,7 @@ const whileUp = {
   'memory.changed': { actions: afford },
   ...ignore('pool.start', 'pool.recover', 'run.opened', 'run.failed'),
   ...ignore('workers.end', 'shutdown.finished', 'health.changed', 'disk.changed'),
+  ...ignore('readings.changed'),
 } as const
 
 const whileLaunching = {

@@ -30,6 +30,8 @@ export interface SupervisorPolicy {
   /** Workers at once that start and have no browser yet: at most the machine's cores. */
   readonly maxStarting: number
   readonly zombieAfterMs: number
+  /** How long no reading may come before that is said. */
+  readonly readingTimeoutMs: number
   readonly scaleCooldownMs: number
   /** Bytes below which nothing is dispatched; 0 for none. */
   readonly diskFloorBytes: number
@@ -151,6 +153,9 @@ export const supervisorGuards = {
     args.context.lowSinceMs !== null,
   isLowNow: (args: Args) => isLow(args) && args.context.lowSinceMs === null,
   isLowStill: isLow,
+  areReadingsMissing: stateIn<SupervisorContext, SupervisorEvent, undefined>({
+    readings: 'missing',
+  }),
   lacksAll: (args: Args) => readingOf(args).ready === 0 && args.context.size > 0,
   lacksSome: (args: Args) => readingOf(args).ready < args.context.size,
 }
@@ -191,5 +196,6 @@ export const supervisorUpdates = {
 export const supervisorDelays = {
   breakerCooldown: ({ context }: Args) => context.policy.cooldownMs,
   probeTimeout: ({ context }: Args) => context.policy.periodMs,
+  readingTimeout: ({ context }: Args) => context.policy.readingTimeoutMs,
   scaleCooldown: ({ context }: Args) => context.policy.scaleCooldownMs,
 }

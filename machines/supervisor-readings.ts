@@ -9,6 +9,7 @@ import {
   dispatch,
   healthChanged,
   kill,
+  readingsChanged,
   recycle,
   scale,
 } from './supervisor-words.ts'
@@ -203,12 +204,47 @@ export const disk = {
   },
 } as const
 
+export const readings = {
+  description: 'Whether readings come at all: what is judged by them is judged by nobody else.',
+  initial: 'unwatched',
+  states: {
+    unwatched: {
+      description: 'The pool is closed: no readings are taken.',
+      on: {
+        'pool.opened': { target: 'coming' },
+        ...startsIgnored,
+        ...ignore('pool.closed', 'pool.resized', 'reading.taken'),
+      },
+    },
+    coming: {
+      description: 'The last reading was in time.',
+      after: { readingTimeout: { target: 'missing', actions: readingsChanged(true) } },
+      on: {
+        'reading.taken': { target: 'coming', reenter: true },
+        'pool.closed': { target: 'unwatched' },
+        ...startsIgnored,
+        ...poolIgnored,
+      },
+    },
+    missing: {
+      description: 'No reading came for too long: an alert, and the pool is not healthy.',
+      on: {
+        'reading.taken': { target: 'coming', actions: readingsChanged(false) },
+        'pool.closed': { target: 'unwatched', actions: readingsChanged(false) },
+        ...startsIgnored,
+        ...poolIgnored,
+      },
+    },
+  },
+} as const
+
 export const health = {
   description: 'How whole the troupe is.',
   initial: 'healthy',
   states: {
     healthy: {
       description: 'Every wanted worker serves.',
+      always: { guard: 'areReadingsMissing', target: 'degraded' },
       on: {
         'reading.taken': [
           { guard: 'lacksAll', target: 'critical' },
@@ -221,7 +257,7 @@ export const health = {
       },
     },
     degraded: {
-      description: 'Some wanted workers do not serve.',
+      description: 'Some wanted workers do not serve, or nobody knows whether they do.',
       entry: healthChanged('degraded'),
       on: {
         'reading.taken': [

@@ -22,6 +22,8 @@ export type SupervisorToPool =
   | { type: 'health.changed'; health: 'healthy' | 'degraded' | 'critical' }
   /** `isLow`: below the floor, so that nothing is dispatched. */
   | { type: 'disk.changed'; isLow: boolean; freeBytes: number }
+  /** `areMissing`: none came for too long, so that nothing is judged by them. */
+  | { type: 'readings.changed'; areMissing: boolean }
 
 type Args = { context: SupervisorContext; event: SupervisorEvent }
 
@@ -62,7 +64,7 @@ export const bandChanged = (band: 'normal' | 'pressure' | 'critical') =>
     params: (args: Args): SupervisorToPool => ({
       type: 'memory.changed',
       band,
-      ratio: args.event.type === 'reading.taken' ? readingOf(args).memoryRatio : 0,
+      ratio: args.event.type === 'reading.taken' ? (readingOf(args).memoryRatio ?? 0) : 0,
     }),
   }) as const
 export const healthChanged = (health: 'healthy' | 'degraded' | 'critical') =>
@@ -78,6 +80,11 @@ export const diskChanged = (isLow: boolean) =>
       isLow,
       freeBytes: args.event.type === 'reading.taken' ? (readingOf(args).diskFreeBytes ?? 0) : 0,
     }),
+  }) as const
+export const readingsChanged = (areMissing: boolean) =>
+  ({
+    type: 'pool.tell',
+    params: (): SupervisorToPool => ({ type: 'readings.changed', areMissing }),
   }) as const
 export const scale = (step: 1 | -1) =>
   ({

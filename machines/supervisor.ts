@@ -13,7 +13,7 @@ import {
   type SupervisorPolicy,
   supervisorUpdates,
 } from './supervisor-facts.ts'
-import { disk, health, memory, scaling, sizes, vigil } from './supervisor-readings.ts'
+import { disk, health, memory, readings, scaling, sizes, vigil } from './supervisor-readings.ts'
 import { restarts } from './supervisor-starts.ts'
 import type {
   ProcessesKilled,
@@ -60,6 +60,7 @@ export const supervisorMachine = setup({
     vigil,
     sizes,
     disk,
+    readings,
     health,
   },
 })

@@ -97,8 +97,8 @@ export interface WorkerReading {
 /** What the monitor saw of the machine and the pool, once an interval. */
 export interface Reading {
   readonly atMs: number
-  /** Used share of the memory limit, 0–1. */
-  readonly memoryRatio: number
+  /** Used share of the memory limit, 0–1; null while unknown. */
+  readonly memoryRatio: number | null
   /** Bytes left where profiles and artifacts are written; null while unknown. */
   readonly diskFreeBytes: number | null
   /** Share of seats in use, 0–1, and tasks waiting. */

@@ -20,6 +20,10 @@ const MAX_WIDTH = 1_900
 const BEST_RATIO = 1.2
 const MARGIN = 12
 const GAP = 18
+interface Size {
+  readonly width: number
+  readonly height: number
+}
 interface Columns {
   readonly left: readonly Sheet[]
   readonly right: readonly Sheet[]
@@ -29,10 +33,9 @@ const DIRECTIONS: readonly Direction[] = ['DOWN', 'RIGHT']
 
 /** Lays a chart out in several ways and keeps the one that is easiest to look at. */
 export async function layOut(chart: Chart): Promise<Drawing> {
-  const sheets = isSealed(chart)
-    ? await columnedSheets(chart)
-    : await sheetsOf(chart, chart.root, true)
-  const sheet = sheets.reduce((best, other) => (effort(other) < effort(best) ? other : best))
+  const sheet = isSealed(chart)
+    ? await columnedSheet(chart)
+    : easiest(await sheetsOf(chart, chart.root, true), (whole) => whole)
   const hasGroups = sheet.boxes.some(({ state }) => state.kind === 'group')
   const { name: title, description } = chart.root
   return { ...sheet, title, description, hasGroups }
@@ -46,8 +49,11 @@ async function sheetsOf(chart: Chart, state: ChartState, isWhole: boolean): Prom
   return sheets
 }
 
-/** Every choice of a direction and of one of two columns for each region, put together. */
-async function columnedSheets(chart: Chart): Promise<Sheet[]> {
+/**
+ * Of every choice of a direction and of one of two columns for each region, the easiest, put together.
+ * There are 4 to the power of the regions: each is measured, and only one of them made.
+ */
+async function columnedSheet(chart: Chart): Promise<Sheet> {
   let choices: Columns[] = [{ left: [], right: [] }]
   for (const region of chart.root.states) {
     const sheets = await sheetsOf(chart, region, false)
@@ -58,11 +64,26 @@ async function columnedSheets(chart: Chart): Promise<Sheet[]> {
       ]),
     )
   }
-  return choices.map((columns) => putTogether(chart.root, columns))
+  const header = headerSize(stateWords(chart.root, true))
+  return putTogether(
+    chart.root,
+    easiest(choices, (columns) => sizeOf(columns, header.height)),
+  )
+}
+
+function easiest<T>(all: readonly T[], measure: (one: T) => Size): T {
+  const [first, ...others] = all
+  if (first === undefined) throw new RangeError('there is nothing to choose from')
+  let best: { one: T; effort: number } = { one: first, effort: effort(measure(first)) }
+  for (const one of others) {
+    const other = { one, effort: effort(measure(one)) }
+    if (other.effort < best.effort) best = other
+  }
+  return best.one
 }
 
 /** How hard a sheet is to look at: its size, its shape, and its width where that is too much. */
-function effort({ width, height }: Sheet): number {
+function effort({ width, height }: Size): number {
   const tooWide = Math.max(1, width / MAX_WIDTH)
   return width * height * (1 + Math.abs(Math.log(width / height / BEST_RATIO))) * tooWide ** 4
 }
@@ -80,11 +101,19 @@ function holds(state: ChartState, id: string): boolean {
   return state.id === id || state.states.some((child) => holds(child, id))
 }
 
+/** What `putTogether` makes of them. */
+function sizeOf({ left, right }: Columns, headerHeight: number): Size {
+  const columns = [left, right].filter((column) => column.length > 0)
+  const widths = columns.map(widthOf).reduce((sum, width) => sum + width + GAP, 0)
+  const height = Math.max(...columns.map(heightOf))
+  return { width: widths + GAP + 2 * MARGIN, height: headerHeight + height + GAP + 2 * MARGIN }
+}
+
 function putTogether(root: ChartState, { left, right }: Columns): Sheet {
   const words = stateWords(root, true)
   const header = headerSize(words)
   const columns = [left, right].filter((column) => column.length > 0)
-  const widths = columns.map((column) => Math.max(...column.map(({ width }) => width)))
+  const widths = columns.map(widthOf)
   const height = Math.max(...columns.map(heightOf))
   const placed: Sheet[] = []
   let x = MARGIN + GAP
@@ -107,6 +136,10 @@ function putTogether(root: ChartState, { left, right }: Columns): Sheet {
     dots: placed.flatMap(({ dots }) => dots),
     wires: placed.flatMap(({ wires }) => wires),
   }
+}
+
+function widthOf(column: readonly Sheet[]): number {
+  return Math.max(...column.map(({ width }) => width))
 }
 
 function heightOf(column: readonly Sheet[]): number {

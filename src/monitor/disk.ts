@@ -1,5 +1,7 @@
 /** How much room a folder's disk has, and whether that is enough. It only asks. */
+import type { StatsFs } from 'node:fs'
 import { statfs } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { TroupeError } from '../errors.ts'
 
 export interface DiskReading {
@@ -9,13 +11,25 @@ export interface DiskReading {
 }
 
 /**
- * The room on the disk that holds `folder`.
+ * The room on the disk that holds `folder`, or will hold it once it is made.
  *
- * @throws Error of the file system when there is no such folder.
+ * @throws Error of the file system when neither it nor a folder above it can be asked.
  */
 export async function readDisk(folder: string): Promise<DiskReading> {
-  const { bavail, blocks, bsize } = await statfs(folder)
+  const { bavail, blocks, bsize } = await statfsOf(resolve(folder))
   return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
+}
+
+/** Of the nearest folder that is there. */
+async function statfsOf(folder: string): Promise<StatsFs> {
+  try {
+    return await statfs(folder)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const above = dirname(folder)
+    if ((code !== 'ENOENT' && code !== 'ENOTDIR') || above === folder) throw error
+    return statfsOf(above)
+  }
 }
 
 /**

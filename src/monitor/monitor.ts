@@ -1,13 +1,14 @@
 /**
  * Looks at the machine and at every worker, once an interval: cheaply each time, exactly one worker
- * at a time and in turn. It tells what it saw and decides nothing. A reading that fails is told,
- * never thrown.
+ * at a time and in turn. It tells what it saw and decides nothing. Each part is read by itself: one
+ * that fails or does not answer is unknown, and the others are told all the same.
  */
-import { readParents } from '../worker/process-group.ts'
 import { type DiskReading, readDisk } from './disk.ts'
 import { type MemoryReading, readMemory } from './memory.ts'
 import { busyRatio, type ProcessorTimes, readProcessorTimes } from './processor.ts'
+import { type FailedReaders, LimitedCall, ReaderResults } from './readers.ts'
 import { readTreePss } from './tree.ts'
+import { type WorkerMemory, WorkerSizes } from './worker-sizes.ts'
 
 export interface MonitorOptions<Slot extends string = string> {
   /** ms between readings. */
@@ -17,44 +18,50 @@ export interface MonitorOptions<Slot extends string = string> {
   /** The process of each slot that has one. Asked at each reading. */
   readonly pids: () => ReadonlyMap<Slot, number>
   readonly onReading: (reading: MonitorReading<Slot>) => void
-  /** Told of a reading that failed. The next one comes as usual. */
+  /** Told of a reading that could not be told. The next one comes as usual. */
   readonly onProblem?: (error: Error) => void
   /** Folders whose disks are watched. */
   readonly folders?: readonly string[]
+  /** Reads the machine. Default: as it is; a test gives readers that fail. */
+  readonly readers?: Partial<MachineReaders>
 }
 
-export interface WorkerMemory<Slot extends string = string> {
-  readonly slot: Slot
-  readonly pid: number
-  /** PSS of the process tree in bytes; between exact readings an estimate. */
-  readonly memoryBytes: number
-  readonly exact: boolean
+/** How each part of a reading is read. */
+export interface MachineReaders {
+  memory(): MemoryReading
+  processor(): ProcessorTimes
+  disk(folder: string): Promise<DiskReading>
+  tree: typeof readTreePss
 }
+const MACHINE: MachineReaders = {
+  memory: readMemory,
+  processor: readProcessorTimes,
+  disk: readDisk,
+  tree: readTreePss,
+}
+/** ms after which a call that does not answer is given up in this reading. */
+const ANSWER_LIMIT_MS = 1_000
 
 export interface MonitorReading<Slot extends string = string> {
   /** ms of the system's clock. */
   readonly atMs: number
   /** ms this reading came too late, because the pool's own process was held up. */
   readonly lateMs: number
-  readonly memory: MemoryReading
-  /** Share of all processors used since the last reading, 0–1; null at first. */
+  /** Null while it cannot be read. */
+  readonly memory: MemoryReading | null
+  /** Share of all processors used since the last reading, 0–1; null at first, and while it is unknown. */
   readonly processorRatio: number | null
   /** The disk with the least room, of those that hold the folders. Null when there are none. */
   readonly disk: DiskReading | null
+  /** Those that could be measured. */
   readonly workers: readonly WorkerMemory<Slot>[]
+  /** What could not be read, or not all of it, and why. */
+  readonly failed: FailedReaders
 }
 
 export interface Monitor {
   /** No reading is told after this. */
   stop(): void
-}
-
-/** What an exact reading taught about a process tree. */
-interface Calibration {
-  readonly pid: number
-  readonly atMs: number
-  /** Exact less cheap: shared file pages, mostly, and they hardly change. */
-  readonly offsetBytes: number
 }
 
 /**
@@ -64,7 +71,14 @@ interface Calibration {
  * const monitor = createMonitor({ intervalMs: 2_000, exactEveryMs: 20_000, pids, onReading: send })
  */
 export function createMonitor<Slot extends string>(options: MonitorOptions<Slot>): Monitor {
-  const calibrations = new Map<Slot, Calibration>()
+  const readers: MachineReaders = { ...MACHINE, ...options.readers }
+  const sizes = new WorkerSizes<Slot>(options.exactEveryMs, ANSWER_LIMIT_MS, readers.tree)
+  const diskCalls = new Map(
+    (options.folders ?? []).map((folder) => [
+      folder,
+      new LimitedCall<DiskReading>(folder, ANSWER_LIMIT_MS),
+    ]),
+  )
   let lastTimes: ProcessorTimes | null = null
   let dueAt = performance.now() + options.intervalMs
   let reading = false
@@ -87,52 +101,30 @@ export function createMonitor<Slot extends string>(options: MonitorOptions<Slot>
   }
 
   async function look(lateMs: number): Promise<MonitorReading<Slot>> {
-    const workers = await readWorkers()
-    const times = readProcessorTimes()
-    const processorRatio = lastTimes && busyRatio(lastTimes, times)
+    const results = new ReaderResults()
+    const [workers, disk] = await Promise.all([
+      sizes.read(options.pids(), results),
+      readDisks(results),
+    ])
+    const processorRatio = await results.take('processor', null, readProcessorRatio)
+    const memory = await results.take('memory', null, readers.memory)
+    const { failed } = results
+    return { atMs: Date.now(), lateMs, memory, processorRatio, disk, workers, failed }
+  }
+
+  function readProcessorRatio(): number | null {
+    const times = readers.processor()
+    const ratio = lastTimes && busyRatio(lastTimes, times)
     lastTimes = times
-    const disk = fullest(await Promise.all((options.folders ?? []).map(readDisk)))
-    return { atMs: Date.now(), lateMs, memory: readMemory(), processorRatio, disk, workers }
+    return ratio
   }
 
-  async function readWorkers(): Promise<WorkerMemory<Slot>[]> {
-    const linux = process.platform === 'linux'
-    const parents: ReadonlyMap<number, number> = linux ? readParents() : new Map()
-    // A process that has just gone has nothing to tell, and must not be waited for in the turn.
-    const living = [...options.pids()].filter(([, pid]) => !linux || parents.has(pid))
-    const pids = new Map(living)
-    for (const [slot, { pid }] of calibrations) {
-      if (pids.get(slot) !== pid) calibrations.delete(slot)
-    }
-    const due = stalest(pids)
-    const workers: WorkerMemory<Slot>[] = []
-    for (const [slot, pid] of pids) {
-      const cheap = await readTreePss(pid, { parents })
-      if (slot === due) {
-        const exact = await readTreePss(pid, { parents, exact: true })
-        calibrations.set(slot, { pid, atMs: performance.now(), offsetBytes: exact - cheap })
-        workers.push({ slot, pid, memoryBytes: exact, exact: true })
-      } else {
-        const offsetBytes = calibrations.get(slot)?.offsetBytes ?? 0
-        workers.push({ slot, pid, memoryBytes: Math.max(0, cheap + offsetBytes), exact: false })
-      }
-    }
-    return workers
-  }
-
-  /**
-   * The one slot whose exact reading is oldest, if it is too old: the cost is spread over the
-   * ticks.
-   */
-  function stalest(pids: ReadonlyMap<Slot, number>): Slot | null {
-    const now = performance.now()
-    let [found, oldestMs]: [Slot | null, number] = [null, options.exactEveryMs]
-    for (const slot of pids.keys()) {
-      const calibration = calibrations.get(slot)
-      const ageMs = calibration ? now - calibration.atMs : Number.POSITIVE_INFINITY
-      if (ageMs >= oldestMs) [found, oldestMs] = [slot, ageMs]
-    }
-    return found
+  /** Of several disks, one that cannot be read hides none of the others. */
+  async function readDisks(results: ReaderResults): Promise<DiskReading | null> {
+    const disks = [...diskCalls].map(([folder, call]) =>
+      results.take('disk', null, () => call.run(() => readers.disk(folder))),
+    )
+    return fullest((await Promise.all(disks)).filter((disk) => disk !== null))
   }
 
   const timer = setInterval(tick, options.intervalMs)

@@ -1,6 +1,6 @@
 /**
- * Which news raise an alert and which clear it: the queue, the breaker, memory, workers that failed
- * for good. It keeps nothing: what is wrong now stands in the alerts.
+ * Which news raise an alert and which clear it: the queue, the breaker, memory, readers, workers
+ * that failed for good. It keeps nothing: what is wrong now stands in the alerts.
  */
 import type { PoolToLedger } from '../../machines/pool-facts.ts'
 import type { SupervisorToLedger, SupervisorToPool } from '../../machines/supervisor-words.ts'
@@ -8,6 +8,7 @@ import type { SlotId } from '../../machines/vocabulary.ts'
 import type { WorkerToLedger, WorkerToPool } from '../../machines/worker-words.ts'
 import type { PoolConfig } from '../config.ts'
 import type { TroupeError } from '../errors.ts'
+import type { Reader } from '../monitor/readers.ts'
 import type { PoolAlerts } from './alerts.ts'
 import type { PoolAnnouncer } from './announcer.ts'
 
@@ -38,6 +39,13 @@ export function watchMachine(alerts: PoolAlerts, event: SupervisorToPool): void 
     if (!event.isLow) return alerts.clear('DISK_LOW')
     return alerts.raise('DISK_LOW', `the disk has ${event.freeBytes} bytes left: no task starts`)
   }
+  if (event.type === 'readings.changed') {
+    if (!event.areMissing) return alerts.clear('READINGS_MISSING')
+    return alerts.raise(
+      'READINGS_MISSING',
+      'no reading comes: silence, memory and load go unjudged',
+    )
+  }
   if (event.type !== 'memory.changed') return
   const used = `${Math.round(event.ratio * 100)} % of the memory is used`
   if (event.band !== 'pressure') alerts.clear('MEMORY_PRESSURE')
@@ -55,6 +63,18 @@ export function watchStore(
   if (lost === null) return alerts.clear('STORE_LOST')
   alerts.raise('STORE_LOST', lost.message)
   announcer.tellStoreLost(lost)
+}
+
+/** True when this is news: the reader has just begun to fail. */
+export function watchReader(alerts: PoolAlerts, reader: Reader, error: Error | null): boolean {
+  const code = `READER_FAILED_${reader.toUpperCase() as Uppercase<Reader>}` as const
+  if (error === null) {
+    alerts.clear(code)
+    return false
+  }
+  const isNew = !alerts.has(code)
+  alerts.raise(code, `cannot read ${reader}: ${error.message}`)
+  return isNew
 }
 
 export function watchWorker(alerts: PoolAlerts, event: WorkerToPool): void {

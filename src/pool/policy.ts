@@ -14,6 +14,16 @@ const SCALE_COOLDOWN_MS = 2_000
 const CRITICAL_ABOVE_THRESHOLD = 0.6
 const MEMORY_HYSTERESIS = 0.05
 const MEMORY_DWELL_MS = 5_000
+const MAX_READING_INTERVAL_MS = 2_000
+/** So many readings in a row that did not come are an alert. */
+const MISSED_READINGS = 5
+
+/** ms between two readings of the machine and of the workers. */
+export function readingIntervalMs({
+  heartbeatInterval,
+}: Pick<PoolConfig, 'heartbeatInterval'>): number {
+  return Math.min(heartbeatInterval, MAX_READING_INTERVAL_MS)
+}
 
 export function orderPolicy(config: PoolConfig): OrderPolicy {
   const { ageing, strategy, groupConcurrency, capabilities } = config
@@ -47,6 +57,7 @@ export function supervisorPolicy(config: PoolConfig, processors: number): Superv
     cooldownMs: BREAKER_COOLDOWN_MS,
     maxStarting: processors,
     zombieAfterMs: config.zombieAfter,
+    readingTimeoutMs: MISSED_READINGS * readingIntervalMs(config),
     scaleCooldownMs: Math.min(SCALE_COOLDOWN_MS, config.idleTimeout),
     diskFloorBytes: config.diskFloor,
     memory: {

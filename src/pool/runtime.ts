@@ -37,7 +37,7 @@ import { ledgerOf } from './ledger.ts'
 import type { PoolNews } from './events.ts'
 import { defectFacts } from './port-failure.ts'
 import { recorderOf } from './recorder.ts'
-import { shutdownPolicy, supervisorPolicy, workerPolicy } from './policy.ts'
+import { readingIntervalMs, shutdownPolicy, supervisorPolicy, workerPolicy } from './policy.ts'
 import { lastingSlots } from './states.ts'
 import { requireActive, type Spawn } from './spawn.ts'
 import { PoolWorkers } from './workers.ts'
@@ -118,7 +118,7 @@ export class PoolRuntime {
       tellLedger: (event) => this.tellLedger(event),
       chooseSession: (id) => this.ledger?.dispatch.sessions.choose(id) ?? DEFAULT_SESSION,
     })
-    this.watch = new PoolWatch(config.heartbeatInterval, {
+    this.watch = new PoolWatch(readingIntervalMs(config), {
       world,
       news: this.news,
       ledger: () => this.ledger as Ledger,
@@ -126,7 +126,8 @@ export class PoolRuntime {
       readySlots: () => this.#self?.getSnapshot().context.ready.length ?? 0,
       folders: () => [this.#keeper.run.folder.path, this.#keeper.run.artifacts],
       tellReading: (reading) => this.#supervisor?.send({ type: 'reading.taken', reading }),
-      problem: (error) => this.logger.debug('a reading failed', { error }),
+      alerts: this.alerts,
+      logger: this.logger,
     })
     this.#voices = this.#makeVoices()
     this.#workerLogic = world.stepped(workerLogic(this.#voices))

@@ -136,6 +136,13 @@ export type AlertCode =
   | 'DISK_LOW'
   /** The durable store was deleted, replaced or taken while it was in use. */
   | 'STORE_LOST'
+  /** Memory, disk, processors or workers cannot be read: what depends on it is not judged. */
+  | 'READER_FAILED_MEMORY'
+  | 'READER_FAILED_DISK'
+  | 'READER_FAILED_PROCESSOR'
+  | 'READER_FAILED_WORKERS'
+  /** No reading came for five intervals: nothing is supervised. */
+  | 'READINGS_MISSING'
 
 export interface PoolAlert {
   readonly code: AlertCode

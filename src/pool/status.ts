@@ -53,9 +53,9 @@ export function poolStatus(runtime: PoolRuntime, facts: PoolFacts): PoolStatus {
     reuseRate: executed === 0 ? 0 : Math.max(0, executed - workers.processesStarted) / executed,
     throughput: uptimeMs === 0 ? 0 : (ended * 1_000) / uptimeMs,
     memory: {
-      usedRatio: watch.last?.memory.ratio ?? 0,
-      usedBytes: watch.last?.memory.usedBytes ?? 0,
-      limitBytes: watch.last?.memory.limitBytes ?? 0,
+      usedRatio: watch.last?.memory?.ratio ?? 0,
+      usedBytes: watch.last?.memory?.usedBytes ?? 0,
+      limitBytes: watch.last?.memory?.limitBytes ?? 0,
       band: watch.band,
       workersBytes: watch.workersBytes,
     },

@@ -7,13 +7,16 @@ import type { Reading, SlotId } from '../../machines/vocabulary.ts'
 import type { ProcessId } from '../../machines/worker-words.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Monitor, MonitorReading } from '../monitor/monitor.ts'
+import { READERS } from '../monitor/readers.ts'
+import type { Logger } from '../logger.ts'
+import { watchReader } from './alarms.ts'
+import type { PoolAlerts } from './alerts.ts'
 import type { PoolNews } from './events.ts'
 import { MemoryEdges } from './memory.ts'
 import type { World } from './world.ts'
 import type { WorkerHandle } from '../worker/worker-handle.ts'
 
 const EXACT_EVERY_MS = 20_000
-const MAX_INTERVAL_MS = 2_000
 
 /** One process: while a slot is recycled it has two, and each is measured. */
 export type ProcessKey = `${SlotId}#${number}`
@@ -32,7 +35,8 @@ export interface WatchPorts {
   /** Where profiles and artifacts are written. */
   folders(): readonly string[]
   tellReading(reading: Reading): void
-  problem(error: Error): void
+  readonly alerts: PoolAlerts
+  readonly logger: Logger
 }
 
 export class PoolWatch {
@@ -46,10 +50,10 @@ export class PoolWatch {
   readonly #ports: WatchPorts
   #monitor: Monitor | null = null
 
-  constructor(heartbeatMs: number, ports: WatchPorts) {
-    this.#intervalMs = Math.min(heartbeatMs, MAX_INTERVAL_MS)
+  constructor(intervalMs: number, ports: WatchPorts) {
+    this.#intervalMs = intervalMs
     this.#ports = ports
-    this.edges = new MemoryEdges((error) => ports.problem(error as Error))
+    this.edges = new MemoryEdges((error) => this.#problem(error))
   }
 
   begin(): void {
@@ -59,7 +63,7 @@ export class PoolWatch {
       pids: () => this.#pids(),
       folders: this.#ports.folders(),
       onReading: (reading) => this.#tell(reading),
-      onProblem: (error) => this.#ports.problem(error),
+      onProblem: (error) => this.#problem(error),
     })
   }
 
@@ -85,6 +89,7 @@ export class PoolWatch {
     this.#memoryBytes.clear()
     this.edges.forget()
     this.last = null
+    for (const reader of READERS) watchReader(this.#ports.alerts, reader, null)
   }
 
   /** What the supervisor has concluded. */
@@ -97,6 +102,10 @@ export class PoolWatch {
     }
   }
 
+  #problem(error: unknown): void {
+    this.#ports.logger.warn('a reading could not be judged', { error })
+  }
+
   #pids(): Map<ProcessKey, number> {
     const living = this.#ports.living()
     return new Map(
@@ -107,6 +116,11 @@ export class PoolWatch {
   }
 
   #tell(seen: MonitorReading<ProcessKey>): void {
+    for (const reader of READERS) {
+      const error = seen.failed[reader] ?? null
+      const isNew = watchReader(this.#ports.alerts, reader, error)
+      if (isNew) this.#ports.logger.warn(`cannot read ${reader}`, { reader, error })
+    }
     const { seats, queued } = this.#ports.ledger()
     this.last = seen
     this.#memoryBytes.clear()
@@ -117,7 +131,7 @@ export class PoolWatch {
     const nowMs = this.#ports.world.clock.nowMs()
     this.#ports.tellReading({
       atMs: nowMs,
-      memoryRatio: seen.memory.ratio,
+      memoryRatio: seen.memory?.ratio ?? null,
       diskFreeBytes: seen.disk?.freeBytes ?? null,
       utilization: seats.capacity === 0 ? 0 : seats.used / seats.capacity,
       queued,
@@ -135,6 +149,6 @@ export class PoolWatch {
         }
       }),
     })
-    this.edges.look(seen.memory)
+    if (seen.memory !== null) this.edges.look(seen.memory)
   }
 }

@@ -27,6 +27,8 @@ export const FAULTS = {
   leak: 'the worker takes ever more memory',
   memoryPressure: 'the machine has hardly any memory left, for ten seconds',
   lowDisk: 'the disk has next to no room, for ten seconds',
+  readingFails:
+    'memory, disk or the sizes of workers cannot be read, or no reading comes at all, for ten seconds',
   diskFull: 'the run folder or a profile cannot be written',
   portThrows: 'what is to be done with a worker throws: before it is done, or after',
 } as const

@@ -131,10 +131,10 @@ export class VirtualMachine {
         ),
       createMonitor: ({ intervalMs, pids, onReading }) => {
         this.monitors++
-        const timer = pool.setInterval(
-          () => onReading(readings.take(pids())),
-          everyMs ?? intervalMs,
-        )
+        const timer = pool.setInterval(() => {
+          const reading = readings.take(pids())
+          if (reading !== null) onReading(reading)
+        }, everyMs ?? intervalMs)
         return {
           stop: () => {
             if (timer.isSet) this.monitors--

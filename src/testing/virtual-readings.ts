@@ -13,19 +13,47 @@ const WORKER_BYTES = 100_000_000
 const LEAKED_BYTES = 4_000_000_000
 const DISK_BYTES = 100_000_000_000
 
+/** Readers, one after the other as the fault strikes, and at last all of them. */
+const FAILING_PARTS = ['memory', 'disk', 'workers', 'all'] as const
+type FailingPart = (typeof FAILING_PARTS)[number]
+const isReader = (part: FailingPart): part is Exclude<FailingPart, 'all'> => part !== 'all'
+
 export class VirtualReadings {
   readonly #kernel: Scope
   readonly #faults: FaultPlan
   readonly #leaking = new Set<number>()
   #pressedUntilMs = 0
   #fullUntilMs = 0
+  /** What cannot be read now; in turn each of them. */
+  readonly #failing: Record<FailingPart, number> = { memory: 0, disk: 0, workers: 0, all: 0 }
+  #failures = 0
 
   constructor(kernel: Scope, faults: FaultPlan) {
     this.#kernel = kernel
     this.#faults = faults
   }
 
-  take<Key extends string>(pids: ReadonlyMap<Key, number>): MonitorReading<Key> {
+  /** Null when none comes. */
+  take<Key extends string>(pids: ReadonlyMap<Key, number>): MonitorReading<Key> | null {
+    const nowMs = this.#kernel.nowMs()
+    if (this.#faults.strikes('readingFails')) {
+      const part = FAILING_PARTS[this.#failures++ % FAILING_PARTS.length] as FailingPart
+      this.#failing[part] = nowMs + TROUBLE_MS
+    }
+    const reading = this.#whole(pids)
+    const fails = (part: FailingPart) => nowMs < this.#failing[part]
+    if (fails('all')) return null
+    const failed = FAILING_PARTS.filter(isReader).filter(fails)
+    return {
+      ...reading,
+      memory: fails('memory') ? null : reading.memory,
+      disk: fails('disk') ? null : reading.disk,
+      workers: fails('workers') ? [] : reading.workers,
+      failed: Object.fromEntries(failed.map((part) => [part, new Error('EMFILE: simulated')])),
+    }
+  }
+
+  #whole<Key extends string>(pids: ReadonlyMap<Key, number>): MonitorReading<Key> {
     const nowMs = this.#kernel.nowMs()
     if (this.#faults.strikes('memoryPressure')) this.#pressedUntilMs = nowMs + TROUBLE_MS
     if (this.#faults.strikes('lowDisk')) this.#fullUntilMs = nowMs + TROUBLE_MS
@@ -46,6 +74,7 @@ export class VirtualReadings {
         memoryBytes: this.#bytesOf(pid),
         exact: false,
       })),
+      failed: {},
     }
   }
 

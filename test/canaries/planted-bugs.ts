@@ -4,6 +4,7 @@
  */
 import { portBugs } from './planted-ports.ts'
 import { valueBugs } from './planted-values.ts'
+import { supervisionBugs } from './planted-supervision.ts'
 
 export interface PlantedBug {
   readonly bug: string
@@ -309,5 +310,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...machineBugs,
   ...portBugs,
   ...valueBugs,
+  ...supervisionBugs,
   ...processBugs,
 ]

@@ -50,6 +50,7 @@ export const poolEvents: { readonly [T in PoolEvent['type']]: readonly PoolEvent
     { type: 'memory.changed', band: 'normal', ratio: 0.5 },
     { type: 'memory.changed', band: 'pressure', ratio: 0.8 },
   ],
+  'readings.changed': [{ type: 'readings.changed', areMissing: true }],
   'disk.changed': [{ type: 'disk.changed', isLow: true, freeBytes: 1 }],
   'health.changed': [{ type: 'health.changed', health: 'degraded' }],
 }

@@ -14,6 +14,7 @@ const POLICY: SupervisorPolicy = {
   periodMs: 50,
   cooldownMs: 1,
   maxStarting: 2,
+  readingTimeoutMs: 1,
   zombieAfterMs: 10,
   scaleCooldownMs: 1,
   memory: {

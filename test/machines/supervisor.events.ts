@@ -29,6 +29,7 @@ const policy: SupervisorPolicy = {
   cooldownMs: 1,
   maxStarting: 1,
   zombieAfterMs: 10,
+  readingTimeoutMs: 1,
   scaleCooldownMs: 1,
   memory: {
     pressureRatio: 0.7,
@@ -86,6 +87,7 @@ const readings: EventsOf = (nowMs) => {
     { ...calm, diskFreeBytes: 999 },
     { ...calm, diskFreeBytes: 1_050 },
     { ...calm, diskFreeBytes: null },
+    { ...calm, memoryRatio: null, diskFreeBytes: null, workers: [{ ...idle, silentMs: 20 }] },
     { ...calm, ready: 1, workers: sights[4] ?? [] },
   ]
   return varied.flatMap((reading) =>
@@ -134,6 +136,9 @@ function isReal({ world }: Situation<World>, event: EventObject): boolean {
       return true
   }
 }
+
+/** Readings fail to come: what becomes of that hangs on readings alone. */
+const isReadingMissed = ({ type }: EventObject) => type.startsWith('xstate.after.readingTimeout')
 
 /** Readings come long after each other, crashes close together, and the pool has two slots or is closed. */
 function isLeap({ world }: Situation<World>, event: EventObject): boolean {
@@ -278,7 +283,8 @@ export const supervisorPlans = {
   /** Leave to start and the breaker. Readings are met, but lead nowhere. */
   starts: {
     ...whole,
-    isReal: (situation, event) => event.type !== 'reading.taken' && isReal(situation, event),
+    isReal: (situation, event) =>
+      event.type !== 'reading.taken' && !isReadingMissed(event) && isReal(situation, event),
   },
   /** Memory, load, silence and health. Starts and crashes are met, but lead nowhere. */
   readings: {
@@ -288,7 +294,8 @@ export const supervisorPlans = {
   /** Every combination of the regions' states. It is told only whether anybody starts, and time goes in leaps. */
   configurations: {
     ...whole,
-    isReal: (situation, event) => isLeap(situation, event) && isReal(situation, event),
+    isReal: (situation, event) =>
+      isLeap(situation, event) && !isReadingMissed(event) && isReal(situation, event),
     canonical: ({ snapshot, world }) => {
       const { size, waiting, starting, launched, crashesMs, lowSinceMs } =
         snapshot.context as SupervisorContext

@@ -10,9 +10,9 @@ describeMachine({
   machine: supervisorMachine,
   types: Object.keys(supervisorEvents),
   views: {
-    starts: { plan: starts, states: 246, edges: 2319 },
-    readings: { plan: readings, states: 128, edges: 1528 },
-    configurations: { plan: configurations, states: 324, edges: 3860 },
+    starts: { plan: starts, states: 410, edges: 3865 },
+    readings: { plan: readings, states: 324, edges: 4159 },
+    configurations: { plan: configurations, states: 480, edges: 5910 },
   },
   goals: {
     rest: ({ value }) => JSON.stringify(value).includes('"memory":"normal","scaling":"steady"'),

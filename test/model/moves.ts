@@ -263,7 +263,9 @@ export class Moves {
     const { system } = this
     for (const kind of ['pool', 'shutdown', 'supervisor'] as const) {
       for (const type of system[kind].timers(this.#row[AT[kind]] as number)) {
-        if (isNamed(type, PACE)) this.#add(kind, 0, { type }, 'pace')
+        if (isNamed(type, ['readingTimeout'])) {
+          if (system.plan.readings.includes('missing')) this.#add(kind, 0, { type }, 'user')
+        } else if (isNamed(type, PACE)) this.#add(kind, 0, { type }, 'pace')
         else if (isNamed(type, ['probeTimeout'])) {
           this.#deadline(kind, 0, { type }, !isBusy || this.#isNobodyStarting())
         } else this.#deadline(kind, 0, { type }, !isBusy)

@@ -43,7 +43,7 @@ export type FaultWord =
   | 'portThrows'
 
 /** What a reading may say beside silence. */
-export type ReadingWord = 'memory' | 'load' | 'health' | 'disk'
+export type ReadingWord = 'memory' | 'load' | 'health' | 'disk' | 'missing'
 
 export interface MachineSet {
   readonly pool: AnyStateMachine
@@ -121,6 +121,7 @@ export function supervisorPolicy(plan: CompositionPlan): SupervisorPolicy {
     cooldownMs: 1,
     maxStarting: plan.maxStarting,
     zombieAfterMs: 1,
+    readingTimeoutMs: 1,
     scaleCooldownMs: 1,
     memory: {
       pressureRatio: 0.8,

@@ -2,7 +2,8 @@
 import type { EventObject } from 'xstate'
 import { type CompositionPlan, PLAIN_TASK, SHIPPED } from './plan.ts'
 
-const READINGS = "supervisor's memory, disk, scaling and health (compositions memory, disk, load)"
+const READINGS =
+  "supervisor's memory, disk, scaling, health and missing readings (compositions memory, disk, load)"
 const RECYCLING = 'recycling by count (composition recycling)'
 const SCALE = 'pool.scale (composition scaling)'
 const STANDBY = 'spares (composition standby)'
@@ -115,7 +116,7 @@ export const SHORT_PLANS: readonly CompositionPlan[] = [
     tasks: 1,
     faults: 0,
     users: ['stop', 'restart'],
-    readings: ['load', 'health'],
+    readings: ['load', 'health', 'missing'],
     isSymmetric: false,
     heldStill: [RECYCLING, CLOCKS],
   }),

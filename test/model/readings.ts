@@ -47,6 +47,8 @@ export function readingMoves(system: System, row: ArrayLike<number>): readonly R
     for (const [band, memoryRatio] of Object.entries(MEMORY)) {
       add({ memoryRatio }, band === 'normal' ? 'pace' : 'user')
     }
+    // Memory cannot be read, and one worker is far too large all the same.
+    add({ memoryRatio: null }, 'user')
     for (const memoryBytes of [SOFT_LIMIT + 1, HARD_LIMIT + 1]) {
       const heavy = seen.map((one, at) => (at === 0 ? { ...one, memoryBytes } : one))
       if (heavy.length > 0) add({ workers: heavy })

@@ -36,6 +36,7 @@ export const SIGHTINGS: Readonly<Record<string, readonly RegExp[]>> = {
   successorAgain: [/^worker: .*recycling\.resting · after restartBackoff · 0$/],
   secondTry: [/^pool: .*starting\.late · /],
   diskFloor: [/^supervisor: .*disk\.\w+ · reading\.taken · 0$/],
+  readingsMissing: [/^supervisor: .*readings\.coming · after readingTimeout · 0$/],
   hardMemoryLimit: [/^supervisor: .*sizes\.\w+ · reading\.taken · [0-9]$/],
   taskTimedOut: [/^task: timed out$/],
 }

@@ -3,6 +3,7 @@
  * says so. Time can be moved on, so that no dwell is sat out.
  */
 import type { MonitorReading } from '../../src/monitor/monitor.ts'
+import type { FailedReaders } from '../../src/monitor/readers.ts'
 import type { ProcessKey } from '../../src/pool/watch.ts'
 import { realWorld, type World } from '../../src/pool/world.ts'
 
@@ -13,6 +14,8 @@ export interface Sight {
   /** Used share of memory. Default 0.1. */
   readonly memory?: number
   readonly diskFreeBytes?: number
+  /** What cannot be read, and why. */
+  readonly failed?: FailedReaders
   /** Bytes of each process; who is not named takes 50 MB. */
   readonly bytes?: Readonly<Record<ProcessKey, number>>
 }
@@ -36,18 +39,20 @@ export class InjectedReadings {
   }
 
   /** The pool reads this now. */
-  see({ memory = 0.1, diskFreeBytes = ROOMY.freeBytes, bytes = {} }: Sight): void {
+  see({ memory = 0.1, diskFreeBytes = ROOMY.freeBytes, bytes = {}, failed = {} }: Sight): void {
     if (this.#watch === null) throw new Error('nobody watches: the pool has not started')
     const { pids, tell } = this.#watch
     tell({
       atMs: 0,
       lateMs: 0,
-      memory: {
-        limitBytes: LIMIT_BYTES,
-        usedBytes: memory * LIMIT_BYTES,
-        ratio: memory,
-        source: 'physical',
-      },
+      memory: failed.memory
+        ? null
+        : {
+            limitBytes: LIMIT_BYTES,
+            usedBytes: memory * LIMIT_BYTES,
+            ratio: memory,
+            source: 'physical',
+          },
       processorRatio: 0.5,
       disk: { ...ROOMY, freeBytes: diskFreeBytes },
       workers: [...pids()].map(([slot, pid]) => ({
@@ -56,6 +61,7 @@ export class InjectedReadings {
         memoryBytes: bytes[slot] ?? 50_000_000,
         exact: true,
       })),
+      failed,
     })
   }
 

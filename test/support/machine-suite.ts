@@ -134,6 +134,7 @@ function faultsOf<World>(
     if (gapsOf(found, own).length > 0) faults.add('totality')
     if (found.flaws.length > 0) faults.add('flaws')
     if (found.states !== states || found.edges !== edges) faults.add('counts')
+    if (faults.has(wanted)) return [...faults]
   }
   if (untaken({ ...own, machine: mutant }, seen).length > 0) faults.add('coverage')
   return [...faults]
