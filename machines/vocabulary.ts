@@ -54,6 +54,8 @@ export interface PortFailed {
 /** Why a worker's process ends. Only the first group counts against the restart intensity. */
 export type ExitCause =
   | 'crashed'
+  /** It sent what cannot be read, or what was not its to say. */
+  | 'violated'
   | 'startFailed'
   | 'startTimedOut'
   | 'silent'

@@ -72,7 +72,7 @@ export type WorkerEvent =
   | { type: 'worker.stop' }
   | { type: 'worker.terminate' }
   /** End it at once. `incarnation` null means whatever runs here. */
-  | { type: 'worker.kill'; incarnation: number | null; cause: ExitCause }
+  | { type: 'worker.kill'; incarnation: number | null; cause: ExitCause; error?: ErrorFacts }
   /** `replace`: the next process is ready before this one goes. */
   | { type: 'worker.recycle'; cause: 'recycled' | 'memory'; replace: boolean }
   | { type: 'start.granted' }
@@ -233,9 +233,10 @@ export const workerUpdates = {
   endStopped: ending('stopped'),
   endRecycled: ending('recycled'),
   endStartTimedOut: ending('startTimedOut'),
-  endAsTold: change(({ event }) => ({
-    ending: { cause: (event as Of<'worker.kill'>).cause, error: null, permanent: false },
-  })),
+  endAsTold: change(({ event }) => {
+    const { cause, error = null } = event as Of<'worker.kill'>
+    return { ending: { cause, error, permanent: false } }
+  }),
   endStartFailed: change(({ event }) => ({
     ending: {
       cause: 'startFailed',
@@ -254,6 +255,7 @@ export const workerUpdates = {
     retiree: context.retiree && {
       ...context.retiree,
       cause: 'cause' in event ? event.cause : context.retiree.cause,
+      error: 'error' in event ? (event.error ?? null) : context.retiree.error,
     },
   })),
   leaveCurrentGently: leave(({ context }) => ({
@@ -265,9 +267,10 @@ export const workerUpdates = {
   })),
   leaveNewest: leave(({ context }) => leftNewest(context, 'stopped')),
   leaveTimedOut: leave(({ context }) => leftNewest(context, 'startTimedOut')),
-  leaveAsTold: leave(({ context, event }) =>
-    leftNewest(context, (event as Of<'worker.kill'>).cause),
-  ),
+  leaveAsTold: leave(({ context, event }) => {
+    const { cause, error } = event as Of<'worker.kill'>
+    return leftNewest(context, cause, error)
+  }),
   leavePortFailed: leave(({ context, event }) =>
     leftNewest(context, 'crashed', (event as Of<'port.failed'>).error),
   ),

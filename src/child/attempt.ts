@@ -22,6 +22,8 @@ const MESSAGE_OF: Readonly<Record<CancelReason, string>> = {
 export class Attempt {
   readonly taskId: string
   readonly attempt: number
+  /** What the pool knows this attempt by. */
+  readonly token: number
   readonly name: string
   readonly payload: unknown
   readonly dependencies: RunOrder['dependencies']
@@ -38,6 +40,7 @@ export class Attempt {
   constructor(order: RunOrder) {
     this.taskId = order.taskId
     this.attempt = order.attempt
+    this.token = order.token
     this.name = order.name
     this.payload = order.payload
     this.dependencies = order.dependencies

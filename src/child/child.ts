@@ -51,7 +51,11 @@ export class Child {
     this.birth = birth
     this.home = home
     this.equipment = new Equipment(birth, home)
-    this.outbox = new Outbox(birth.incarnation, home.send, home.rssBytes)
+    this.outbox = new Outbox(
+      birth.incarnation,
+      (frame, written) => home.send(frame, written),
+      () => home.rssBytes(),
+    )
   }
 
   start(): void {
@@ -107,7 +111,7 @@ export class Child {
         else this.runner.run(order)
         return
       case 'abort':
-        this.runner?.abort(order.taskId, order.attempt, order.reason, order.graceMs)
+        this.runner?.abort(order.token, order.reason, order.graceMs)
         return
       case 'open':
         if (order.launch === null) this.outbox.push({ kind: 'sessionReady', browserPid: null })

@@ -7,6 +7,9 @@ import { type TroupeErrorCode, toErrorFacts } from '../errors.ts'
 /** A message or a stack is cut here. */
 export const MAX_ERROR_TEXT = 16 * 1024
 
+/** Longer than any code anybody has thought of. */
+const MAX_CODE = 256
+
 export function boundedFacts(thrown: unknown, code: TroupeErrorCode = 'TASK_FAILED'): ErrorFacts {
   try {
     return bounded(toErrorFacts(thrown, code))
@@ -18,7 +21,9 @@ export function boundedFacts(thrown: unknown, code: TroupeErrorCode = 'TASK_FAIL
 
 function bounded(facts: ErrorFacts): ErrorFacts {
   return {
-    ...facts,
+    code: typeof facts.code === 'string' ? facts.code.slice(0, MAX_CODE) : 'TASK_FAILED',
+    ...(typeof facts.retryable === 'boolean' ? { retryable: facts.retryable } : {}),
+    ...(facts.ownCode === undefined ? {} : { ownCode: facts.ownCode }),
     message: String(facts.message).slice(0, MAX_ERROR_TEXT),
     ...(facts.name === undefined ? {} : { name: String(facts.name).slice(0, MAX_ERROR_TEXT) }),
     ...(facts.stack === undefined ? {} : { stack: String(facts.stack).slice(0, MAX_ERROR_TEXT) }),

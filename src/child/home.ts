@@ -4,7 +4,9 @@
  * It never says what a word means.
  */
 import module from 'node:module'
+import { Socket } from 'node:net'
 import type { AnyStateMachine } from 'xstate'
+import { CHANNEL_FD, encodeMessage, MAX_MESSAGE_BYTES, MessageReader } from '../worker/channel.ts'
 import type { Frame, LaunchSpec, Order, Report } from '../worker/protocol.ts'
 import type { BrowserDriver } from './browser-driver.ts'
 import { type LoadedTasks, loadTasks } from './task-file.ts'
@@ -36,34 +38,60 @@ export interface Home {
   die(running: number): void
 }
 
-/** The process this code runs in, forked by a pool. */
-export const processHome: Home = {
-  send: (frame, written) =>
-    process.send ? process.send(frame, undefined, undefined, written) : false,
-  listen: (ears) => {
-    process.on('message', (frame: Frame<Order>) => ears.onFrame(frame))
-    process.on('disconnect', () => ears.onPoolGone())
+/** The process this code runs in, started by a pool. */
+export class ProcessHome implements Home {
+  readonly #channel = new Socket({ fd: CHANNEL_FD })
+
+  send(frame: Frame<Report>, written: () => void): boolean {
+    return this.#channel.write(encodeMessage(frame, MAX_MESSAGE_BYTES), written)
+  }
+
+  listen(ears: HomeEars): void {
+    const reader = new MessageReader((frame) => ears.onFrame(frame as Frame<Order>))
+    this.#channel.on('data', (chunk: Buffer) => reader.push(chunk))
+    // 'close' follows.
+    this.#channel.on('error', () => undefined)
+    this.#channel.on('close', () => ears.onPoolGone())
     process.on('exit', () => ears.onExit())
     // A terminal sends it to everybody; the pool decides what it means.
     process.on('SIGINT', () => undefined)
     process.on('uncaughtException', (error) => ears.onDefect(error))
     process.on('unhandledRejection', (error) => ears.onUnhandled(error))
-  },
-  loadTasks,
-  driverOf,
-  rssBytes: () => process.memoryUsage.rss(),
-  // For the next process of this run; a killed process would not write it.
-  onOpened: () => void setImmediate(() => module.flushCompileCache()),
-  exit: (code) => process.exit(code),
-  stepped: (machine) => machine,
-  die: () => {
+  }
+
+  loadTasks(url: string): Promise<LoadedTasks> {
+    return loadTasks(url)
+  }
+
+  driverOf(spec: LaunchSpec): Promise<BrowserDriver> {
+    return driverOf(spec)
+  }
+
+  rssBytes(): number {
+    return process.memoryUsage.rss()
+  }
+
+  /** For the next process of this run; a killed process would not write it. */
+  onOpened(): void {
+    setImmediate(() => module.flushCompileCache())
+  }
+
+  exit(code: number): void {
+    process.exit(code)
+  }
+
+  stepped<M extends AnyStateMachine>(machine: M): M {
+    return machine
+  }
+
+  die(): void {
     try {
       // A worker leads its own group: what tasks have started goes with it.
       process.kill(-process.pid, 'SIGKILL')
     } catch {
       process.kill(process.pid, 'SIGKILL')
     }
-  },
+  }
 }
 
 export async function driverOf(spec: LaunchSpec): Promise<BrowserDriver> {

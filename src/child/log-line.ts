@@ -10,9 +10,15 @@ import type { Outbox } from './outbox.ts'
 export const MAX_LOG_BYTES = 16 * 1024
 type Fields = Readonly<Record<string, unknown>>
 
-/** A log line of bounded size, stamped with `stamp`. */
-export function logLine(outbox: Outbox, message: unknown, fields: unknown, stamp: Fields): void {
-  outbox.log('info', textOf(message), { ...sendable(fields), ...stamp })
+/** A log line of bounded size, stamped with `stamp`; `token`: of the attempt that says it. */
+export function logLine(
+  outbox: Outbox,
+  message: unknown,
+  fields: unknown,
+  stamp: Fields,
+  token?: number,
+): void {
+  outbox.log('info', textOf(message), { ...sendable(fields), ...stamp }, token)
 }
 
 function textOf(message: unknown): string {

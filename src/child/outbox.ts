@@ -2,7 +2,6 @@
  * What a child tells the pool. Reports gather for a tick and travel in one frame, stamped with the incarnation. While
  * the pipe is full nothing more is written, so a slow pool costs a child no memory but what its attempts hold.
  */
-import type { AttemptEnd } from '../../machines/vocabulary.ts'
 import { TroupeError, toErrorFacts } from '../errors.ts'
 import type { Frame, Report } from '../worker/protocol.ts'
 
@@ -13,16 +12,16 @@ export const MAX_FRAME_BYTES = 8 * 1024 * 1024
 
 /** An attempt of which the outbox says that it started, unless it ends within the tick. */
 export interface Startable {
-  readonly taskId: string
-  readonly attempt: number
+  readonly token: number
   readonly ended: boolean
 }
 
-/** `process.send`, or what a test puts in its place. */
+/** The pipe to the pool, or what a test puts in its place. */
 export type SendFrame = (frame: Frame<Report>, written: () => void) => boolean
 
 type Log = Extract<Report, { kind: 'log' }>
 type Progress = Extract<Report, { kind: 'progress' }>
+type Ended = Extract<Report, { kind: 'ended' }>
 
 export class Outbox {
   private readonly incarnation: number
@@ -30,7 +29,7 @@ export class Outbox {
   private readonly rssBytes: () => number
   private items: Report[] = []
   private starts: Startable[] = []
-  private readonly progress = new Map<string, Progress>()
+  private readonly progress = new Map<number, Progress>()
   private bytes = 0
   private logs = 0
   private dropped = 0
@@ -66,21 +65,23 @@ export class Outbox {
     this.schedule()
   }
 
-  ended(end: AttemptEnd, runMs: number, bytes = 0): void {
-    this.progress.delete(end.taskId)
-    this.push({ kind: 'ended', runMs, ...end }, bytes)
+  ended(end: Omit<Ended, 'kind'>, bytes = 0): void {
+    this.progress.delete(end.token)
+    this.push({ kind: 'ended', ...end }, bytes)
   }
 
   /** The last value of a tick wins. */
-  noteProgress(taskId: string, attempt: number, progress: unknown): void {
-    this.progress.set(taskId, { kind: 'progress', taskId, attempt, progress })
+  noteProgress(token: number, progress: unknown): void {
+    this.progress.set(token, { kind: 'progress', token, progress })
     this.schedule()
   }
 
-  log(level: Log['level'], message: string, fields: Log['fields'] = {}): void {
+  /** `token`: of the attempt that says it. */
+  log(level: Log['level'], message: string, fields: Log['fields'] = {}, token?: number): void {
     this.logs += 1
     if (this.logs > MAX_LOGS_PER_FRAME) this.dropped += 1
-    else this.push({ kind: 'log', level, message, fields })
+    else if (token === undefined) this.push({ kind: 'log', level, message, fields })
+    else this.push({ kind: 'log', level, message, fields, token })
   }
 
   /** Sends at once what there is. */
@@ -114,8 +115,8 @@ export class Outbox {
   /** Starts come first, so that nothing is said of an attempt before its start. */
   private takeItems(): Report[] {
     const items: Report[] = []
-    for (const { taskId, attempt, ended } of this.starts) {
-      if (!ended) items.push({ kind: 'started', taskId, attempt })
+    for (const { token, ended } of this.starts) {
+      if (!ended) items.push({ kind: 'started', token })
     }
     for (const progress of this.progress.values()) items.push(progress)
     const all = items.length === 0 ? this.items : items.concat(this.items)
@@ -154,15 +155,8 @@ function substituteFor(item: Report, error: unknown): Report {
       `the task's result could not be sent to the pool; return plain data, or write a file with artifact()`,
       { cause: error, retryable: false },
     )
-    const { taskId, attempt, runMs } = item
-    return {
-      kind: 'ended',
-      taskId,
-      attempt,
-      runMs,
-      verdict: 'permanent',
-      error: toErrorFacts(refusal),
-    }
+    const { token, runMs } = item
+    return { kind: 'ended', token, runMs, verdict: 'permanent', error: toErrorFacts(refusal) }
   }
   const message = `a ${item.kind} report could not be sent to the pool`
   return { kind: 'log', level: 'warn', message, fields: {} }

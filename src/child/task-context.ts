@@ -17,7 +17,7 @@ import type {
 import { ArtifactBox } from './artifacts.ts'
 import type { Attempt } from './attempt.ts'
 import type { DrivenTab } from './browser-driver.ts'
-import { logLine } from './log-line.ts'
+import { logLine, MAX_LOG_BYTES } from './log-line.ts'
 import type { Outbox } from './outbox.ts'
 
 /** A progress value above this is refused. */
@@ -76,14 +76,13 @@ export class PlainContext implements PlainTaskContext {
       if (this.#attempt.ended) return
       // As it is now: the handler may go on with the same object.
       const { value: progress } = snapshot(value, 'progress', MAX_PROGRESS_BYTES)
-      this.#ground.outbox.noteProgress(this.#attempt.taskId, this.#attempt.attempt, progress)
+      this.#ground.outbox.noteProgress(this.#attempt.token, progress)
     }
   }
 
   get log(): (message: string, fields?: Fields) => void {
     return (message, fields = {}) => {
-      const { taskId, attempt } = this.#attempt
-      logLine(this.#ground.outbox, message, fields, { taskId, attempt })
+      logLine(this.#ground.outbox, message, fields, {}, this.#attempt.token)
     }
   }
 
@@ -92,7 +91,10 @@ export class PlainContext implements PlainTaskContext {
   }
 
   get retire(): (reason: string) => void {
-    return (reason) => this.#ground.outbox.push({ kind: 'retire', reason: String(reason) })
+    return (reason) => {
+      const text = String(reason).slice(0, MAX_LOG_BYTES)
+      this.#ground.outbox.push({ kind: 'retire', reason: text })
+    }
   }
 
   protected get box(): ArtifactBox {

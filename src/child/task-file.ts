@@ -5,7 +5,7 @@
 import { fileURLToPath } from 'node:url'
 import { TroupeError } from '../errors.ts'
 import type { Handler, PlainHandler } from '../tasks.ts'
-import type { SessionManifest, TaskManifest } from '../worker/protocol.ts'
+import { MAX_DECLARED, type SessionManifest, type TaskManifest } from '../worker/protocol.ts'
 import { type LoadedSession, sessionsOf } from './session-file.ts'
 
 /** A task, ready to run. */
@@ -51,6 +51,7 @@ export async function loadTasks(url: string): Promise<LoadedTasks> {
     tasks.set(name, known)
   }
   if (tasks.size === 0) refuse('defines no task.')
+  if (tasks.size > MAX_DECLARED) refuse(`defines more than ${MAX_DECLARED} tasks.`)
   return { tasks, sessions: sessionsOf(defined, url, refuse) }
 }
 

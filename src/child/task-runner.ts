@@ -4,7 +4,7 @@
  * that its code has stopped. It owns no browser and no timer of its own but the grace of an aborted attempt.
  */
 import type { CancelReason, ErrorFacts, Verdict } from '../../machines/vocabulary.ts'
-import { TroupeError, toErrorFacts } from '../errors.ts'
+import { TroupeError } from '../errors.ts'
 import type { RunOrder } from '../worker/protocol.ts'
 import { TableAge } from '../ledger/table-age.ts'
 import { snapshot } from '../task/snapshot.ts'
@@ -74,9 +74,9 @@ export class TaskRunner {
     else void this.runPlain(attempt, task.handler)
   }
 
-  abort(taskId: string, number: number, reason: CancelReason, graceMs: number): void {
-    const attempt = this.live.get(taskId)
-    if (attempt === undefined || attempt.attempt !== number) return
+  abort(token: number, reason: CancelReason, graceMs: number): void {
+    const attempt = [...this.live.values()].find((one) => one.token === token)
+    if (attempt === undefined) return
     attempt.stop(reason)
     const run = this.runs.get(attempt)
     if (run === undefined) return
@@ -104,7 +104,7 @@ export class TaskRunner {
     if (this.host === null) {
       const message = `The task "${attempt.name}" needs a browser, and this worker was opened without one.`
       const error = new TroupeError('BROWSER_NOT_FOUND', message)
-      return this.end(attempt, 'permanent', undefined, toErrorFacts(error))
+      return this.end(attempt, 'permanent', undefined, boundedFacts(error))
     }
     const run: BrowserRun = {
       attempt,
@@ -124,11 +124,7 @@ export class TaskRunner {
     const { attempt } = run
     run.seat = seat
     seat.onLost = this.losing(run)
-    this.ground.outbox.push({
-      kind: 'started',
-      taskId: attempt.taskId,
-      attempt: attempt.attempt,
-    })
+    this.ground.outbox.push({ kind: 'started', token: attempt.token })
     // Now, for its timeout begins with it: a handler may block this process with its first step.
     this.ground.outbox.flush()
     attempt.startedMs = performance.now()
@@ -147,7 +143,7 @@ export class TaskRunner {
   private lose(run: BrowserRun, error: TroupeError): void {
     const { attempt } = run
     if (attempt.ended || attempt.stopReason !== null) return
-    this.end(attempt, 'retryable', undefined, toErrorFacts(error))
+    this.end(attempt, 'retryable', undefined, boundedFacts(error))
     attempt.abort(error)
     if (run.seat !== null) this.host?.release(run.seat)
   }
@@ -207,19 +203,16 @@ export class TaskRunner {
     this.runs.delete(attempt)
     if (verdict !== 'released' && this.expiries.size > 0) this.expiries.delete(attempt.taskId)
     attempt.end()
-    const { taskId, attempt: number, startedMs } = attempt
+    const { token, startedMs } = attempt
     const runMs = startedMs === 0 ? 0 : performance.now() - startedMs
-    const end =
-      error === undefined
-        ? { taskId, attempt: number, verdict, value }
-        : { taskId, attempt: number, verdict, error }
-    this.ground.outbox.ended(end, runMs, bytes)
+    const how = error === undefined ? { value } : { error }
+    this.ground.outbox.ended({ token, runMs, verdict, ...how }, bytes)
   }
 
   private unknown(name: string): ErrorFacts {
     const known = [...this.tasks].flatMap(([own, { builtIn }]) => (builtIn ? [] : [own])).join(', ')
     const message = `The task file defines no task "${name}". It defines: ${known}.`
-    return toErrorFacts(new TroupeError('TASK_UNKNOWN', message))
+    return boundedFacts(new TroupeError('TASK_UNKNOWN', message))
   }
 }
 

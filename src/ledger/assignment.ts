@@ -2,11 +2,11 @@
 import { backoffMs } from '../../machines/policy.ts'
 import type { ErrorFacts } from '../../machines/vocabulary.ts'
 import type { WorkerToLedger } from '../../machines/worker-words.ts'
-import type { RunOrder } from '../worker/protocol.ts'
+import type { TaskOrder } from '../worker/protocol.ts'
 import { dependencyFacts } from './dependencies.ts'
 import type { TaskRecord } from './record.ts'
 
-export function orderOf(record: TaskRecord): RunOrder {
+export function orderOf(record: TaskRecord): TaskOrder {
   const order = {
     kind: 'run',
     taskId: record.id,

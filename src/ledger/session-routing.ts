@@ -30,6 +30,7 @@ const FAILURES: ReadonlySet<ExitCause> = new Set([
   'crashed',
   'startFailed',
   'startTimedOut',
+  'violated',
   'silent',
 ])
 

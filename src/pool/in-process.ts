@@ -45,7 +45,7 @@ function apartOr(
     exited: (exit, error) => {
       if (process.pid !== null) return events.exited(exit, error)
       const why = error?.message ?? 'for no reason given'
-      events.garbage(`no process could be forked (${why}): its tasks run in the pool's own`)
+      events.trouble(`no process could be forked (${why}): its tasks run in the pool's own`)
     },
   })
   return process.pid === null ? here(birth, events) : process

@@ -46,8 +46,7 @@ function portsOf(runtime: PoolRuntime, voices: LedgerVoices): LedgerPorts {
     },
     tellPool: (event) => runtime.tellPool(event),
     tellShutdown: (event) => voices.tellShutdown(event),
-    abort: (slot, incarnation, order) =>
-      workers.send({ slot, incarnation }, { kind: 'abort', ...order }),
+    abort: (slot, incarnation, order) => workers.abort({ slot, incarnation }, order),
     slots: voices.slots,
     startMs: (name) => (needsBrowser(name) ? config.startTimeout : 0),
     killAfterMs: (name) => config.cancelGrace + (needsBrowser(name) ? LADDER_LIMIT_MS : 0),

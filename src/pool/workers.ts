@@ -8,15 +8,17 @@ import type { WorkerEvent } from '../../machines/worker-facts.ts'
 import type { ProcessId } from '../../machines/worker-words.ts'
 import type { PoolConfig } from '../config.ts'
 import { attemptAll, toErrorFacts } from '../errors.ts'
-import type { AttemptReport, LedgerEvent } from '../ledger/events.ts'
+import type { LedgerEvent } from '../ledger/events.ts'
 import type { Logger } from '../logger.ts'
 import type { PoolNews } from './events.ts'
+import { keyOf } from './process-key.ts'
 import { PoolSessions } from './sessions.ts'
-import { isPermanent, knownOf } from './start-news.ts'
+import type { Heard } from '../worker/conversation.ts'
+import { WorkerReports } from './worker-reports.ts'
+import { isPermanent } from './start-news.ts'
 import type { Run, World } from './world.ts'
 import type { ChildTaskTypes } from '../worker/child-types.ts'
-import { isAttemptReport } from '../worker/frame.ts'
-import type { Order, Report, RunOrder, TaskManifest } from '../worker/protocol.ts'
+import type { Order, Report, TaskAbort, TaskManifest, TaskOrder } from '../worker/protocol.ts'
 import type { WorkerHandle } from '../worker/worker-handle.ts'
 
 /** What does not die of a kill is killed again. */
@@ -48,18 +50,29 @@ export interface SlotFacts {
 
 export class PoolWorkers {
   readonly slots = new Map<SlotId, SlotFacts>()
-  /** What the task file declares; null until a first child has loaded it. */
-  manifest: ReadonlyMap<string, TaskManifest> | null = null
   readonly sessions = new PoolSessions()
   processesStarted = 0
   readonly #processes = new Map<string, WorkerHandle>()
   #gone: Array<() => void> = []
   readonly #config: PoolConfig
   readonly #ports: WorkersPorts
+  readonly #reports: WorkerReports
 
   constructor(config: PoolConfig, ports: WorkersPorts) {
     this.#config = config
     this.#ports = ports
+    this.#reports = new WorkerReports({
+      ...ports,
+      sessions: this.sessions,
+      process: (id) => this.#processes.get(keyOf(id)),
+      factsOf: (slot) => this.factsOf(slot),
+      tellWorker: (id, event) => this.#tell(id, event),
+    })
+  }
+
+  /** What the task file declares; null until a first child has loaded it. */
+  get manifest(): ReadonlyMap<string, TaskManifest> | null {
+    return this.#reports.manifest
   }
 
   /** The slot's newest living process. */
@@ -88,6 +101,7 @@ export class PoolWorkers {
 
   fork(id: ProcessId): void {
     const run = this.#ports.run()
+    this.#reports.begin(id)
     const { workerScript } = this.#config
     const trace = this.#ports.traceFor(id)
     const process = this.#ports.world.fork(
@@ -106,9 +120,10 @@ export class PoolWorkers {
         ...(trace === undefined ? {} : { trace }),
       },
       {
-        reports: (reports) => this.#guarded(id, 'reports', () => this.#receive(id, reports)),
-        garbage: (message) => this.#warn(id, message),
+        reports: (reports) => this.#receive(id, reports),
+        trouble: (message) => this.#warn(id, message),
         unreachable: (error) => this.#ports.failed(id, 'send', error),
+        violated: (error) => this.#end(id, error),
         output: (stream, text) => this.#output(id, stream, text),
         exited: (exit, error) => this.#bury(id, exit, error),
       },
@@ -131,6 +146,7 @@ export class PoolWorkers {
       const process = this.#processes.get(keyOf(id))
       if (process === undefined) return this.#releaseProfile(id)
       if (launch !== null) process.profileFolder = launch.profileFolder
+      this.#reports.of(id)?.opened(launch)
       process.send({ kind: 'open', launch })
     } catch (error) {
       const facts = toErrorFacts(error, 'WORKER_START_FAILED')
@@ -139,7 +155,15 @@ export class PoolWorkers {
   }
 
   runTasks(id: ProcessId, tasks: readonly Assignment[]): void {
-    this.#processes.get(keyOf(id))?.sendNow(tasks.map((task) => task.order as RunOrder))
+    const conversation = this.#reports.of(id)
+    if (conversation === undefined) return
+    const orders = tasks.map((task) => conversation.ordered(task.order as TaskOrder))
+    this.#processes.get(keyOf(id))?.sendNow(orders)
+  }
+
+  abort(id: ProcessId, abort: TaskAbort): void {
+    const order = this.#reports.of(id)?.aborted(abort)
+    if (order !== undefined) this.send(id, order)
   }
 
   send(id: ProcessId, order: Order): void {
@@ -186,66 +210,31 @@ export class PoolWorkers {
     }
   }
 
+  #receive(id: ProcessId, reports: readonly Report[]): void {
+    let heard: Heard
+    try {
+      heard = this.#reports.judge(id, reports)
+    } catch (error) {
+      return this.#end(id, error)
+    }
+    this.#guarded(id, 'a report', () => this.#reports.accept(id, heard))
+  }
+
+  /** It has sent what no worker sends. Whatever else it says, nobody believes it. */
+  #end(id: ProcessId, violation: unknown): void {
+    const { message } = toErrorFacts(violation)
+    const { slot, incarnation } = id
+    const error = { code: 'WORKER_LOST', message: `it broke the protocol: ${message}` }
+    const text = 'a worker process broke the protocol: it is killed'
+    this.#ports.logger.error(text, { worker: slot, incarnation, reason: message })
+    this.#tell(id, { type: 'worker.kill', cause: 'violated', error })
+  }
+
   #tell(
     id: ProcessId,
     event: { [T in WorkerEvent as T['type']]: Omit<T, 'incarnation'> }[WorkerEvent['type']],
   ): void {
     this.#ports.tellWorker(id.slot, { ...event, incarnation: id.incarnation } as WorkerEvent)
-  }
-
-  #receive(id: ProcessId, reports: readonly Report[]): void {
-    const attempts: AttemptReport[] = []
-    for (const report of reports) {
-      if (isAttemptReport(report)) attempts.push(report)
-      else this.#hear(id, report)
-    }
-    if (attempts.length === 0) return
-    this.#ports.tellLedger({ type: 'attempts.reported', ...id, reports: attempts })
-  }
-
-  #hear(id: ProcessId, report: Exclude<Report, AttemptReport>): void {
-    const process = this.#processes.get(keyOf(id))
-    switch (report.kind) {
-      case 'loaded':
-        this.manifest = new Map(report.tasks.map((task) => [task.name, task]))
-        this.sessions.learn(report.sessions)
-        this.#ports.tellLedger({ type: 'tasks.known', known: knownOf(report) })
-        return this.#tell(id, { type: 'process.loaded' })
-      case 'sessionLaunched':
-        return this.#tell(id, { type: 'session.launched' })
-      case 'sessionReady':
-        return this.#sessionReady(id, process, report.browserPid)
-      case 'sessionFailed':
-        this.factsOf(id.slot).lastError = report.error.message
-        return this.#tell(id, {
-          type: 'session.failed',
-          error: report.error,
-          permanent: report.permanent,
-        })
-      case 'browserLost':
-        this.#ports.run().guardian.release(report.browserPid)
-        if (process?.browserPid === report.browserPid) process.browserPid = null
-        return this.#warn(id, 'the browser is gone; it is launched again', { ...report })
-      case 'log':
-        this.#ports.logger[report.level](report.message, { worker: id.slot, ...report.fields })
-        return this.#ports.news.tell('worker.log', () => ({ slot: id.slot, ...report }))
-      case 'login':
-        return this.sessions.noteLogin(id)
-      case 'retire':
-        return this.#tell(id, { type: 'retire.requested' })
-      case 'heartbeat':
-        this.factsOf(id.slot).rssBytes = report.rssBytes
-    }
-  }
-
-  #sessionReady(id: ProcessId, process: WorkerHandle | undefined, browserPid: number | null) {
-    if (process === undefined) return
-    process.browserPid = browserPid
-    if (browserPid !== null) this.#ports.run().guardian.watch(browserPid)
-    this.#tell(id, { type: 'session.ready' })
-    const pid = process.pid ?? 0
-    this.#ports.news.tell('worker.ready', () => ({ ...id, pid }))
-    this.#ports.logger.debug('worker ready', { worker: id.slot, pid, browserPid })
   }
 
   #bury(id: ProcessId, exit: ExitStatus, error: ErrorFacts | null): void {
@@ -257,6 +246,7 @@ export class PoolWorkers {
       if (process.browserPid !== null) guardian.release(process.browserPid)
     })
     this.#processes.delete(keyOf(id))
+    this.#reports.end(id)
     this.sessions.forget(id)
     if (this.#processes.size === 0) for (const tell of this.#gone.splice(0)) tell()
     if (error !== null) this.factsOf(id.slot).lastError = error.message
@@ -296,5 +286,3 @@ export class PoolWorkers {
     this.#ports.logger.warn(message, { worker: id.slot, incarnation: id.incarnation, ...fields })
   }
 }
-
-const keyOf = ({ slot, incarnation }: ProcessId): string => `${slot}#${incarnation}`

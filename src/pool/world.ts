@@ -2,6 +2,7 @@
  * Everything a pool takes from the machine it runs on, in one object: time, chance, processes, the
  * run on the disk, readings, the host. A simulation gives another. It never decides anything.
  */
+import { randomInt } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { nanoid } from 'nanoid'
 import type { AnyStateMachine } from 'xstate'
@@ -17,6 +18,7 @@ import type { Around } from './port-failure.ts'
 import { PoolRun } from './run.ts'
 import type { ProcessKey } from './watch.ts'
 import { storeSettings } from '../config/store-schema.ts'
+import { TOKEN_BITS } from '../worker/frame.ts'
 import type { ChildBirth } from '../worker/protocol.ts'
 import type { WorkerHandle, WorkerProcessEvents } from '../worker/worker-handle.ts'
 import { WorkerProcess } from '../worker/worker-process.ts'
@@ -42,6 +44,8 @@ export interface World {
   readonly processors: number
   /** At least 0, below 1. */
   random(): number
+  /** Names an attempt to its process: an integer that cannot be guessed. */
+  newToken(): number
   /** Unique among the tasks of a pool. */
   newId(): string
   /** ms of the calendar: only for what outlives the pool. */
@@ -67,6 +71,7 @@ export function realWorld(): World {
     host: realHost,
     processors: availableParallelism(),
     random: Math.random,
+    newToken: () => randomInt(2 ** TOKEN_BITS - 1),
     newId: nanoid,
     wallMs: Date.now,
     fork: (birth, events) => new WorkerProcess(birth, events, clock),

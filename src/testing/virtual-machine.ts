@@ -20,6 +20,8 @@ import { virtualWallMs } from './virtual-time.ts'
 
 const LAUNCH_MS = { least: 30, most: 120 } as const
 const PROCESSORS = 2
+/** Between two tokens: the drawn lots of a life do not depend on how many it needs. */
+const TOKEN_STEP = 7_919
 
 /** What a virtual process has from its machine. */
 export interface ProcessPorts {
@@ -85,6 +87,7 @@ export class VirtualMachine {
   readonly #readings: VirtualReadings
   #pid = 100
   #ids = 0
+  #tokens = 0
   /** What a store has written outlives its pool. */
   readonly #disk = new MemoryDisk()
   readonly #stepped: World['stepped']
@@ -115,6 +118,7 @@ export class VirtualMachine {
       host: { listen: (ears) => this.#listen(ears) },
       processors: PROCESSORS,
       random: random.fraction,
+      newToken: () => ++this.#tokens * TOKEN_STEP,
       newId: () => `task-${++this.#ids}`,
       wallMs: () => virtualWallMs(pool),
       fork: (birth, events) => {

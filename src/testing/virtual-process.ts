@@ -65,6 +65,10 @@ export class VirtualProcess implements WorkerHandle {
 
   // What the pool does with it.
 
+  owns(pid: number): boolean {
+    return [...this.browsers].some((browser) => browser.pid === pid)
+  }
+
   send(...orders: Order[]): void {
     if (this.#outbox.length === 0) this.#ports.pool.defer(() => this.#flush())
     this.#outbox.push(...orders)
@@ -190,9 +194,13 @@ export class VirtualProcess implements WorkerHandle {
   #arrive(message: unknown): void {
     if (this.life === 'dead' || this.#ports.pool.isOver) return
     this.lastFrameAtMs = this.#ports.kernel.nowMs()
-    const frame = parseFrame(message)
-    if (frame === null) this.#events.garbage('a message was no frame')
-    else this.#events.reports(frame.items)
+    let frame: Frame<Report>
+    try {
+      frame = parseFrame(message, this.birth.incarnation)
+    } catch (error) {
+      return this.#events.violated(error)
+    }
+    this.#events.reports(frame.items)
   }
 
   #pipeMs(): number {

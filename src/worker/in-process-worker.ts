@@ -9,7 +9,7 @@ import type { ExitStatus } from '../../machines/vocabulary.ts'
 import { toErrorFacts, TroupeError } from '../errors.ts'
 import type { Clock } from '../ledger/ports.ts'
 import { parseFrame } from './frame.ts'
-import { killGroup } from './process-group.ts'
+import { isDescendant, killGroup } from './process-group.ts'
 import type { ChildBirth, Frame, Order, Report } from './protocol.ts'
 import { buryRemains } from './remains.ts'
 import type { WorkerHandle, WorkerProcessEvents } from './worker-handle.ts'
@@ -57,6 +57,10 @@ export class InProcessWorker implements WorkerHandle {
     void this.#begin()
   }
 
+  owns(pid: number): boolean | null {
+    return isDescendant(pid, process.pid)
+  }
+
   send(...orders: Order[]): void {
     if (this.#orders.length === 0) this.#clock.defer(() => this.#flush())
     this.#orders.push(...orders)
@@ -84,7 +88,7 @@ export class InProcessWorker implements WorkerHandle {
       this.#child = startChild(this.birth, {
         send: (frame, written) => this.#carry(frame, written),
         exit: (exit) => this.#end(exit),
-        abandon: (attempts) => this.#events.garbage(abandoned(attempts)),
+        abandon: (attempts) => this.#events.trouble(abandoned(attempts)),
       })
       this.#flush()
     } catch (error) {
@@ -111,9 +115,11 @@ export class InProcessWorker implements WorkerHandle {
       written()
       if (this.#exit !== null) return
       this.lastFrameAtMs = this.#clock.nowMs()
-      const arrived = parseFrame(deserialize(bytes))
-      if (arrived === null) this.#events.garbage('a message was no frame')
-      else this.#events.reports(arrived.items)
+      try {
+        this.#events.reports(parseFrame(deserialize(bytes), this.birth.incarnation).items)
+      } catch (error) {
+        this.#events.violated(error)
+      }
     })
     return true
   }

@@ -10,6 +10,8 @@ import { listProcesses } from './process-listing.ts'
 
 const TASKKILL_TIMEOUT_MS = 5_000
 const TASKKILL_NOT_FOUND = 128
+/** Nobody starts a process through so many others. */
+const MAX_ANCESTORS = 64
 
 export interface ProcessStat {
   /** As R, S, D, T, Z or X. */
@@ -97,6 +99,24 @@ export interface ProcessEvidence {
   readonly environ: Buffer
   /** Mapped files among other things; those that have been removed, too. */
   readonly maps: Buffer
+}
+
+/**
+ * Whether `pid` was started by `ancestor`, itself or through others. Null where that cannot be seen
+ * now. Only Linux tells: elsewhere everything but this process is taken for a descendant.
+ */
+export function isDescendant(pid: number, ancestor: number): boolean | null {
+  if (pid === process.pid || pid === ancestor) return false
+  if (process.platform !== 'linux') return true
+  let at = pid
+  for (let step = 0; step < MAX_ANCESTORS; step++) {
+    const stat = readStat(at)
+    if (stat === null) return null
+    if (stat.parentPid === ancestor) return true
+    if (stat.parentPid <= 1) return false
+    at = stat.parentPid
+  }
+  return false
 }
 
 /**

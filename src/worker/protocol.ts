@@ -1,13 +1,15 @@
 /**
- * What the pool and a child process say to each other over IPC: orders go down, reports come up.
- * Several travel in one frame, one frame a tick. Each frame is stamped with the incarnation it
- * belongs to. Types and limits only.
+ * What the pool and a child process say to each other over their channel: orders go down, reports
+ * come up. Several travel in one frame, one frame a tick. Each frame is stamped with the incarnation
+ * it belongs to. Types and limits only.
  */
-import type { AttemptEnd, CancelReason, ErrorFacts } from '../../machines/vocabulary.ts'
+import type { CancelReason, ErrorFacts, Verdict } from '../../machines/vocabulary.ts'
 import type { ChildTaskTypes } from './child-types.ts'
 
 /** A frame that would carry more than this is refused by name at the border (G7). */
 export const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
+/** Tasks, and sessions, that one task file may declare. */
+export const MAX_DECLARED = 10_000
 /**
  * After the grace, a browser task's child climbs its own ladder (stop the page, close the tab,
  * probe the browser). Only when that has not ended the attempt within this is the process killed.
@@ -63,7 +65,8 @@ export type DependencyFacts =
   | { readonly status: 'succeeded'; readonly value: unknown }
   | { readonly status: 'failed' | 'cancelled'; readonly error: ErrorFacts }
 
-export interface RunOrder {
+/** A task to be run, as the ledger assigns it. */
+export interface TaskOrder {
   readonly kind: 'run'
   readonly taskId: string
   readonly attempt: number
@@ -75,17 +78,29 @@ export interface RunOrder {
   readonly dependencies?: Readonly<Record<string, DependencyFacts>>
 }
 
+/** The same on its way to a process, which speaks of the attempt by its token alone. */
+export interface RunOrder extends TaskOrder {
+  /** Random, of 48 bits. */
+  readonly token: number
+}
+
+/** Stop an attempt: abort its signal, then close its tab after `graceMs`. */
+export interface TaskAbort {
+  readonly taskId: string
+  readonly attempt: number
+  readonly reason: CancelReason
+  readonly graceMs: number
+}
+
+export type AbortOrder = Omit<TaskAbort, 'taskId' | 'attempt'> & {
+  readonly kind: 'abort'
+  readonly token: number
+}
+
 export type Order =
   | { readonly kind: 'open'; readonly launch: LaunchSpec | null }
   | RunOrder
-  /** Stop an attempt: abort its signal, then close its tab after `graceMs`. */
-  | {
-      readonly kind: 'abort'
-      readonly taskId: string
-      readonly attempt: number
-      readonly reason: CancelReason
-      readonly graceMs: number
-    }
+  | AbortOrder
   /** Close the browser and exit with code 0. */
   | { readonly kind: 'close' }
 
@@ -104,6 +119,19 @@ export interface SessionManifest {
   readonly baseProfile: string | null
 }
 
+/** What a child says of an attempt, by the token of its order. */
+export type AttemptReportOfChild =
+  | { readonly kind: 'started'; readonly token: number }
+  | {
+      readonly kind: 'ended'
+      readonly token: number
+      readonly runMs: number
+      readonly verdict: Verdict
+      readonly value?: unknown
+      readonly error?: ErrorFacts
+    }
+  | { readonly kind: 'progress'; readonly token: number; readonly progress: unknown }
+
 export type Report =
   | {
       readonly kind: 'loaded'
@@ -116,19 +144,14 @@ export type Report =
   /** `permanent`: starting again would fail the same way. */
   | { readonly kind: 'sessionFailed'; readonly error: ErrorFacts; readonly permanent: boolean }
   | { readonly kind: 'browserLost'; readonly browserPid: number }
-  | { readonly kind: 'started'; readonly taskId: string; readonly attempt: number }
-  | ({ readonly kind: 'ended'; readonly runMs: number } & AttemptEnd)
-  | {
-      readonly kind: 'progress'
-      readonly taskId: string
-      readonly attempt: number
-      readonly progress: unknown
-    }
+  | AttemptReportOfChild
   | {
       readonly kind: 'log'
       readonly level: 'error' | 'warn' | 'info' | 'debug'
       readonly message: string
       readonly fields: Readonly<Record<string, unknown>>
+      /** Of the attempt that says it, if one does. */
+      readonly token?: number
     }
   | { readonly kind: 'login' }
   | { readonly kind: 'retire'; readonly reason: string }

@@ -8,9 +8,12 @@ import type { ChildBirth, Order, Report } from './protocol.ts'
 /** What a worker tells the pool. Nothing is told before `fork` has returned its handle. */
 export interface WorkerProcessEvents {
   reports(reports: readonly Report[]): void
-  garbage(message: string): void
+  /** Worth a line in the log, and no more. */
+  trouble(message: string): void
   /** What it was told could not be sent: it is of no use any more. */
   unreachable(error: unknown): void
+  /** What it sent could not be read, or is no frame: nothing it says is believed any more. */
+  violated(error: unknown): void
   output(stream: 'stdout' | 'stderr', text: string): void
   /** Told once, when nothing of it is left. `error`: why it did not start, or its last words. */
   exited(exit: ExitStatus, error: ErrorFacts | null): void
@@ -31,6 +34,8 @@ export interface WorkerHandle {
   browserPid: number | null
   /** Where its browser keeps its profile: what still names it after the exit is killed. */
   profileFolder: string | null
+  /** Whether it has started that process, itself or through others. Null: it cannot be seen now. */
+  owns(pid: number): boolean | null
   /** Orders of one turn of the event loop travel in one frame. */
   send(...orders: Order[]): void
   /** For a turn's end that has come already: what is due now goes now. */

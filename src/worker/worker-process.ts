@@ -2,13 +2,15 @@
  * One child process: forked into a group of its own, spoken to in frames, and confirmed gone before
  * anybody is told so. It never decides when to end: it does what the worker machine commands.
  */
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import type { ErrorFacts, ExitStatus } from '../../machines/vocabulary.ts'
 import { attemptAll, toErrorFacts } from '../errors.ts'
 import type { Clock } from '../ledger/ports.ts'
+import { CHANNEL_FD, encodeMessage, MAX_MESSAGE_BYTES, MessageReader } from './channel.ts'
 import { parseFrame } from './frame.ts'
-import { killGroup } from './process-group.ts'
+import { isDescendant, killGroup } from './process-group.ts'
 import { BIRTH_VARIABLE, type ChildBirth, type Order } from './protocol.ts'
 import { buryRemains } from './remains.ts'
 import type { WorkerHandle, WorkerProcessEvents } from './worker-handle.ts'
@@ -19,7 +21,7 @@ const LAST_WORDS_MS = 250
 const MAX_STDERR_TAIL = 4_096
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-const ENTRY = new URL(`../child/entry.${extension}`, import.meta.url)
+const ENTRY = fileURLToPath(new URL(`../child/entry.${extension}`, import.meta.url))
 /** Flags of the parent that a child must not share: two cannot listen on one debugger port. */
 const NOT_INHERITED =
   /^--(inspect|debug|prof|cpu-prof|heap-prof|test|watch|input-type|eval|print)|^-[ep]$/
@@ -33,6 +35,9 @@ export class WorkerProcess implements WorkerHandle {
   readonly #events: WorkerProcessEvents
   readonly #clock: Clock
   readonly #child: ChildProcess | null
+  readonly #channel: Socket | null
+  /** What it sent could not be believed: nothing it sends is read any more. */
+  #isUnread = false
   #outbox: Order[] = []
   #stderrTail = ''
   #exit: ExitStatus | null = null
@@ -44,11 +49,17 @@ export class WorkerProcess implements WorkerHandle {
     this.#events = events
     this.#clock = clock
     this.startedAtMs = clock.nowMs()
-    this.#child = this.#fork()
+    this.#child = this.#spawn()
+    this.#channel = (this.#child?.stdio[CHANNEL_FD] as Socket | undefined) ?? null
+    if (this.#child !== null) this.#listen(this.#child)
   }
 
   get pid(): number | null {
     return this.#child?.pid ?? null
+  }
+
+  owns(pid: number): boolean | null {
+    return this.pid === null ? false : isDescendant(pid, this.pid)
   }
 
   send(...orders: Order[]): void {
@@ -77,25 +88,23 @@ export class WorkerProcess implements WorkerHandle {
     throw error
   }
 
-  #fork(): ChildProcess | null {
+  #spawn(): ChildProcess | null {
+    const flags = [
+      ...process.execArgv.filter((flag) => !NOT_INHERITED.test(flag)),
+      '--conditions=troupe-child',
+      // A worker waits for its browser most of the time: one V8 helper thread saves 5 MB.
+      '--v8-pool-size=1',
+      '--disable-warning=ExperimentalWarning',
+    ]
     try {
-      const child = fork(ENTRY, [], {
+      return spawn(process.execPath, [...flags, ENTRY], {
         detached: process.platform !== 'win32',
-        serialization: 'advanced',
-        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-        execArgv: [
-          ...process.execArgv.filter((flag) => !NOT_INHERITED.test(flag)),
-          '--conditions=troupe-child',
-          // A worker waits for its browser most of the time: one V8 helper thread saves 5 MB.
-          '--v8-pool-size=1',
-          '--disable-warning=ExperimentalWarning',
-        ],
+        // The last is the channel. The child has none of Node's own, which tasks could speak through.
+        stdio: ['ignore', 'pipe', 'pipe', process.platform === 'win32' ? 'overlapped' : 'pipe'],
         env: { ...process.env, [BIRTH_VARIABLE]: JSON.stringify(this.birth) },
       })
-      this.#listen(child)
-      return child
     } catch (error) {
-      // fork() throws for what the system refuses before there is a process (E2BIG, a bad option).
+      // spawn() throws for what the system refuses before there is a process (E2BIG, a bad option).
       this.#clock.defer(() => this.#noteExit({ code: null, signal: null }, error))
       return null
     }
@@ -104,15 +113,13 @@ export class WorkerProcess implements WorkerHandle {
   #listen(child: ChildProcess): void {
     // What keeps the host alive is the pool's to say (`pool/host.ts`), not each of its children's.
     child.unref()
-    child.channel?.unref()
     for (const stream of [child.stdout, child.stderr]) (stream as Socket | null)?.unref()
-    child.on('message', (message) => this.#receive(message))
     child.on('error', (error) => {
       if (child.pid === undefined) this.#noteExit({ code: null, signal: null }, error)
-      else this.#events.garbage(`the channel failed: ${error.message}`)
+      else this.#events.trouble(`a signal could not be sent: ${error.message}`)
     })
     child.on('exit', (code, signal) => this.#noteExit({ code, signal }))
-    child.on('disconnect', () => this.#noteSilence())
+    for (const stream of [child.stdout, child.stderr]) stream?.on('error', () => undefined)
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#events.output('stdout', text)
     })
@@ -120,17 +127,41 @@ export class WorkerProcess implements WorkerHandle {
       this.#stderrTail = (this.#stderrTail + text).slice(-MAX_STDERR_TAIL)
       this.#events.output('stderr', text)
     })
+    this.#listenToChannel()
+  }
+
+  #listenToChannel(): void {
+    const channel = this.#channel
+    if (channel === null) return
+    channel.unref()
+    const reader = new MessageReader((message) => this.#receive(message), MAX_MESSAGE_BYTES)
+    channel.on('data', (chunk: Buffer) => {
+      if (this.#isUnread) return
+      try {
+        reader.push(chunk)
+      } catch (error) {
+        this.#isUnread = true
+        this.#events.violated(error)
+      }
+    })
+    // Whatever was on its way is lost, and 'close' follows.
+    channel.on('error', (error) => {
+      if (this.#exit === null) this.#events.trouble(`the channel failed: ${error.message}`)
+    })
+    channel.on('close', () => this.#noteSilence())
+  }
+
+  get #isConnected(): boolean {
+    return this.#channel !== null && !this.#channel.closed
   }
 
   #flush(): void {
-    const child = this.#child
-    if (this.#outbox.length === 0 || child === null || !child.connected) return
+    const channel = this.#channel
+    if (this.#outbox.length === 0 || channel === null || !channel.writable) return
     const items = this.#outbox
     this.#outbox = []
     try {
-      child.send({ incarnation: this.birth.incarnation, items }, (error) => {
-        if (error) this.#events.garbage(`a frame could not be sent: ${error.message}`)
-      })
+      channel.write(encodeMessage({ incarnation: this.birth.incarnation, items }))
     } catch (error) {
       // What cannot be serialized. It would be thrown at the event loop, and end the host.
       this.#events.unreachable(error)
@@ -139,19 +170,14 @@ export class WorkerProcess implements WorkerHandle {
 
   #receive(message: unknown): void {
     this.lastFrameAtMs = this.#clock.nowMs()
-    const frame = parseFrame(message)
-    if (frame === null) return this.#events.garbage('a message was no frame')
-    if (frame.incarnation !== this.birth.incarnation) {
-      return this.#events.garbage(`a frame was stamped ${frame.incarnation}`)
-    }
-    this.#events.reports(frame.items)
+    this.#events.reports(parseFrame(message, this.birth.incarnation).items)
   }
 
   #noteExit(exit: ExitStatus, error?: unknown): void {
     if (this.#exit !== null) return
     this.#exit = exit
     if (error !== undefined) this.#spawnError = toErrorFacts(error, 'WORKER_START_FAILED')
-    if (this.#child?.connected === true) setTimeout(() => this.#confirm(), LAST_WORDS_MS)
+    if (this.#isConnected) setTimeout(() => this.#confirm(), LAST_WORDS_MS)
     else this.#confirm()
   }
 
@@ -166,8 +192,10 @@ export class WorkerProcess implements WorkerHandle {
   #confirm(): void {
     if (this.#isConfirmed || this.#exit === null) return
     this.#isConfirmed = true
+    // Whoever still has the other end keeps no descriptor of this process.
+    this.#channel?.destroy()
     const [error] = attemptAll([() => this.kill()])
-    if (error !== undefined) this.#events.garbage(`what it left was not killed: ${String(error)}`)
+    if (error !== undefined) this.#events.trouble(`what it left was not killed: ${String(error)}`)
     const exit = this.#exit
     buryRemains(this, () => this.#events.exited(exit, this.#spawnError ?? this.#lastWords()))
   }

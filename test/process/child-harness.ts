@@ -2,31 +2,41 @@
  * Forks one worker process as the pool does, sends it orders and reads its reports. A test's stand-in for the pool: it
  * keeps no books and makes no decisions.
  */
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { CHANNEL_FD, encodeMessage, MessageReader } from '../../src/worker/channel.ts'
+import type { AttemptName } from '../../src/worker/conversation.ts'
 import {
+  type AttemptReportOfChild,
   BIRTH_VARIABLE,
   type ChildBirth,
   type Frame,
   type LaunchSpec,
   type Order,
   type Report,
+  type TaskOrder,
 } from '../../src/worker/protocol.ts'
 
 const ENTRY = fileURLToPath(new URL('../../src/child/entry.ts', import.meta.url))
 const INCARNATION = 7
 type Kind = Report['kind']
-export type Of<K extends Kind> = Extract<Report, { kind: K }>
+/** As tests read it: an attempt by its name in place of its token. */
+type Named = Exclude<Report, AttemptReportOfChild> | (AttemptReportOfChild & AttemptName)
+export type Of<K extends Kind> = Extract<Named, { kind: K }>
 
 export class Harness {
   readonly folder = mkdtempSync(join(tmpdir(), 'troupe-child-'))
   readonly process: ChildProcess
-  readonly reports: Report[] = []
+  readonly channel: Socket
+  readonly reports: Named[] = []
   readonly exited: Promise<{ code: number | null; signal: string | null }>
   private readonly watchers = new Set<() => void>()
+  /** By token: a token is a place. */
+  private readonly names: AttemptName[] = []
 
   constructor(tasks: URL, birth: Partial<ChildBirth> = {}) {
     const whole: ChildBirth = {
@@ -40,24 +50,41 @@ export class Harness {
       concurrency: 1,
       ...birth,
     }
-    this.process = fork(ENTRY, [], {
+    this.process = spawn(process.execPath, ['--conditions=troupe-child', ENTRY], {
       detached: true,
-      serialization: 'advanced',
       env: { ...process.env, [BIRTH_VARIABLE]: JSON.stringify(whole) },
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     })
-    this.process.on('message', (frame: Frame<Report>) => {
-      if (frame.incarnation !== INCARNATION) throw new Error('a frame with a wrong stamp')
-      this.reports.push(...frame.items)
-      for (const watch of this.watchers) watch()
-    })
+    this.channel = this.process.stdio[CHANNEL_FD] as Socket
+    const reader = new MessageReader((message) => this.hear(message as Frame<Report>))
+    this.channel.on('data', (chunk: Buffer) => reader.push(chunk))
+    this.channel.on('error', () => undefined)
     this.exited = new Promise((resolve) => {
       this.process.once('exit', (code, signal) => resolve({ code, signal }))
     })
   }
 
-  order(...items: Order[]): void {
-    this.process.send({ incarnation: INCARNATION, items } satisfies Frame<Order>)
+  order(...items: (Order | TaskOrder)[]): void {
+    this.send(INCARNATION, items)
+  }
+
+  send(incarnation: number, items: readonly (Order | TaskOrder)[]): void {
+    const numbered = items.map((item) => {
+      if (item.kind !== 'run') return item
+      const { taskId, attempt } = item
+      return { ...item, token: this.names.push({ taskId, attempt }) - 1 }
+    })
+    this.channel.write(encodeMessage({ incarnation, items: numbered } satisfies Frame<Order>))
+  }
+
+  private hear(frame: Frame<Report>): void {
+    if (frame.incarnation !== INCARNATION) throw new Error('a frame with a wrong stamp')
+    for (const report of frame.items) {
+      const token = 'token' in report ? report.token : undefined
+      const name = token === undefined ? undefined : this.names[token]
+      this.reports.push({ ...report, ...name } as Named)
+    }
+    for (const watch of this.watchers) watch()
   }
 
   run(taskId: string, name: string, payload: unknown = null, attempt = 1): void {
@@ -65,7 +92,8 @@ export class Harness {
   }
 
   abort(taskId: string, graceMs: number, reason: 'requested' | 'timedOut' = 'requested'): void {
-    this.order({ kind: 'abort', taskId, attempt: 1, reason, graceMs })
+    const token = this.names.findIndex((name) => name.taskId === taskId)
+    this.order({ kind: 'abort', token, reason, graceMs })
   }
 
   /** The first report of the kind that fits, past or to come. */

@@ -115,7 +115,8 @@ describe('ends', () => {
     await harness.ended('t')
     expect(harness.all('log')[0]).toMatchObject({
       message: 'hello',
-      fields: { taskId: 't', attempt: 1 },
+      taskId: 't',
+      attempt: 1,
     })
     expect(harness.all('retire')[0]).toMatchObject({ reason: 'tired' })
   })
@@ -205,14 +206,13 @@ describe('the process', () => {
 
   it('is gone when its pool is', async () => {
     await open()
-    harness.process.disconnect()
+    harness.channel.destroy()
     await vanished([harness.process.pid ?? 0], 2_000)
   })
 
   it('ignores orders of another incarnation', async () => {
     await open()
-    const items = [{ kind: 'close' }]
-    harness.process.send({ incarnation: 6, items })
+    harness.send(6, [{ kind: 'close' }])
     expect((await harness.report('log')).message).toContain('incarnation 6 were ignored')
     harness.run('t', 'echo', 1)
     expect((await harness.ended('t')).value).toBe(1)

@@ -17,7 +17,7 @@ import { relate } from '../../src/pool/batch.ts'
 import { DeadLetterDesk } from '../../src/pool/dead-letters.ts'
 import { Handle, type HandleDeeds } from '../../src/task/handle.ts'
 import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task/options.ts'
-import type { RunOrder } from '../../src/worker/protocol.ts'
+import type { TaskOrder } from '../../src/worker/protocol.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 export const POOL_ERROR: ErrorFacts = { code: 'WORKER_START_FAILED', message: 'no worker starts' }
@@ -99,7 +99,7 @@ export class LedgerStage {
   /** Called when a key was asked for, with the task that stood for it. */
   onAsked: (key: string, found: TaskRecord | null) => void = () => {}
   /** Called with what a process is told to run. */
-  onOrder: (order: RunOrder) => void = () => {}
+  onOrder: (order: TaskOrder) => void = () => {}
   /** Called at each word about a task. */
   onNews: () => void = () => {}
   /** Whether a pool would take a task now. */
@@ -276,7 +276,7 @@ export class LedgerStage {
       const isIt = (process: FakeProcess) =>
         process.slot === slot && process.incarnation === incarnation
       const tasks = event.tasks.map(({ taskId, attempt }) => ({ taskId, attempt }))
-      for (const { order } of event.tasks) this.onOrder(order as RunOrder)
+      for (const { order } of event.tasks) this.onOrder(order as TaskOrder)
       this.processes.find(isIt)?.attempts.push(...tasks)
       this.assignments.push({ slot, incarnation, tasks })
     } else if (event.type === 'tasks.ended') {
