@@ -23,18 +23,24 @@ export interface RunParts {
 }
 
 /**
- * `shutdown`: the actor that ends runs without a defect. This one is none of its business any more.
+ * The supervisor goes by timers of its own; the shutdown ends runs without a defect, and this one is none
+ * of its business any more. Both hear of the end even if the pool's actor cannot tell them.
+ */
+export type RunActors = readonly [supervisor: AnyActorRef | null, shutdown: AnyActorRef | null]
+
+/**
  * `close`: the run folder and the store, once no process is left.
  */
 export async function endRun(
   parts: RunParts,
-  shutdown: AnyActorRef | null,
+  [supervisor, shutdown]: RunActors,
   close: () => Promise<void>,
   error: ErrorFacts,
 ): Promise<void> {
   attemptAll([
     () => parts.alerts.raise('POOL_FAILED', error.message),
     () => parts.watch.end(),
+    () => supervisor?.send({ type: 'pool.closed' }),
     () => shutdown?.send({ type: 'run.aborted' }),
     // Lest one starts again what is killed.
     ...[...parts.actors.values()].flatMap((actor) => [

@@ -290,7 +290,7 @@ export class PoolRuntime {
   }
 
   #endRun(error: ErrorFacts): Promise<void> {
-    return endRun(this, this.#shutdown, () => this.#close(), error)
+    return endRun(this, [this.#supervisor, this.#shutdown], () => this.#close(), error)
   }
 
   async #sweep(): Promise<void> {
