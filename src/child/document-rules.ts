@@ -19,7 +19,7 @@ export const NAVIGATION_EVENTS: ReadonlySet<unknown> = new Set([
   'requestservedfromcache',
 ])
 /** Events that a tab's keeper needs whatever the document. */
-export const ALWAYS: ReadonlySet<unknown> = new Set(['dialog', 'error', 'close'])
+export const ALWAYS: ReadonlySet<unknown> = new Set(['error', 'close'])
 /** A change of the fragment alone keeps the document, and `javascript:` runs in it. */
 export function replacesDocument(url: unknown): boolean {
   return typeof url === 'string' && /^(https?|file|data):/i.test(url) && !url.includes('#')

@@ -7,8 +7,9 @@ import type { Artifact, DownloadOptions, DownloadsOptions } from '../tasks.ts'
 import type { DrivenTab, TabSettings } from './browser-driver.ts'
 import { RequestSettings } from './download-window.ts'
 import type { Action, DownloadDesk, DownloadPlace } from './downloads.ts'
+import { InputState } from './input-state.ts'
 import { succeeds } from './limit.ts'
-import { TabGuard } from './tab-guard.ts'
+import { answerDialog, TabGuard } from './tab-guard.ts'
 
 /** Settings of a page that are not put back: a task that uses one costs its worker a new tab. */
 const STAINS = [
@@ -68,8 +69,6 @@ const PAGE_EVENTS = [
   'workercreated',
   'workerdestroyed',
 ]
-/** Stops what still loads and forgets the name, which survives navigations. Its answer shows that the page is alive. */
-const SETTLE = "window.stop(); window.name = ''"
 const POPUP_CLOSE_LIMIT_MS = 2_000
 
 interface PageInternals {
@@ -98,6 +97,7 @@ export class PuppeteerTab implements DrivenTab {
   private readonly parts: TabParts
   private readonly guard: TabGuard
   private readonly client: CDPSession
+  private readonly input = new InputState()
   private readonly undo = new Set<keyof typeof UNDO>()
   private readonly popups = new Set<Page>()
   private isStained = false
@@ -108,8 +108,7 @@ export class PuppeteerTab implements DrivenTab {
   private readonly onDialog = (dialog: Dialog): void => {
     // A task that listens answers by itself; one that doesn't must not hang on a dialog.
     if (this.page.listenerCount('dialog') > 1) return
-    const answer = dialog.type() === 'beforeunload' ? dialog.accept() : dialog.dismiss()
-    answer.catch(() => undefined)
+    answerDialog(dialog)
   }
   private readonly onPopup = (popup: Page | null): void => {
     if (popup !== null) this.popups.add(popup)
@@ -122,7 +121,9 @@ export class PuppeteerTab implements DrivenTab {
     this.requests = new RequestSettings(parts.page, this.client, parts.settings)
     parts.downloads.owners.addTab(parts.page, this.client)
     this.watchSettings()
-    this.guard = new TabGuard(parts.page, this.client)
+    this.guard = new TabGuard(parts.page, this.client, parts.watchdog, (method, params) => {
+      if (method.startsWith('Input.')) this.input.note(method, params ?? {})
+    })
     this.listen()
   }
 
@@ -143,7 +144,8 @@ export class PuppeteerTab implements DrivenTab {
   async reset(): Promise<void> {
     this.turn += 1
     this.parts.downloads.abandon(this.page)
-    if (this.isStained || this.page.isClosed() || !this.guard.isWhole) {
+    const isChanged = this.isStained || this.input.isHeld
+    if (isChanged || this.page.isClosed() || !this.guard.isWhole) {
       throw new Error('The tab was changed for good.')
     }
     for (const event of PAGE_EVENTS) {
@@ -152,7 +154,8 @@ export class PuppeteerTab implements DrivenTab {
     this.listen()
     const { watchdog } = this.parts
     await Promise.all([
-      watchdog.send('Runtime.evaluate', { expression: SETTLE }),
+      this.guard.retire(),
+      this.input.rest(this.page, watchdog),
       watchdog.send('Page.resetNavigationHistory'),
       ...[...this.undo].map((setting) => UNDO[setting](this.page, this.parts.settings)),
       this.closePopups(),

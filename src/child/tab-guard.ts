@@ -4,9 +4,10 @@
  * free; anything else that could see it waits for about:blank first. A tab left idle is blanked anyway. Meanwhile no
  * event of the old document reaches a listener. It never changes what a task sees of its own document.
  */
-import type { CDPSession, Frame, Page } from 'puppeteer-core'
-import { type Call, callOf } from './patched-call.ts'
+import type { CDPSession, Dialog, Frame, Page } from 'puppeteer-core'
 import { ALWAYS, HARMLESS, NAVIGATION_EVENTS, replacesDocument } from './document-rules.ts'
+import { makeLetGo, silence } from './old-document.ts'
+import { type Call, callOf } from './patched-call.ts'
 
 /** A tab nobody uses is blanked after this. */
 export const IDLE_BLANK_MS = 100
@@ -20,10 +21,11 @@ const FRAME_ENTRIES = ['$', '$$', '$eval', '$$eval', 'setContent', 'waitForNavig
 const REALM_ENTRIES = ['evaluate', 'evaluateHandle', 'adoptBackendNode'] as const
 
 /**
- * `clear`: the document is the task's own. `armed`: it is the last task's. `leaving`: the task navigates away from it.
- * `blanking`: it is being replaced by about:blank.
+ * `clear`: the document is the task's own. `resetting`: its task is over. `armed`: it is the last
+ * task's. `leaving`: the task navigates away from it. `blanking`: it is being replaced by
+ * about:blank.
  */
-type Phase = 'clear' | 'armed' | 'leaving' | 'blanking'
+type Phase = 'clear' | 'resetting' | 'armed' | 'leaving' | 'blanking'
 interface FrameInternals {
   mainRealm(): object
   isolatedRealm(): object
@@ -37,6 +39,8 @@ export class TabGuard {
   /** Set when the old document could not be replaced: the tab must be closed. */
   isBroken = false
   private phase: Phase = 'clear'
+  /** The document may be other than an empty one. */
+  private isUsed = false
   private blanking: Promise<void> | null = null
   private isCommitting = false
   private leaving = Promise.withResolvers<void>()
@@ -47,9 +51,22 @@ export class TabGuard {
   private readonly send: Call
   private readonly url: () => string
 
-  /** `client`: the session by which puppeteer drives the page. */
-  constructor(page: Page, client: CDPSession) {
+  private readonly watchdog: CDPSession
+  private readonly onCommand: (method: string, params: unknown) => void
+
+  /**
+   * `client`: the session by which puppeteer drives the page. `onCommand`: told of what a task sends
+   * by it.
+   */
+  constructor(
+    page: Page,
+    client: CDPSession,
+    watchdog: CDPSession,
+    onCommand: (method: string, params: unknown) => void,
+  ) {
     this.page = page
+    this.watchdog = watchdog
+    this.onCommand = onCommand
     this.frame = page.mainFrame()
     this.client = client
     this.send = client.send.bind(client) as unknown as Call
@@ -63,10 +80,20 @@ export class TabGuard {
     return !this.isBroken && this.page.mainFrame() === this.frame
   }
 
+  /**
+   * The task is over: no event of its document is told any more, and what it would do when it is
+   * left is taken from it. Rejects when that can't be done. Ends with `arm`.
+   */
+  async retire(): Promise<void> {
+    if (this.phase === 'blanking' || (this.phase === 'clear' && !this.isUsed)) return
+    this.phase = 'resetting'
+    this.leaving.resolve()
+    await silence(this.frame, this.send)
+  }
+
   /** From now on the document counts as somebody else's. */
   arm(): void {
-    if (this.phase === 'blanking') return
-    if (this.phase === 'clear' && this.url() === BLANK) return
+    if (this.phase === 'blanking' || (this.phase === 'clear' && !this.isUsed)) return
     this.phase = 'armed'
     this.leaving.resolve()
     this.stopIdle()
@@ -107,9 +134,14 @@ export class TabGuard {
     patch(frame, 'goto', (...args: unknown[]) =>
       this.isClear() ? goto(...args) : this.goto(goto, args),
     )
-    patch(this.client, 'send', (...args: unknown[]) =>
-      this.isClear() ? this.send(...args) : this.gate(String(args[0]), args),
-    )
+    patch(this.client, 'send', (...args: unknown[]) => {
+      const method = String(args[0])
+      if (this.phase === 'resetting') return this.send(...args)
+      this.onCommand(method, args[1])
+      if (!this.isClear()) return this.gate(method, args)
+      this.isUsed ||= !HARMLESS.test(method)
+      return this.send(...args)
+    })
   }
 
   private hold(target: object, name: string): void {
@@ -147,6 +179,7 @@ export class TabGuard {
     this.phase = 'leaving'
     this.leaving = Promise.withResolvers()
     this.isCommitting = false
+    void makeLetGo(this.watchdog, this.leaving.promise)
     const answer = await this.send(...args).catch((error: unknown) => {
       if (this.isIn('leaving')) this.arm()
       throw error
@@ -170,9 +203,11 @@ export class TabGuard {
   /** While leaving, only what belongs to the new navigation passes. */
   private passes(type: unknown, event: unknown): boolean {
     if (ALWAYS.has(type)) return true
+    if (type === 'dialog') answerDialog(event as Dialog)
     if (this.phase !== 'leaving') return false
     if (type === 'framenavigated' && event === this.frame) {
       this.stopIdle()
+      this.isUsed = true
       this.phase = 'clear'
       this.leaving.resolve()
       return true
@@ -194,9 +229,12 @@ export class TabGuard {
   private async toBlank(): Promise<void> {
     this.phase = 'blanking'
     try {
-      await Promise.all([this.loadedBlank(), this.send('Page.navigate', { url: BLANK })])
+      const blanked = Promise.all([this.loadedBlank(), this.send('Page.navigate', { url: BLANK })])
+      void makeLetGo(this.watchdog, blanked)
+      await blanked
       await this.send('Page.resetNavigationHistory')
       this.phase = 'clear'
+      this.isUsed = false
     } catch (error) {
       this.isBroken = true
       throw error
@@ -239,4 +277,10 @@ function urlOf(params: unknown): unknown {
 
 function patch(target: object, name: string, value: unknown): void {
   Object.defineProperty(target, name, { value, configurable: true, writable: true })
+}
+
+/** For nobody: a page that is to be left is left, and no other question is answered with yes. */
+export function answerDialog(dialog: Dialog): void {
+  const answer = dialog.type() === 'beforeunload' ? dialog.accept() : dialog.dismiss()
+  answer.catch(() => undefined)
 }

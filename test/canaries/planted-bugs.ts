@@ -207,6 +207,30 @@ const process = (bug: string, file: string, named: string) =>
 
 const processBugs: readonly PlantedBug[] = [
   {
+    ...process('a tab is kept with a key held down', 'tab-leftovers', 'held down (Control)'),
+    file: 'src/child/puppeteer-tab.ts',
+    text: 'this.isStained || this.input.isHeld',
+    instead: 'this.isStained',
+  },
+  {
+    ...process('the pointer stays where it was', 'tab-leftovers', 'held down (moved)'),
+    file: 'src/child/puppeteer-tab.ts',
+    text: 'this.input.rest(this.page, watchdog),',
+    instead: '',
+  },
+  {
+    ...process('a page keeps what it does when it is left', 'tab-leftovers', 'may be left'),
+    file: 'src/child/old-document.ts',
+    text: 'document.open(); window.stop();',
+    instead: 'window.stop();',
+  },
+  {
+    ...process('a page that spins when left is waited for', 'tab-leftovers', 'pagehide (timer)'),
+    file: 'src/child/old-document.ts',
+    text: "await watchdog.send('Runtime.terminateExecution').catch(() => undefined)",
+    instead: 'await Promise.resolve()',
+  },
+  {
     ...process('two clicks on one page begin at once', 'downloads', 'are each their own'),
     file: 'src/child/download-queue.ts',
     text: 'const run = before.then(work)',
