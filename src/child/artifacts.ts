@@ -47,17 +47,20 @@ export interface ArtifactGround {
   readonly artifactFolder: string
   /** Bytes that must stay free on its disk; 0: none. */
   readonly diskFloorBytes: number
+  /** True for a folder of the run: it is this user's alone. */
+  readonly isInRun?: boolean
 }
 
 export class ArtifactBox {
   private readonly folder: string
   private readonly diskFloorBytes: number
+  private readonly isPrivate: boolean
   private readonly names = new Set<string>()
-  private made: Promise<unknown> | null = null
 
-  constructor({ artifactFolder, diskFloorBytes }: ArtifactGround, taskId: string) {
+  constructor({ artifactFolder, diskFloorBytes, isInRun = false }: ArtifactGround, taskId: string) {
     this.folder = join(artifactFolder, safeFolder(taskId))
     this.diskFloorBytes = diskFloorBytes
+    this.isPrivate = isInRun
   }
 
   async write(name: string, data: string | Uint8Array): Promise<Artifact> {
@@ -89,8 +92,8 @@ export class ArtifactBox {
 
   private async stage(): Promise<string> {
     this.assertMore(1)
-    this.made ??= mkdir(this.folder, { recursive: true })
-    await this.made
+    // Each time: it may be gone since the last file.
+    await mkdir(this.folder, { recursive: true, ...(this.isPrivate ? { mode: 0o700 } : {}) })
     await assertRoom(this.folder, this.diskFloorBytes, 'a file of the task', 'TASK_FAILED')
     // A name that nobody has: the folder may hold what is not Troupe's, and a stage is removed.
     return mkdtemp(join(this.folder, '.part-'))

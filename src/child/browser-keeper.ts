@@ -61,7 +61,9 @@ export class BrowserKeeper {
       if (generation !== this.generation) return
       this.lastError = error
       browser?.kill()
-      this.ports.tell({ type: 'browser.failed', permanent: isUnlaunchable(error) })
+      // One that has run once was there: the pool looks for it again before the next start.
+      const permanent = this.pid === null && isUnlaunchable(error)
+      this.ports.tell({ type: 'browser.failed', permanent })
     }
   }
 

@@ -2,6 +2,7 @@
  * A worker process as a whole: orders in, reports out, and how it ends. The pool alone handles signals and keeps the
  * clocks; when the pool is gone, so is this process and its browser, at once.
  */
+import { join } from 'node:path'
 import { type Frame, type ChildBirth, type LaunchSpec, type Order } from '../worker/protocol.ts'
 import { attemptAll, TroupeError } from '../errors.ts'
 import { DEFAULT_SESSION } from '../task/session-definition.ts'
@@ -90,6 +91,7 @@ export class Child {
       outbox: this.outbox,
       session: this.memory,
       artifactFolder: this.birth.artifactFolder,
+      isInRun: this.birth.artifactFolder.startsWith(join(this.birth.runFolder, '/')),
       diskFloorBytes: this.birth.diskFloorBytes ?? 0,
     })
     // The order to open one is on its way: load what it will need meanwhile.

@@ -2,9 +2,15 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { CDPSession } from 'puppeteer-core'
+import type { LaunchSpec } from '../worker/protocol.ts'
+
+/** Of one worker: what another's end removes is not this one's. */
+export function downloadFolderOf({ tmpFolder, profileFolder }: LaunchSpec): string {
+  return join(tmpFolder, 'downloads', basename(profileFolder))
+}
 
 export class DownloadFolder {
   private readonly session: CDPSession
@@ -21,13 +27,18 @@ export class DownloadFolder {
   /** Lets a browser context download into the folder, with events. */
   async admit(browserContextId?: string): Promise<void> {
     this.contexts.add(browserContextId)
-    await mkdir(this.folder, { recursive: true })
+    await this.ready()
     await this.session.send('Browser.setDownloadBehavior', {
       behavior: 'allowAndName',
       downloadPath: this.folder,
       eventsEnabled: true,
       ...(browserContextId === undefined ? {} : { browserContextId }),
     })
+  }
+
+  /** Before each request: it may have been taken away since the browser was told of it. */
+  async ready(): Promise<void> {
+    await mkdir(this.folder, { recursive: true, mode: 0o700 })
   }
 
   /** Forgets a browser context that is closed. */

@@ -59,6 +59,7 @@ export class DownloadDesk {
   /** Downloads one URL in a window of its own, beside whatever else is under way. */
   fetch(place: DownloadPlace, url: string, options: DownloadOptions): Promise<Artifact> {
     return this.queue.inWindow(async () => {
+      await this.files.ready()
       const window = await openDownloadWindow(this.session, place.page, place.requests)
       const target = { windowId: window.id }
       const ticket = new DownloadTicket(target, place.page, expectation(options, 1, 0))
@@ -103,6 +104,7 @@ export class DownloadDesk {
   ): Promise<Artifact[]> {
     const page = options.page ?? place.page
     return this.queue.onPage(page, async () => {
+      await this.files.ready()
       if (!place.isOpen()) throw abandoned()
       const ticket = new DownloadTicket({ page }, place.page, expects)
       const types = new Map<string, string>()

@@ -3,11 +3,11 @@
  * and clears away what tasks have opened or been granted beside them. It decides nothing.
  */
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Browser, BrowserContext, CDPSession, Page } from 'puppeteer-core'
 import { sizeOf } from '../profile/size.ts'
 import type { BrowserSpec, DrivenBrowser, DrivenTab, TabSettings } from './browser-driver.ts'
 import type { BrowserProcess } from './browser-process.ts'
+import { downloadFolderOf } from './download-folder.ts'
 import type { DownloadDesk } from './downloads.ts'
 import { PuppeteerTab } from './puppeteer-tab.ts'
 import { harvest, OriginLog, plantCookies, plantOrigins, type Seed, seedOf } from './web-storage.ts'
@@ -93,7 +93,7 @@ export class PuppeteerBrowser implements DrivenBrowser {
     const { browser, process } = this.parts
     await browser.close()
     await process.exited
-    await rm(join(this.parts.spec.tmpFolder, 'downloads'), { recursive: true, force: true })
+    await rm(downloadFolderOf(this.parts.spec), { recursive: true, force: true })
   }
 
   kill(): void {

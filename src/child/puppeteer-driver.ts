@@ -2,10 +2,12 @@
  * The production driver: Chromium over a pipe, spoken to by puppeteer. The only file that loads puppeteer at run time,
  * and only its browser half: the launching half costs 14 MB and 50 ms and is replaced by `browser-process.ts`.
  */
-import { join } from 'node:path'
+import { mkdir, stat } from 'node:fs/promises'
 import type { Browser, ConnectOptions } from 'puppeteer-core'
+import { TroupeError } from '../errors.ts'
 import type { BrowserDriver, BrowserSpec, DrivenBrowser } from './browser-driver.ts'
 import { BrowserProcess } from './browser-process.ts'
+import { downloadFolderOf } from './download-folder.ts'
 import { DownloadDesk } from './downloads.ts'
 import { succeeds } from './limit.ts'
 import { PuppeteerBrowser } from './puppeteer-browser.ts'
@@ -32,8 +34,10 @@ async function loadLibrary(): Promise<Library> {
 /** A driver of one worker's browsers: several workers may live in one process. */
 export function createDriver(): BrowserDriver {
   const processes = new Set<BrowserProcess>()
+  let profile: string | null = null
   return {
     async launch(spec) {
+      profile = await requireSame(spec, profile)
       const before = Promise.all([...processes].map(({ exited }) => exited))
       await succeeds(PREDECESSOR_LIMIT_MS, before)
       const process = new BrowserProcess(spec)
@@ -52,6 +56,19 @@ export function createDriver(): BrowserDriver {
   }
 }
 
+/**
+ * What a browser needs on the disk. A profile that is gone since the last launch is made by Chromium
+ * itself, and empty: then whoever logged in there is not.
+ */
+async function requireSame(spec: BrowserSpec, before: string | null): Promise<string | null> {
+  await mkdir(spec.tmpFolder, { recursive: true, mode: 0o700 })
+  const facts = await stat(spec.profileFolder, { bigint: true }).catch(() => null)
+  const now = facts === null ? null : `${facts.ino} ${facts.birthtimeNs}`
+  if (before === null || before === now) return now
+  const message = `the profile ${spec.profileFolder} is gone: its worker starts again with another`
+  throw new TroupeError('PROFILE_FAILED', message)
+}
+
 async function connect(process: BrowserProcess, spec: BrowserSpec): Promise<DrivenBrowser> {
   const lost = Promise.withResolvers<void>()
   const { connect: connectTo } = await library
@@ -63,7 +80,7 @@ async function connect(process: BrowserProcess, spec: BrowserSpec): Promise<Driv
   browser.once('disconnected', () => lost.resolve())
   void process.exited.then(() => lost.resolve())
   const session = await browser.target().createCDPSession()
-  const downloads = new DownloadDesk(session, join(spec.tmpFolder, 'downloads'))
+  const downloads = new DownloadDesk(session, downloadFolderOf(spec))
   if (spec.isolation === 'session') await downloads.admit()
   return new PuppeteerBrowser({ browser, process, session, downloads, lost: lost.promise, spec })
 }

@@ -30,6 +30,7 @@ export interface Ground {
   readonly session: SessionFacts
   readonly artifactFolder: string
   readonly diskFloorBytes: number
+  readonly isInRun?: boolean
 }
 
 export class PlainContext implements PlainTaskContext {

@@ -2,11 +2,13 @@
  * What one run of a pool holds on the machine: the run folder, the guardian, the profiles and the
  * browser to launch. Opened when the pool starts, closed when its shutdown sweeps.
  */
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { PoolConfig } from '../config.ts'
 import type { Logger } from '../logger.ts'
 import { openProfileStore, type ProfileStore } from '../profile/store.ts'
 import { type FoundBrowser, findBrowser } from '../worker/browser-finder.ts'
+import { isUnpacked, PACKAGE } from '../worker/browser-package.ts'
 import { type Guardian, startGuardian } from '../worker/guardian.ts'
 import { openCompileCache } from '../worker/compile-cache.ts'
 import type { LaunchSpec, SessionManifest } from '../worker/protocol.ts'
@@ -63,8 +65,7 @@ export class PoolRun {
     session: SessionManifest,
   ): Promise<LaunchSpec> {
     const { browser } = this.#config
-    this.#browser ??= this.#find()
-    const found = await this.#browser
+    const found = await this.#found()
     const base = session.baseProfile ?? undefined
     const profile = await this.profiles.acquire(slot, incarnation, base)
     return {
@@ -91,6 +92,16 @@ export class PoolRun {
     await this.guardian.stop()
   }
 
+  /** Looked for again when it is not there any more: a cache was cleared. */
+  async #found(): Promise<FoundBrowser> {
+    const before = await this.#browser?.catch(() => null)
+    if (before && !isThere(before)) this.#browser = null
+    this.#browser ??= this.#find()
+    const found = await this.#browser
+    if (found.source === PACKAGE) this.folder.keepFresh(dirname(found.executablePath))
+    return found
+  }
+
   #find(): Promise<FoundBrowser> {
     const { executablePath, driver } = this.#config.browser
     // A driver of the user's own brings its own browser.
@@ -108,4 +119,10 @@ export class PoolRun {
     })
     return found
   }
+}
+
+function isThere({ executablePath, source }: FoundBrowser): boolean {
+  if (source === PACKAGE) return isUnpacked(executablePath)
+  // A driver of the user's own may name none.
+  return executablePath === '' || existsSync(executablePath)
 }

@@ -8,45 +8,18 @@ import type { WorkerEvent } from '../../machines/worker-facts.ts'
 import type { ProcessId } from '../../machines/worker-words.ts'
 import type { PoolConfig } from '../config.ts'
 import { attemptAll, toErrorFacts } from '../errors.ts'
-import type { LedgerEvent } from '../ledger/events.ts'
-import type { Logger } from '../logger.ts'
-import type { PoolNews } from './events.ts'
 import { keyOf } from './process-key.ts'
 import { PoolSessions } from './sessions.ts'
 import type { Heard } from '../worker/conversation.ts'
 import { WorkerReports } from './worker-reports.ts'
 import { isPermanent } from './start-news.ts'
-import type { Run, World } from './world.ts'
-import type { ChildTaskTypes } from '../worker/child-types.ts'
+import { RunCare } from './run-care.ts'
+import type { SlotFacts, WorkersPorts } from './workers-ports.ts'
 import type { Order, Report, TaskAbort, TaskManifest, TaskOrder } from '../worker/protocol.ts'
 import type { WorkerHandle } from '../worker/worker-handle.ts'
 
 /** What does not die of a kill is killed again. */
 const KILL_EVERY_MS = 1_000
-
-export interface WorkersPorts {
-  readonly world: World
-  readonly logger: Logger
-  readonly news: PoolNews
-  run(): Run
-  typesForChild(): ChildTaskTypes
-  tellWorker(slot: SlotId, event: WorkerEvent): void
-  tellLedger(event: LedgerEvent): void
-  /** Where the session's steps are recorded, if anywhere. */
-  traceFor(id: ProcessId): string | undefined
-  /** Something that has to do with this process threw. */
-  failed(id: ProcessId, port: string, error: unknown): void
-  /** Which session the process shall open. */
-  chooseSession(id: ProcessId): string
-}
-
-/** What is known of a slot beyond its machine. */
-export interface SlotFacts {
-  processesStarted: number
-  tasksExecuted: number
-  rssBytes: number
-  lastError: string | null
-}
 
 export class PoolWorkers {
   readonly slots = new Map<SlotId, SlotFacts>()
@@ -57,6 +30,7 @@ export class PoolWorkers {
   readonly #config: PoolConfig
   readonly #ports: WorkersPorts
   readonly #reports: WorkerReports
+  readonly #care: RunCare
 
   constructor(config: PoolConfig, ports: WorkersPorts) {
     this.#config = config
@@ -67,6 +41,11 @@ export class PoolWorkers {
       process: (id) => this.#processes.get(keyOf(id)),
       factsOf: (slot) => this.factsOf(slot),
       tellWorker: (id, event) => this.#tell(id, event),
+    })
+    this.#care = new RunCare({
+      ...ports,
+      living: () => this.living(),
+      retire: (id) => this.#tell(id, { type: 'retire.requested' }),
     })
   }
 
@@ -100,7 +79,7 @@ export class PoolWorkers {
   }
 
   fork(id: ProcessId): void {
-    const run = this.#ports.run()
+    const run = this.#care.ready()
     this.#reports.begin(id)
     const { workerScript } = this.#config
     const trace = this.#ports.traceFor(id)
@@ -129,6 +108,7 @@ export class PoolWorkers {
       },
     )
     this.#processes.set(keyOf(id), process)
+    this.#care.begin()
     this.processesStarted++
     this.factsOf(id.slot).processesStarted++
     if (process.pid !== null) run.guardian.watch(process.pid)
@@ -141,7 +121,7 @@ export class PoolWorkers {
       // Held at once: whoever chooses next must know of it.
       const session = this.sessions.open(id, this.#ports.chooseSession(id))
       const launch = needsBrowser
-        ? await this.#ports.run().prepareLaunch(id.slot, id.incarnation, session)
+        ? await this.#care.ready().prepareLaunch(id.slot, id.incarnation, session)
         : null
       const process = this.#processes.get(keyOf(id))
       if (process === undefined) return this.#releaseProfile(id)
@@ -248,7 +228,10 @@ export class PoolWorkers {
     this.#processes.delete(keyOf(id))
     this.#reports.end(id)
     this.sessions.forget(id)
-    if (this.#processes.size === 0) for (const tell of this.#gone.splice(0)) tell()
+    if (this.#processes.size === 0) {
+      this.#care.end()
+      for (const tell of this.#gone.splice(0)) tell()
+    }
     if (error !== null) this.factsOf(id.slot).lastError = error.message
     void this.#releaseProfile(id)
     this.#tellExited(id, exit, error)

@@ -28,9 +28,9 @@ export type Run = Pick<
   PoolRun,
   'artifacts' | 'compileCache' | 'prepareLaunch' | 'profileFolder' | 'close'
 > & {
-  readonly folder: Pick<PoolRun['folder'], 'path' | 'removeSync'>
+  readonly folder: Pick<PoolRun['folder'], 'path' | 'renew' | 'removeSync'>
   readonly guardian: Pick<PoolRun['guardian'], 'watch' | 'release' | 'stop'>
-  readonly profiles: Pick<PoolRun['profiles'], 'release' | 'clean'>
+  readonly profiles: Pick<PoolRun['profiles'], 'release' | 'clean' | 'isThere'>
 }
 
 export interface World {

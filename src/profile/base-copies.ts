@@ -38,7 +38,9 @@ export class BaseCopies {
     const { folder, maxBytes } = this.#options
     const copy = join(folder, `base.${nameOf(base)}`)
     if (this.#made.has(base)) {
-      if ((await checkContents(copy)).ok) return copy
+      // Without its seal it says nothing of what was in it.
+      const { ok, sealed } = await checkContents(copy)
+      if (ok && sealed) return copy
       this.#made.delete(base)
       await quarantine(copy, join(folder, QUARANTINE))
     }
@@ -65,7 +67,10 @@ async function quarantine(profile: string, into: string): Promise<string> {
   const names = (await readdir(into)).map(Number).sort((a, b) => a - b)
   const next = (names.at(-1) ?? 0) + 1
   const target = join(into, String(next))
-  await rename(profile, target)
+  await rename(profile, target).catch((error: NodeJS.ErrnoException) => {
+    // One that is gone cannot be looked at.
+    if (error.code !== 'ENOENT') throw error
+  })
   for (const name of names.slice(0, Math.max(0, names.length + 1 - MAX_QUARANTINED))) {
     await removeFolder(join(into, String(name)))
   }

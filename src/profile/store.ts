@@ -3,6 +3,7 @@
  * the pool's own sealed copy of its base; the next clone is made ahead while the worker works. A
  * profile is deleted after the confirmed end of its browser, which is the caller's to confirm.
  */
+import { mkdir } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { TroupeError } from '../errors.ts'
 import { assertRoom } from '../monitor/disk.ts'
@@ -43,6 +44,8 @@ export interface ProfileStore {
    * @throws TroupeError PROFILE_FAILED when something still keeps it; it is tried again later.
    */
   release(folder: string): Promise<void>
+  /** False when the profile of a browser that runs was taken away, or something of it. */
+  isThere(folder: string): boolean
   list(): Promise<StoredProfile[]>
   /** Deletes leftovers, spares and what is in quarantine. Returns what is gone. */
   clean(): Promise<string[]>
@@ -112,6 +115,10 @@ class Profiles implements ProfileStore {
     }
   }
 
+  isThere(folder: string): boolean {
+    return this.#held.get(folder)?.isThere() ?? false
+  }
+
   list(): Promise<StoredProfile[]> {
     return listProfiles(this.#options.folder, (path) => this.#held.has(path))
   }
@@ -150,6 +157,7 @@ class Profiles implements ProfileStore {
     if (relative(folder, target) !== name || !isWorkerProfile(name)) {
       throw misused(`no profile for slot ${slot}`)
     }
+    await mkdir(folder, { recursive: true, mode: 0o700 })
     await assertRoom(folder, diskFloorBytes, `the profile of ${slot}`, 'PROFILE_FAILED')
     if (base === undefined) await copyProfile({ target, maxBytes: this.#maxBytes })
     else if (!(await this.#spares.take(base, target))) {

@@ -30,6 +30,7 @@ export const FAULTS = {
   readingFails:
     'memory, disk or the sizes of workers cannot be read, or no reading comes at all, for ten seconds',
   diskFull: 'the run folder or a profile cannot be written',
+  folderGone: 'the run folder is removed, with all profiles, while the pool runs',
   portThrows: 'what is to be done with a worker throws: before it is done, or after',
 } as const
 

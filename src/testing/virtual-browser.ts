@@ -17,8 +17,8 @@ export interface BrowserPorts {
   launchMs(): number
   /** False: the process is dead, and what its code still does has no effect. */
   isLiving(): boolean
-  /** True: the launch fails. */
-  launchFails(): boolean
+  /** True: the launch on that profile fails. */
+  launchFails(profileFolder: string): boolean
   born(browser: VirtualBrowser, profileFolder: string): void
   gone(browser: VirtualBrowser): void
   nextPid(): number
@@ -108,7 +108,7 @@ export function virtualDriver(ports: BrowserPorts): BrowserDriver {
       const browser = new VirtualBrowser(ports, spec.profileFolder)
       return new Promise((resolve, reject) => {
         ports.scope.after(ports.launchMs(), () => {
-          if (!ports.launchFails()) return resolve(browser)
+          if (!ports.launchFails(spec.profileFolder)) return resolve(browser)
           browser.kill()
           reject(new Error('The simulated browser did not start.'))
         })

@@ -122,6 +122,7 @@ export class VirtualMachine {
       newId: () => `task-${++this.#ids}`,
       wallMs: () => virtualWallMs(pool),
       fork: (birth, events) => {
+        this.#cleanUp()
         const process = new VirtualProcess(birth, events, this.#portsOf(pool))
         this.processes.add(process)
         this.motion++
@@ -136,6 +137,7 @@ export class VirtualMachine {
       createMonitor: ({ intervalMs, pids, onReading }) => {
         this.monitors++
         const timer = pool.setInterval(() => {
+          this.#cleanUp()
           const reading = readings.take(pids())
           if (reading !== null) onReading(reading)
         }, everyMs ?? intervalMs)
@@ -217,11 +219,20 @@ export class VirtualMachine {
     })
   }
 
+  /** As a cleaner of temporary folders does it, whenever that is. */
+  #cleanUp(): void {
+    for (const run of this.runs) run.mayVanish()
+  }
+
   #around(port: string, deed: () => unknown): unknown {
     const { faults, random } = this.options
     if (!faults.strikes('portThrows', { port })) return deed()
     if (random.chance(0.5)) deed()
     throw new Error(`the simulation lets ${port} throw`)
+  }
+
+  #holds(profile: string): boolean {
+    return this.runs.some((run) => run.profilesHeld.has(profile))
   }
 
   #listen(ears: HostEars) {
@@ -260,7 +271,7 @@ export class VirtualMachine {
       isLiving: () => process.life === 'living',
       nextPid: () => ++this.#pid,
       launchMs: () => random.int(LAUNCH_MS.least, LAUNCH_MS.most),
-      launchFails: () => faults.strikes('failedLaunch'),
+      launchFails: (profile) => faults.strikes('failedLaunch') || !this.#holds(profile),
       born: (browser) => {
         this.browsers.set(browser.pid, browser)
         process.browsers.add(browser)

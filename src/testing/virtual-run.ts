@@ -24,13 +24,15 @@ export class VirtualRun implements Run {
   readonly watched = new Set<number>()
   isOnDisk = true
   isGuarded = true
+  /** Its pool is done with it. */
+  #isOver = false
   readonly #ports: RunPorts
 
   constructor(path: string, ports: RunPorts) {
     this.#ports = ports
     this.compileCache = `${path}/compiled`
     this.artifacts = `${path}/artifacts`
-    this.folder = { path, removeSync: () => this.remove() }
+    this.folder = { path, renew: () => this.#renew(), removeSync: () => this.remove() }
   }
 
   readonly guardian: Run['guardian'] = {
@@ -45,12 +47,14 @@ export class VirtualRun implements Run {
   readonly profiles: Run['profiles'] = {
     release: (folder) => this.#soon(() => void this.profilesHeld.delete(folder)),
     clean: () => this.#soon(() => []),
+    isThere: (folder) => this.profilesHeld.has(folder),
   }
 
   prepareLaunch(slot: string, incarnation: number, session: SessionManifest): Promise<LaunchSpec> {
     const profileFolder = this.profileFolder(slot, incarnation)
     return this.#soon(() => {
       if (this.#ports.faults.strikes('diskFull')) throw new Error('ENOSPC: no space left on device')
+      this.mayVanish()
       if (!this.isOnDisk) throw new Error(`ENOENT: no such file or directory, '${profileFolder}'`)
       this.profilesHeld.add(profileFolder)
       return {
@@ -76,8 +80,24 @@ export class VirtualRun implements Run {
   }
 
   remove(): void {
+    this.#isOver = true
+    this.#vanish()
+  }
+
+  /** An occasion for whoever cleans temporary folders. */
+  mayVanish(): void {
+    if (this.isOnDisk && this.#ports.faults.strikes('folderGone')) this.#vanish()
+  }
+
+  #vanish(): void {
     this.isOnDisk = false
     this.profilesHeld.clear()
+  }
+
+  #renew(): readonly string[] {
+    if (this.isOnDisk || this.#isOver) return []
+    this.isOnDisk = true
+    return [this.folder.path]
   }
 
   #soon<T>(make: () => T): Promise<T> {

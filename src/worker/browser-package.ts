@@ -30,6 +30,8 @@ export const PACKAGE = '@sparticuz/chromium'
 const UNPACK_TIMEOUT_MS = 120_000
 const VERSION_TIMEOUT_MS = 20_000
 const PROGRAM = 'browser'
+/** What the program runs. */
+const BINARY = 'chromium'
 const NAME = 'sparticuz-chromium-'
 const DRAFT = /\.[0-9a-f]{8}\.draft$/
 const KIND = 'browser'
@@ -69,7 +71,7 @@ export async function unpackPackage(found: BrowserPackage, cacheFolder: string):
   await mkdir(cacheFolder, { recursive: true, mode: 0o700 })
   const folder = join(cacheFolder, `${NAME}${found.version}-${process.arch}`)
   const program = join(folder, PROGRAM)
-  const unpacked = () => existsSync(program)
+  const unpacked = () => isUnpacked(program)
   if (!unpacked()) {
     const lock = await waitForLock(`${folder}.lock`, UNPACK_TIMEOUT_MS, unpacked)
     try {
@@ -86,16 +88,33 @@ export async function unpackPackage(found: BrowserPackage, cacheFolder: string):
   return program
 }
 
+/** False when it was never unpacked, or a part of it has been taken away. */
+export function isUnpacked(program: string): boolean {
+  return existsSync(program) && existsSync(join(dirname(program), BINARY))
+}
+
 async function unpackOnce(found: BrowserPackage, folder: string, there: () => boolean) {
   const draft = `${folder}.${randomBytes(4).toString('hex')}.draft`
   try {
     await unpackInto(found, draft, folder)
+    await removeRest(folder)
     await rename(draft, folder)
   } catch (error) {
     // Somebody who lost patience with the lock was first: what is there is as good.
     if (!there()) throw error
   } finally {
     await removeFolder(draft)
+  }
+}
+
+/** What is there is not whole: else nobody had unpacked it again. */
+async function removeRest(folder: string): Promise<void> {
+  const marked = await openMarked(folder, KIND)
+  if (marked === null) return
+  try {
+    if (!isUnpacked(join(folder, PROGRAM))) await removeMarked(folder, marked)
+  } finally {
+    await marked.close()
   }
 }
 
@@ -144,7 +163,7 @@ async function unpackInto(found: BrowserPackage, draft: string, folder: string):
     timeout: UNPACK_TIMEOUT_MS,
     killSignal: 'SIGKILL',
   })
-  await chmod(join(draft, 'chromium'), 0o700)
+  await chmod(join(draft, BINARY), 0o700)
   await writeFile(join(draft, 'fonts.conf'), fontSettings(folder))
   await writeFile(join(draft, PROGRAM), LAUNCHER, { mode: 0o700 })
   await run(join(draft, PROGRAM), ['--version'], {

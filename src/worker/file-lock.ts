@@ -6,6 +6,7 @@
  * another machine.
  */
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -19,6 +20,8 @@ const MAX_STEP_BACK_MS = 64
 
 export interface FileLock {
   readonly path: string
+  /** False when something has removed its claim, and perhaps all that is beside it. */
+  isThere(): boolean
   release(): Promise<void>
 }
 
@@ -39,7 +42,7 @@ export async function tryLock(path: string): Promise<FileLock | null> {
     const others = (await livingClaims(path)).filter((claim) => claim.file !== own)
     if (others.length === 0) {
       await writeFile(own, HELD)
-      return { path, release: () => rm(own, { force: true }) }
+      return { path, isThere: () => existsSync(own), release: () => rm(own, { force: true }) }
     }
     await rm(own, { force: true })
     if (await someHeld(others)) return null

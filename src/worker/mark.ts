@@ -4,7 +4,7 @@
  * folder that was looked at, by its descriptor, whatever is put under its name meanwhile.
  */
 import { randomBytes } from 'node:crypto'
-import { constants, lstatSync, readdirSync } from 'node:fs'
+import { constants, lstatSync, readdirSync, writeFileSync } from 'node:fs'
 import {
   type FileHandle,
   lstat,
@@ -40,6 +40,17 @@ export interface MarkedFolder {
 export async function writeMark(folder: string, kind: MarkKind, name: string): Promise<void> {
   const path = join(folder, MARK)
   await writeFile(path, textOf(kind, name), { mode: 0o600, flag: 'wx' }).catch(ignoreExisting)
+}
+
+/** As `writeMark`, at once. False when there is a mark already. */
+export function writeMarkSync(folder: string, kind: MarkKind, name: string): boolean {
+  try {
+    writeFileSync(join(folder, MARK), textOf(kind, name), { mode: 0o600, flag: 'wx' })
+    return true
+  } catch (error) {
+    ignoreExisting(error as NodeJS.ErrnoException)
+    return false
+  }
 }
 
 /**

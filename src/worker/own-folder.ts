@@ -2,7 +2,7 @@
  * Folders that must be ours alone: made 0700, and refused when somebody else could have put
  * something into them. Also the one way folders are removed. It never follows a symbolic link.
  */
-import { rmSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, rmSync, type Stats } from 'node:fs'
 import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -27,9 +27,27 @@ export async function ensureOwnFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 })
   if (process.platform === 'win32') return
   const facts = await lstat(path)
+  requireOurs(path, facts)
+  if ((facts.mode & 0o077) !== 0) await chmod(path, 0o700)
+}
+
+/**
+ * As `ensureOwnFolder`, at once.
+ *
+ * @returns True when it was not there.
+ */
+export function ensureOwnFolderSync(path: string): boolean {
+  const isNew = mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined
+  if (process.platform === 'win32') return isNew
+  const facts = lstatSync(path)
+  requireOurs(path, facts)
+  if ((facts.mode & 0o077) !== 0) chmodSync(path, 0o700)
+  return isNew
+}
+
+function requireOurs(path: string, facts: Stats): void {
   if (!facts.isDirectory()) throw notOurs(path, 'it is not a folder')
   if (facts.uid !== process.getuid?.()) throw notOurs(path, 'it belongs to another user')
-  if ((facts.mode & 0o077) !== 0) await chmod(path, 0o700)
 }
 
 /** True when the folder, not a link to one, belongs to this user. */

@@ -3,6 +3,7 @@
  * system closes it with the process, so it says more than a pid and a start time. It carries no
  * data and never keeps the host alive.
  */
+import { lstatSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { basename, join } from 'node:path'
 import { TroupeError } from '../errors.ts'
@@ -13,8 +14,61 @@ const MAX_SOCKET_PATH_BYTES = 100
 /** An owner that takes longer to accept is stopped or swamped, not dead. */
 const PROBE_TIMEOUT_MS = 1_000
 
-/** Listens in the folder from now until the server is closed or this process ends. */
-export function listenAsOwner(folder: string): Promise<Server> {
+/** The socket of a folder that this process owns, until it is closed or the process ends. */
+export class OwnerSocket {
+  #server: Server
+  #inode: number | null
+  #again: Promise<void> | null = null
+
+  private constructor(server: Server, folder: string) {
+    this.#server = server
+    this.#inode = inodeOf(folder)
+  }
+
+  static async open(folder: string): Promise<OwnerSocket> {
+    return new OwnerSocket(await listenIn(folder), folder)
+  }
+
+  /** False when something has removed or replaced it: whoever asks there hears nothing. */
+  isThere(folder: string): boolean {
+    return process.platform === 'win32' || (this.#inode !== null && inodeOf(folder) === this.#inode)
+  }
+
+  /** Never rejects: when it fails, `isThere` says so. */
+  listenAgain(folder: string): Promise<void> {
+    this.#again ??= this.#listenAgain(folder)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#again = null
+      })
+    return this.#again
+  }
+
+  async close(): Promise<void> {
+    await this.#again
+    await ended(this.#server)
+  }
+
+  async #listenAgain(folder: string): Promise<void> {
+    // The end of a server removes what is under its path: it must not be the new one's socket.
+    await ended(this.#server)
+    rmSync(join(folder, SOCKET), { recursive: true, force: true })
+    this.#server = await listenIn(folder)
+    this.#inode = inodeOf(folder)
+  }
+}
+
+function ended(server: Server): Promise<unknown> {
+  return new Promise((done) => server.close(done))
+}
+
+function inodeOf(folder: string): number | null {
+  if (process.platform === 'win32') return null
+  const facts = lstatSync(join(folder, SOCKET), { throwIfNoEntry: false })
+  return facts?.isSocket() === true ? facts.ino : null
+}
+
+function listenIn(folder: string): Promise<Server> {
   const server = createServer((socket) => socket.destroy())
   server.unref()
   return new Promise((fulfil, reject) => {

@@ -5,9 +5,9 @@
  * folder without Troupe's mark, one whose owner answers, nor one of another user.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, rename, stat, utimes } from 'node:fs/promises'
-import type { Server } from 'node:net'
-import { basename, join, resolve } from 'node:path'
+import { mkdirSync } from 'node:fs'
+import { mkdir, readdir, rename, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { TroupeError } from '../errors.ts'
 import {
@@ -17,11 +17,13 @@ import {
   removeMarked,
   removeMarkedSync,
   writeMark,
+  writeMarkSync,
 } from './mark.ts'
-import { assertSocketFits, listenAsOwner, probeOwner, SOCKET } from './owner-socket.ts'
+import { assertSocketFits, OwnerSocket, probeOwner, SOCKET } from './owner-socket.ts'
 import {
   defaultRoot,
   ensureOwnFolder,
+  ensureOwnFolderSync,
   isOwnFolder,
   removeFolder,
   removeFolderSync,
@@ -35,13 +37,12 @@ import {
   processesWhere,
 } from './process-group.ts'
 import { BIRTH_VARIABLE } from './protocol.ts'
+import { KeptFresh } from './kept-fresh.ts'
 
 const SUBFOLDERS = ['profiles', 'tmp', 'artifacts', 'downloads'] as const
 const NAME = /^\.?run-[0-9a-f]{12}$/
 /** A folder without a socket is being made or being removed, unless it is this old. */
 const HALF_MADE_GRACE_MS = 60_000
-/** Cleaners of temporary folders remove what nobody has touched for days. */
-const TOUCH_INTERVAL_MS = 3_600_000
 const DEATH_LIMIT_MS = 2_000
 const DEATH_POLL_MS = 10
 /** One sweep looks at this many folders. The next sweep goes on. */
@@ -54,6 +55,17 @@ export interface RunFolder {
   readonly tmp: string
   readonly artifacts: string
   readonly downloads: string
+  /**
+   * Makes anew what of it is gone: a folder, the mark, the socket. Nothing once it is being closed.
+   *
+   * @returns The names of what was gone.
+   * @throws TroupeError CONFIG_INVALID when its place is somebody else's by now.
+   */
+  renew(): readonly string[]
+  /** This folder, too, is kept from those who clean by age. */
+  keepFresh(folder: string): void
+  /** Touches everything in it, as it does by itself now and then. */
+  touch(): Promise<void>
   /**
    * Removes the folder and all in it, with retries. The owner answers until it is gone.
    *
@@ -89,17 +101,17 @@ export async function openRunFolder(options: { readonly root?: string } = {}): P
   assertSocketFits(draft)
   await (options.root === undefined ? ensureOwnFolder(root) : mkdir(root, { recursive: true }))
   await mkdir(draft, { mode: 0o700 })
-  let server: Server
+  let socket: OwnerSocket
   try {
     await writeMark(draft, 'run', name)
     for (const subfolder of SUBFOLDERS) await mkdir(join(draft, subfolder), { mode: 0o700 })
-    server = await listenAsOwner(draft)
+    socket = await OwnerSocket.open(draft)
     await rename(draft, path)
   } catch (error) {
     removeFolderSync(draft)
     throw error
   }
-  return runFolderAt(path, server)
+  return runFolderAt(path, socket, options.root === undefined)
 }
 
 /**
@@ -145,27 +157,33 @@ function processesOfRun(path: string): number[] {
   return [...new Set([...browsers, ...others])].filter((pid) => pid !== process.ppid)
 }
 
-function runFolderAt(path: string, server: Server): RunFolder {
-  const touch = setInterval(() => {
-    const now = new Date()
-    for (const item of [path, join(path, SOCKET), join(path, MARK)]) {
-      utimes(item, now, now).catch(() => undefined)
-    }
-    // A cleaner that knows files by their age may have taken it: without it nobody sweeps.
-    writeMark(path, 'run', basename(path)).catch(() => undefined)
-  }, TOUCH_INTERVAL_MS)
-  touch.unref()
+function runFolderAt(path: string, socket: OwnerSocket, isInDefaultRoot: boolean): RunFolder {
+  const root = dirname(path)
+  const name = basename(path)
+  const fresh = new KeptFresh(path)
   let closing: Promise<void> | null = null
 
+  function renew(): string[] {
+    if (closing !== null) return []
+    if (isInDefaultRoot) ensureOwnFolderSync(root)
+    else mkdirSync(root, { recursive: true })
+    const folders = ['', ...SUBFOLDERS].filter((inner) => ensureOwnFolderSync(join(path, inner)))
+    const made = folders.map((inner) => inner || name)
+    if (writeMarkSync(path, 'run', name)) made.push(MARK)
+    if (socket.isThere(path)) return made
+    void socket.listenAgain(path)
+    return [...made, SOCKET]
+  }
+
   async function close(): Promise<void> {
-    clearInterval(touch)
+    fresh.end()
     try {
       await removeRun(path)
     } catch (cause) {
       const message = `could not remove the run folder ${path}: ${(cause as Error).message}`
       throw new TroupeError('PROFILE_FAILED', message, { cause })
     } finally {
-      await new Promise((done) => server.close(done))
+      await socket.close()
     }
   }
 
@@ -175,6 +193,9 @@ function runFolderAt(path: string, server: Server): RunFolder {
     tmp: join(path, 'tmp'),
     artifacts: join(path, 'artifacts'),
     downloads: join(path, 'downloads'),
+    renew,
+    keepFresh: (folder) => fresh.add(folder),
+    touch: () => fresh.touch(),
     close: () => {
       closing ??= close()
       return closing

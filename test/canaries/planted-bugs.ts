@@ -2,6 +2,7 @@
  * Planted bugs: each a small change of one text, and the layer of tests that claims to catch it. The
  * texts are looked for as they stand: one that has moved or changed must be planted anew.
  */
+import { folderBugs } from './planted-folders.ts'
 import { portBugs } from './planted-ports.ts'
 import { valueBugs } from './planted-values.ts'
 import { supervisionBugs } from './planted-supervision.ts'
@@ -332,6 +333,7 @@ const processBugs: readonly PlantedBug[] = [
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...taskBugs,
   ...machineBugs,
+  ...folderBugs,
   ...portBugs,
   ...valueBugs,
   ...supervisionBugs,

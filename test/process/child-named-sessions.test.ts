@@ -222,7 +222,7 @@ describe('a download', () => {
     expect(path).toBe(join(harness.folder, 'artifacts', `t${count}`, 'file.csv'))
     expect(readFileSync(path, 'utf8')).toBe(FILE)
     expect(readdirSync(join(harness.folder, 'artifacts', 'broken'))).toEqual([])
-    expect(readdirSync(join(harness.folder, 'downloads'))).toEqual([])
+    expect(readdirSync(join(harness.folder, 'downloads', 'profile'))).toEqual([])
   })
 
   it('is refused by name when the disk is nearly full', async () => {

@@ -131,7 +131,7 @@ describe.each(browsers)('downloads at once ($name)', ({ name: browser, program }
           await Promise.all(orders.map(held))
         }
       }
-      await expect.poll(() => readdirSync(join(harness.folder, 'downloads'))).toEqual([])
+      await expect.poll(() => readdirSync(join(harness.folder, 'downloads', 'profile'))).toEqual([])
     },
     600_000,
   )
@@ -163,6 +163,6 @@ describe.each(browsers)('downloads at once ($name)', ({ name: browser, program }
       await harness.ended(order('neglected', 3).task)
       await held(order('clicks', 3))
     }
-    await expect.poll(() => readdirSync(join(harness.folder, 'downloads'))).toEqual([])
+    await expect.poll(() => readdirSync(join(harness.folder, 'downloads', 'profile'))).toEqual([])
   })
 })

@@ -139,7 +139,7 @@ describe('downloads', () => {
     await run('drop', `${base}/endless/second.txt`)
     const artifact = (await run('fetch', `${base}/file/mine.txt`)) as Artifact
     expect(artifact.name).toBe('mine.txt')
-    await expect.poll(() => readdir(join(harness.folder, 'downloads'))).toEqual([])
+    await expect.poll(() => readdir(join(harness.folder, 'downloads', 'profile'))).toEqual([])
   })
 
   it('that are too large are broken off', async () => {
@@ -147,7 +147,7 @@ describe('downloads', () => {
     const { error } = await harness.ended('large')
     expect(error?.message).toMatch('larger than 1 bytes')
     await losses.get('large.txt')?.promise
-    await expect.poll(() => readdir(join(harness.folder, 'downloads'))).toEqual([])
+    await expect.poll(() => readdir(join(harness.folder, 'downloads', 'profile'))).toEqual([])
   })
 })
 
