@@ -49,15 +49,15 @@ export class DownloadOwners {
   }
 
   /** Null: nobody's. At once, unless all windows must be asked for the frame. */
-  ownerOf(frameId: string): DownloadTicket | null | Promise<DownloadTicket | null> {
+  ownerOf(frameId: string, url: string): DownloadTicket | null | Promise<DownloadTicket | null> {
     for (const ticket of this.tickets) {
       if ('windowId' in ticket.target && ticket.target.windowId === frameId) return ticket
     }
     if (this.acting().length === 0) return null
     const descent = this.windows.descentOf(frameId)
-    if (descent !== null) return this.heir(descent)
+    if (descent !== null) return this.heir(descent, url)
     return this.windowOf(frameId).then((id) =>
-      this.heir((id === null ? null : this.windows.descentOf(id)) ?? UNKNOWN),
+      this.heir((id === null ? null : this.windows.descentOf(id)) ?? UNKNOWN, url),
     )
   }
 
@@ -76,17 +76,22 @@ export class DownloadOwners {
     return null
   }
 
-  private heir(lineage: Lineage): DownloadTicket | null {
+  private heir(lineage: Lineage, url: string): DownloadTicket | null {
     const acting = this.actingOn(lineage)
-    if (acting !== null) return this.tickets.has(acting) ? acting : null
     const { ids, contextId } = lineage
+    if (acting !== null) {
+      if (!this.tickets.has(acting)) return null
+      return pageIdOf(acting.target) === ids[0] ? unlessLate(acting, url) : acting
+    }
     if ([...this.tabs].some((page) => ids.includes(targetIdOf(page)))) return null
     const isNear = (page: Page): boolean =>
       contextId === undefined || (page.browserContext().id ?? contextId) === contextId
     const near = this.acting().filter(({ owner }) => isNear(owner))
     const [only] = near
     if (only === undefined) return null
-    if (near.length === 1 && [...this.tabs].filter(isNear).length === 1) return only
+    if (near.length === 1 && [...this.tabs].filter(isNear).length === 1) {
+      return unlessLate(only, url)
+    }
     for (const ticket of near) {
       ticket.reject(downloadError(UNNAMED, { code: 'DOWNLOAD_AMBIGUOUS' }))
     }
@@ -111,6 +116,21 @@ const UNNAMED =
   'A download began in a window that no waiting action is known to have opened. ' +
   'Say which page an action works on: download(action, { page }).'
 const UNKNOWN: Lineage = { ids: [], purposes: [], contextId: undefined }
+
+const DOUBTFUL =
+  'A download began on a page where an earlier action had failed, and it may be of that one. ' +
+  'Let the task fail, or act on a page of its own: download(action, { page }).'
+
+/** Not of a file that the page had asked for before the action, and of none where that may be. */
+function unlessLate(ticket: DownloadTicket, url: string): DownloadTicket | null {
+  if (!('requests' in ticket.target)) return ticket
+  const { requests } = ticket.target
+  const asker = requests.askerOf(url, ticket)
+  if (asker === 'own' || (asker === 'unknown' && !requests.isDoubtful)) return ticket
+  if (asker === 'other') ticket.passOver()
+  else ticket.reject(downloadError(DOUBTFUL, { code: 'DOWNLOAD_AMBIGUOUS' }))
+  return null
+}
 
 function pageIdOf(target: DownloadTicket['target']): string | null {
   return 'page' in target ? targetIdOf(target.page) : null

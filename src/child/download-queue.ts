@@ -16,16 +16,22 @@ export class DownloadQueue {
   private windows = 0
   private count = 0
 
-  /** Runs `work` when nothing else that was asked of the page is under way. */
-  onPage<T>(page: Page, work: () => Promise<T>): Promise<T> {
-    return this.counted(() => {
+  /**
+   * Begins when nothing else that was asked of the page is under way. `over`: the page is free again.
+   */
+  onPage<T>(
+    page: Page,
+    begin: () => Promise<{ answer: Promise<T>; over: Promise<unknown> }>,
+  ): Promise<T> {
+    return this.counted(async () => {
       const before = this.pages.get(page) ?? Promise.resolve()
-      const run = before.then(work)
+      const begun = before.then(begin)
+      const over = begun.then((one) => one.over)
       this.pages.set(
         page,
-        run.catch(() => undefined),
+        over.catch(() => undefined),
       )
-      return run
+      return (await begun).answer
     })
   }
 

@@ -1,6 +1,7 @@
 /** One call that waits for files, and the files that the browser has begun for it. */
 import type { Page } from 'puppeteer-core'
 import { downloadError } from './download-errors.ts'
+import type { RequestLog } from './request-log.ts'
 
 /** Files of one action. */
 export const MAX_FILES_PER_ACTION = 1_000
@@ -21,24 +22,45 @@ export interface Expectation {
   readonly maxBytes: number
 }
 
+/** A page of the task and what it has asked for, or a window of the ticket's own. */
+export type Target =
+  | { readonly page: Page; readonly requests: RequestLog<DownloadTicket> }
+  | { readonly windowId: string }
+
 export class DownloadTicket {
   /** What began for it, in order. */
   readonly files: BegunFile[] = []
   readonly done: Promise<void>
-  /** Where a file of it may begin: a page of the task, or a window of its own. */
-  readonly target: { readonly page: Page } | { readonly windowId: string }
+  /** Where a file of it may begin. */
+  readonly target: Target
   readonly owner: Page
   private readonly expects: Expectation
   private readonly settle = Promise.withResolvers<void>()
   private isActed = false
+  private passedOver = 0
   private quiet: NodeJS.Timeout | null = null
 
-  constructor(target: DownloadTicket['target'], owner: Page, expects: Expectation) {
+  constructor(target: Target, owner: Page, expects: Expectation) {
     this.target = target
     this.owner = owner
     this.expects = expects
     this.done = this.settle.promise
     this.done.catch(() => undefined)
+  }
+
+  /** A file began on its page that an earlier request had asked for, or a request of nobody's. */
+  passOver(): void {
+    this.passedOver += 1
+  }
+
+  late(timeoutMs: number): void {
+    if (this.files.length > 0) {
+      return this.reject(downloadError(`The download did not end within ${timeoutMs} ms.`))
+    }
+    const what = `No download began within ${timeoutMs} ms`
+    if (this.passedOver === 0) return this.reject(downloadError(`${what}.`))
+    const why = `${what} but what was asked for before the action (${this.passedOver}).`
+    this.reject(downloadError(why, { code: 'DOWNLOAD_AMBIGUOUS' }))
   }
 
   /** The action has ended; from now on quiet counts. */

@@ -12,6 +12,7 @@ import { DownloadQueue } from './download-queue.ts'
 import { type BegunFile, DownloadTicket, type Expectation } from './download-ticket.ts'
 import { openDownloadWindow, type RequestSettings } from './download-window.ts'
 import { forceDownload } from './forced-download.ts'
+import { RequestLog } from './request-log.ts'
 
 export const DEFAULT_DOWNLOAD_TIMEOUT_MS = 30_000
 export const DEFAULT_MAX_DOWNLOAD_BYTES = 256 * 1024 * 1024
@@ -36,6 +37,8 @@ export class DownloadDesk {
   private readonly session: CDPSession
   private readonly files: DownloadFolder
   private readonly queue = new DownloadQueue()
+  /** By the tab whose task acts on the page, and by page. */
+  private readonly requests = new Map<Page, Map<Page, RequestLog<DownloadTicket>>>()
   /** By guid: files whose ticket still waits. */
   private readonly begun = new Map<string, { file: BegunFile; ticket: DownloadTicket | null }>()
 
@@ -94,6 +97,16 @@ export class DownloadDesk {
   /** What a tab has under way ends with it: nothing of it may reach the tab's next task. */
   abandon(owner: Page): void {
     for (const ticket of this.owners.of(owner)) ticket.reject(abandoned())
+    for (const requests of this.requests.get(owner)?.values() ?? []) requests.close()
+    this.requests.delete(owner)
+  }
+
+  private requestsOf(owner: Page, page: Page): RequestLog<DownloadTicket> {
+    const all = this.requests.get(owner) ?? new Map<Page, RequestLog<DownloadTicket>>()
+    this.requests.set(owner, all)
+    const requests = all.get(page) ?? new RequestLog(page)
+    all.set(page, requests)
+    return requests
   }
 
   private onPage(
@@ -106,21 +119,37 @@ export class DownloadDesk {
     return this.queue.onPage(page, async () => {
       await this.files.ready()
       if (!place.isOpen()) throw abandoned()
-      const ticket = new DownloadTicket({ page }, place.page, expects)
-      const types = new Map<string, string>()
-      const noteType = (response: HTTPResponse): void => {
-        const type = response.headers()['content-type']
-        if (type !== undefined && types.size < MAX_TYPES) types.set(response.url(), type)
-      }
-      page.on('response', noteType)
-      try {
-        this.owners.add(ticket)
-        const work = (async () => action())().then(() => ticket.acted())
-        return await this.complete(ticket, work, types, place, options)
-      } finally {
-        page.off('response', noteType)
-      }
+      const requests = this.requestsOf(place.page, page)
+      const ticket = new DownloadTicket({ page, requests }, place.page, expects)
+      this.owners.add(ticket)
+      const work = requests.begin(ticket).then(async () => {
+        // Its time may be over before anything could begin.
+        if (this.owners.has(ticket)) await action()
+        ticket.acted()
+      })
+      const answer = this.withTypes(page, (types) =>
+        this.complete(ticket, work, types, place, options),
+      )
+      return { answer, over: requests.ended(answer, work) }
     })
+  }
+
+  /** Remembers meanwhile of which types the page's answers are, by URL. */
+  private async withTypes<T>(
+    page: Page,
+    work: (types: ReadonlyMap<string, string>) => Promise<T>,
+  ): Promise<T> {
+    const types = new Map<string, string>()
+    const noteType = (response: HTTPResponse): void => {
+      const type = response.headers()['content-type']
+      if (type !== undefined && types.size < MAX_TYPES) types.set(response.url(), type)
+    }
+    page.on('response', noteType)
+    try {
+      return await work(types)
+    } finally {
+      page.off('response', noteType)
+    }
   }
 
   private async complete(
@@ -131,10 +160,7 @@ export class DownloadDesk {
     options: DownloadOptions,
   ): Promise<Artifact[]> {
     const timeoutMs = options.timeout ?? DEFAULT_DOWNLOAD_TIMEOUT_MS
-    const timer = setTimeout(() => {
-      const what = ticket.files.length === 0 ? 'No download began' : 'The download did not end'
-      ticket.reject(downloadError(`${what} within ${timeoutMs} ms.`))
-    }, timeoutMs)
+    const timer = setTimeout(() => ticket.late(timeoutMs), timeoutMs)
     try {
       await Promise.all([ticket.done, work])
       const kept: Artifact[] = []
@@ -160,7 +186,7 @@ export class DownloadDesk {
     suggestedFilename,
   }: Protocol.Browser.DownloadWillBeginEvent) {
     const file: BegunFile = { guid, name: suggestedFilename, url, state: 'inProgress', bytes: 0 }
-    const owner = this.owners.ownerOf(frameId)
+    const owner = this.owners.ownerOf(frameId, url)
     if (owner === null) return this.files.cancel(guid)
     const entry: { file: BegunFile; ticket: DownloadTicket | null } = { file, ticket: null }
     this.begun.set(guid, entry)

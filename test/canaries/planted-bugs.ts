@@ -208,13 +208,13 @@ const process = (bug: string, file: string, named: string) =>
 
 const processBugs: readonly PlantedBug[] = [
   {
-    ...process('a tab is kept with a key held down', 'tab-leftovers', 'held down (Control)'),
+    ...process('a tab is kept with a key held down', 'tab-leftovers', 'Control'),
     file: 'src/child/puppeteer-tab.ts',
     text: 'this.isStained || this.input.isHeld',
     instead: 'this.isStained',
   },
   {
-    ...process('the pointer stays where it was', 'tab-leftovers', 'held down (moved)'),
+    ...process('the pointer stays where it was', 'tab-leftovers', 'moved'),
     file: 'src/child/puppeteer-tab.ts',
     text: 'this.input.rest(this.page, watchdog),',
     instead: '',
@@ -226,7 +226,7 @@ const processBugs: readonly PlantedBug[] = [
     instead: 'window.stop();',
   },
   {
-    ...process('a page that spins when left is waited for', 'tab-leftovers', 'pagehide (timer)'),
+    ...process('a page that spins when left is waited for', 'tab-leftovers', 'pagehide'),
     file: 'src/child/old-document.ts',
     text: "await watchdog.send('Runtime.terminateExecution').catch(() => undefined)",
     instead: 'await Promise.resolve()',
@@ -234,8 +234,14 @@ const processBugs: readonly PlantedBug[] = [
   {
     ...process('two clicks on one page begin at once', 'downloads', 'are each their own'),
     file: 'src/child/download-queue.ts',
-    text: 'const run = before.then(work)',
-    instead: 'const run = Promise.resolve(before && undefined).then(work)',
+    text: 'const begun = before.then(begin)',
+    instead: 'const begun = Promise.resolve(before && undefined).then(begin)',
+  },
+  {
+    ...process("a late file is whoever acts next's", 'downloads', 'of an earlier action'),
+    file: 'src/child/download-owners.ts',
+    text: 'const asker = requests.askerOf(url, ticket)',
+    instead: "const asker = requests.askerOf('', ticket)",
   },
   {
     ...process('a window belongs to whoever acts next', 'downloads', 'after a late one'),

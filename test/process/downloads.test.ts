@@ -16,9 +16,12 @@ const TASKS = new URL('./child-tasks/downloads.ts', import.meta.url)
 const ROUNDS = Number(process.env['TROUPE_DOWNLOAD_ROUNDS'] ?? 1)
 const MAX_DELAY_MS = 60
 const SLOW_MS = 400
+/** After the moment in which a failed action is still waited for. */
+const LATER_MS = 1_400
 const browsers = (await installedPrograms()).map(([name, program]) => ({ name, program }))
 /** A full Chromium takes its time: within `npm test` it is asked for what matters most. */
 const isDeep = ROUNDS > 1
+const ISOLATIONS = ['session', 'context'] as const
 let server: Server
 let base: string
 let harness: Harness
@@ -43,7 +46,9 @@ beforeAll(async () => {
       return response.end(`<iframe src="/file/${name}"></iframe>`)
     }
     if (searchParams.has('tied')) return tie(response, name)
-    const delayMs = name === 'slow' ? SLOW_MS : Math.random() * MAX_DELAY_MS
+    const slowMs = searchParams.has('later') ? 2 * SLOW_MS : SLOW_MS
+    const isSlow = name === 'slow' || searchParams.has('later')
+    const delayMs = isSlow ? slowMs : Math.random() * MAX_DELAY_MS
     setTimeout(() => send(response, name), delayMs)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -79,18 +84,31 @@ function pageOf(names: readonly string[]): string {
   const links = names.map(
     (name, index) => `<a id="${name}" href="/file/${name}" ${kinds[index % kinds.length]}>x</a>`,
   )
-  return `${links.join(' ')} <a id=all href="#">all</a>
+  const later = names.map(
+    (name) => `<a id="later-${name}" href="/file/${name}?later" download>x</a>`,
+  )
+  return `${links.join(' ')} ${later.join(' ')}
+    <a id=slow-link href="/file/slow" download>x</a>
+    <a id=slow-plain href="/file/slow">x</a>
+    <a id=slow-frame href="#" onclick="frame('/file/slow')">x</a>
+    <a id=with-slow href="#" onclick="frame('/file/${names[0]}');frame('/file/slow')">x</a>
+    <a id=blob href="#" onclick="blob()">x</a>
+    <a id=slow-blob href="#" onclick="setTimeout(blob, ${LATER_MS})">x</a>
+    <a id=all href="#">all</a>
     <a id=framed href="/framing/${names[0]}" target=_blank>framed</a>
     <a id=slow href="/file/slow" target=_blank>slow</a>
     <a id=tied href="#">tied</a>
     <script>document.querySelector('#all').onclick = () => start('')
     document.querySelector('#tied').onclick = () => start('?tied')
     function start(query) {
-      for (const name of ${JSON.stringify(names)}) {
-        const frame = document.createElement('iframe')
-        frame.src = '/file/' + name + query
-        document.body.append(frame)
-      }
+      for (const name of ${JSON.stringify(names)}) frame('/file/' + name + query)
+    }
+    function frame(src) {
+      document.body.append(Object.assign(document.createElement('iframe'), { src }))
+    }
+    function blob() {
+      const href = URL.createObjectURL(new Blob(['made here']))
+      Object.assign(document.createElement('a'), { href, download: 'made' }).click()
     }</script>`
 }
 
@@ -120,7 +138,7 @@ describe.each(browsers)('downloads at once ($name)', ({ name: browser, program }
     return files
   }
 
-  it.each(['session', 'context'] as const)(
+  it.each(isDeep || browser === 'sparticuz' ? ISOLATIONS : ISOLATIONS.slice(0, 1))(
     'are each their own (isolation %s)',
     async (kind) => {
       await open(kind, 2)
@@ -157,9 +175,17 @@ describe.each(browsers)('downloads at once ($name)', ({ name: browser, program }
     await held({ task: 'empty', names: ['empty-1', 'full'] })
   })
 
+  it("of an earlier action are not the next one's", async () => {
+    await open('session')
+    await held(order('lateHere', 3))
+    await held(order('unknownSecond', 2))
+    const { error } = await harness.ended(order('lateBlob', 1).task)
+    expect(error?.cause).toMatchObject({ ownCode: 'DOWNLOAD_AMBIGUOUS' })
+  })
+
   deep('that nobody awaits end with their task', async () => {
     await open('session')
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < ROUNDS; round += 1) {
       await harness.ended(order('neglected', 3).task)
       await held(order('clicks', 3))
     }

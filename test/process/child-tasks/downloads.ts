@@ -56,6 +56,32 @@ export default defineTasks({
     await download(() => click(page, '#slow'), { timeout: 50 }).catch(() => undefined)
     return Promise.all(names.map((name) => download(() => click(page, id(name)))))
   },
+  /** Gives up on a file of the page itself that comes during the next action. */
+  lateHere: async ({ page, download, payload: { base, names } }: On) => {
+    await page.goto(`${base}/login?names=${names}`)
+    const files = []
+    for (const [index, name] of names.entries()) {
+      const slow = ['#slow-link', '#slow-frame', '#slow-plain'][index] ?? ''
+      await download(() => click(page, slow), { timeout: 50 }).catch(() => undefined)
+      // Its own file is slower than the late one.
+      files.push(await download(() => click(page, `#later-${name}`)))
+    }
+    return files
+  },
+  /** Does not know that an action begins two files, of which the second is slow. */
+  unknownSecond: async ({ page, download, payload: { base, names } }: On) => {
+    await page.goto(`${base}/login?names=${names}`)
+    const [, b = ''] = names
+    const first = await download(() => click(page, '#with-slow'))
+    return [first, await download(() => click(page, `#later-${b}`))]
+  },
+  /** A blob has no request: it can't be told whose it is. */
+  lateBlob: async ({ page, download, payload: { base, names } }: On) => {
+    await page.goto(`${base}/login?names=${names}`)
+    await download(() => click(page, '#blob'))
+    await download(() => click(page, '#slow-blob'), { timeout: 50 }).catch(() => undefined)
+    return download(() => click(page, `#later-${names[0]}`))
+  },
   neglected: async ({ page, download, payload: { base, names } }: On) => {
     await page.goto(`${base}/login?names=${names}`)
     for (const name of names) download(() => click(page, id(name))).catch(() => undefined)
