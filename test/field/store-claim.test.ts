@@ -1,5 +1,5 @@
 /** What a host does to the file of its own store while the pool runs: it copies it, and it deletes it. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { stranger } from './support/stranger.ts'
 
 const FILES = {
@@ -22,7 +22,9 @@ const FILES = {
     await pool.shutdown()
   `,
 }
-const run = (main: string) => stranger({ ...FILES, 'main.mjs': main })
+// Up to five programs, one after the other, on a machine that has other things to do.
+vi.setConfig({ testTimeout: 100_000 })
+const run = (main: string) => stranger({ ...FILES, 'main.mjs': main }, { timeoutMs: 90_000 })
 
 // From outside: after `fs.cp` of the folder a second process owned the same queue.
 test('copies the folder of the store for a backup, and starts a second process by mistake', async () => {

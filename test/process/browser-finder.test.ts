@@ -260,6 +260,11 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the pac
     expect(again.executablePath).toBe(one.executablePath)
     expect((await stat(join(folder, 'chromium'))).ino).toBe(before.ino)
 
+    // As a cleaner of temporary folders takes single files.
+    await rm(join(folder, 'chromium'))
+    expect((await findBrowser(options)).executablePath).toBe(one.executablePath)
+    expect((await stat(join(folder, 'chromium'))).size).toBe(before.size)
+
     // Anybody could have put something into a folder that anybody can write to.
     await chmod(folder, 0o777)
     expect(await failureOf(findBrowser(options))).toContain('changed by another user')
