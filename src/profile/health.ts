@@ -32,7 +32,7 @@ export async function userOf(folder: string): Promise<ProfileProblem | null> {
   if (holder !== null && holder !== process.pid) return inUse(LOCK, holder)
   const singleton = await singletonHolder(folder)
   if (singleton !== null) return inUse('SingletonLock', singleton)
-  const [pid] = browsersOn(resolve(folder))
+  const [pid] = browsersOn(resolve(folder)).pids
   return pid === undefined ? null : inUse('.', pid)
 }
 

@@ -101,7 +101,9 @@ async function surveyBase(folder: string): Promise<SurveyedProfile> {
 
 async function isForgotten({ folder, state }: SurveyedProfile, graceMs: number): Promise<boolean> {
   if (state === 'quarantined') return true
-  if (state !== 'leftover' || browsersOn(folder).length > 0) return false
+  if (state !== 'leftover') return false
+  const users = browsersOn(folder)
+  if (users.pids.length > 0 || !users.isWhole) return false
   const facts = await stat(folder).catch(() => null)
   return facts !== null && Date.now() - facts.ctimeMs >= graceMs
 }

@@ -99,7 +99,10 @@ async function livingClaims(path: string): Promise<Claim[]> {
 
 /** A pid alone may have been given to somebody else since. */
 function lives(pid: number, startTime: string): boolean {
-  return isAlive(pid) && (startTime === '0' || startTimeOf(pid) === startTime)
+  if (!isAlive(pid)) return false
+  const now = startTimeOf(pid)
+  // What cannot be read now is looked at again by whoever asks next.
+  return startTime === '0' || now === null || now === startTime
 }
 
 async function someHeld(claims: readonly Claim[]): Promise<boolean> {

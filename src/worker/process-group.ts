@@ -22,6 +22,27 @@ export interface ProcessStat {
 }
 
 /**
+ * What can be said of a process. What cannot be read now is unknown, as when all descriptors are in
+ * use: it counts as alive, and is looked at again.
+ */
+export type Life = 'alive' | 'dead' | 'unknown'
+
+/** Processes that were looked for. */
+export interface Found {
+  readonly pids: number[]
+  /** False when some could not be looked at: there may be more. */
+  readonly isWhole: boolean
+}
+
+/** Why there is nothing to read of a process. */
+type Unread = 'gone' | 'hidden' | 'unreadable'
+const LIFE_OF: Readonly<Record<Unread, Life>> = {
+  gone: 'dead',
+  hidden: 'alive',
+  unreadable: 'unknown',
+}
+
+/**
  * Sends a signal to every process of the group that `pid` leads. On Windows it ends the process
  * tree by force, whatever the signal.
  *
@@ -48,43 +69,51 @@ export function killProcess(pid: number, signal: NodeJS.Signals): boolean {
   return sendSignal(pid, signal)
 }
 
-/** True while the process runs. A zombie is dead: it holds nothing but its number. */
+/** True while the process runs, or may do so. A zombie is dead: it holds nothing but its number. */
 export function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid < 1) return false
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    return codeOf(error) === 'EPERM'
-  }
-  if (process.platform !== 'linux') return true
-  const state = readStat(pid)?.state
-  return state !== undefined && state !== 'Z' && state !== 'X'
+  return lifeOf(pid) !== 'dead'
 }
 
-/** True while a process of the group runs, whether its leader still does or not. */
+/** As `isAlive`, and it tells what is known from what cannot be read now. */
+export function lifeOf(pid: number): Life {
+  if (!Number.isSafeInteger(pid) || pid < 1) return 'dead'
+  const signalled = signalLife(pid)
+  if (signalled !== 'alive' || process.platform !== 'linux') return signalled
+  const stat = readStat(pid)
+  return typeof stat === 'string' ? LIFE_OF[stat] : isRunning(stat) ? 'alive' : 'dead'
+}
+
+/** True while a process of the group runs, or may do so, whether its leader still does or not. */
 export function isGroupAlive(group: number): boolean {
+  return groupLifeOf(group) !== 'dead'
+}
+
+/** As `isGroupAlive`, and it tells what is known from what cannot be read now. */
+export function groupLifeOf(group: number): Life {
   assertPid(group)
-  try {
-    process.kill(-group, 0)
-  } catch (error) {
-    return codeOf(error) === 'EPERM'
-  }
-  if (process.platform !== 'linux') return true
-  return listPids().some((pid) => {
+  const signalled = signalLife(-group)
+  if (signalled !== 'alive' || process.platform !== 'linux') return signalled
+  const pids = listPids()
+  if (pids === null) return 'unknown'
+  let life: Life = 'dead'
+  for (const pid of pids) {
     const stat = readStat(pid)
-    return stat?.groupId === group && stat.state !== 'Z' && stat.state !== 'X'
-  })
+    if (stat === 'unreadable') life = 'unknown'
+    else if (typeof stat !== 'string' && stat.groupId === group && isRunning(stat)) return 'alive'
+  }
+  return life
 }
 
 /** Pids of the processes whose command line contains `text`, this process excepted. */
-export function processesUnder(text: string): number[] {
+export function processesUnder(text: string): Found {
   if (process.platform === 'linux') return processesWhere(({ cmdline }) => cmdline.includes(text))
   const matches = listProcesses().filter((entry) => entry.command.includes(text))
-  return matches.map((entry) => entry.pid).filter((pid) => pid !== process.pid)
+  const pids = matches.map((entry) => entry.pid).filter((pid) => pid !== process.pid)
+  return { pids, isWhole: true }
 }
 
 /** Pids of the browsers whose profile is exactly this folder. */
-export function browsersOn(profile: string): number[] {
+export function browsersOn(profile: string): Found {
   // On Linux each argument ends in a NUL: worker-1.1 is not the beginning of worker-1.10.
   return processesUnder(`--user-data-dir=${profile}${process.platform === 'linux' ? '\0' : ''}`)
 }
@@ -111,7 +140,7 @@ export function isDescendant(pid: number, ancestor: number): boolean | null {
   let at = pid
   for (let step = 0; step < MAX_ANCESTORS; step++) {
     const stat = readStat(at)
-    if (stat === null) return null
+    if (typeof stat === 'string') return null
     if (stat.parentPid === ancestor) return true
     if (stat.parentPid <= 1) return false
     at = stat.parentPid
@@ -123,11 +152,17 @@ export function isDescendant(pid: number, ancestor: number): boolean | null {
  * Pids of the processes of which `test` holds, this process excepted. Linux only; elsewhere there
  * are none.
  */
-export function processesWhere(test: (evidence: ProcessEvidence) => boolean): number[] {
-  if (process.platform !== 'linux') return []
-  return listPids().filter((pid) => {
+export function processesWhere(test: (evidence: ProcessEvidence) => boolean): Found {
+  if (process.platform !== 'linux') return { pids: [], isWhole: true }
+  const all = listPids()
+  let isWhole = all !== null
+  const pids = (all ?? []).filter((pid) => {
     if (pid === process.pid) return false
-    const read = (file: string) => readProc(pid, file) ?? Buffer.alloc(0)
+    const read = (file: string) => {
+      const bytes = readProc(pid, file)
+      if (bytes === 'unreadable') isWhole = false
+      return typeof bytes === 'string' ? Buffer.alloc(0) : bytes
+    }
     return test({
       get cmdline() {
         return read('cmdline')
@@ -140,18 +175,19 @@ export function processesWhere(test: (evidence: ProcessEvidence) => boolean): nu
       },
     })
   })
+  return { pids, isWhole }
 }
 
-/** Every process and its parent, in one pass. */
+/** Every process and its parent, in one pass; none where they cannot be listed now. */
 export function readParents(): Map<number, number> {
   const parents = new Map<number, number>()
   if (process.platform !== 'linux') {
     for (const entry of listProcesses()) parents.set(entry.pid, entry.parentPid)
     return parents
   }
-  for (const pid of listPids()) {
+  for (const pid of listPids() ?? []) {
     const stat = readStat(pid)
-    if (stat) parents.set(pid, stat.parentPid)
+    if (typeof stat !== 'string') parents.set(pid, stat.parentPid)
   }
   return parents
 }
@@ -180,7 +216,7 @@ export function descendantsOf(pid: number, parents: ReadonlyMap<number, number> 
 
 /** The group a process is in, by its leader's pid. Null if unknown. */
 export function groupOf(pid: number): number | null {
-  return process.platform === 'linux' ? (readStat(pid)?.groupId ?? null) : null
+  return statOf(pid)?.groupId ?? null
 }
 
 /**
@@ -188,7 +224,7 @@ export function groupOf(pid: number): number | null {
  * ever. Null if unknown.
  */
 export function startTimeOf(pid: number): string | null {
-  return process.platform === 'linux' ? (readStat(pid)?.startTime ?? null) : null
+  return statOf(pid)?.startTime ?? null
 }
 
 /** Takes /proc/<pid>/stat apart. The name in parentheses may itself hold spaces and parentheses. */
@@ -236,23 +272,47 @@ function assertPid(pid: number): void {
   throw new TroupeError('INVARIANT_VIOLATED', `not the id of a process to signal: ${pid}`)
 }
 
-function listPids(): number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => Number.isSafeInteger(pid) && pid > 0)
-}
-
-function readStat(pid: number) {
-  const bytes = readProc(pid, 'stat')
-  return bytes === null ? null : parseStat(bytes.toString('latin1'))
-}
-
-/** Null when the process is gone or not ours to read. */
-function readProc(pid: number, file: string): Buffer | null {
+/** What the system says to a signal that is none. */
+function signalLife(target: number): Life {
   try {
-    return readFileSync(`/proc/${pid}/${file}`)
+    process.kill(target, 0)
+    return 'alive'
+  } catch (error) {
+    const code = codeOf(error)
+    return code === 'ESRCH' ? 'dead' : code === 'EPERM' ? 'alive' : 'unknown'
+  }
+}
+
+const isRunning = ({ state }: ProcessStat): boolean => state !== 'Z' && state !== 'X'
+
+/** Null when they cannot be listed now. */
+function listPids(): number[] | null {
+  try {
+    const names = readdirSync('/proc')
+    return names.map(Number).filter((pid) => Number.isSafeInteger(pid) && pid > 0)
   } catch {
     return null
+  }
+}
+
+function statOf(pid: number): ProcessStat | null {
+  if (process.platform !== 'linux') return null
+  const stat = readStat(pid)
+  return typeof stat === 'string' ? null : stat
+}
+
+function readStat(pid: number): ProcessStat | Unread {
+  const bytes = readProc(pid, 'stat')
+  return typeof bytes === 'string' ? bytes : (parseStat(bytes.toString('latin1')) ?? 'unreadable')
+}
+
+function readProc(pid: number, file: string): Buffer | Unread {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`)
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'ENOENT' || code === 'ESRCH') return 'gone'
+    return code === 'EACCES' || code === 'EPERM' ? 'hidden' : 'unreadable'
   }
 }
 

@@ -5,12 +5,17 @@
  */
 import { attemptAll } from '../errors.ts'
 import { disposableFolder } from './disposable-mark.ts'
-import { browsersOn, isAlive, isGroupAlive, killGroup } from './process-group.ts'
+import { browsersOn, groupLifeOf, killGroup, lifeOf } from './process-group.ts'
 import type { ChildBirth } from './protocol.ts'
 
-/** A killed process is dead long before this; it is not waited for any longer. */
+/**
+ * A killed process is dead long before this; one that is seen to live is not waited for any longer.
+ * What cannot be seen is: the limit begins anew.
+ */
 const DEATH_LIMIT_MS = 1_000
 const DEATH_POLL_MS = 5
+/** While nothing can be seen, no faster than this. */
+const BLIND_POLL_MS = 100
 
 interface Bereaved {
   readonly birth: ChildBirth
@@ -20,17 +25,32 @@ interface Bereaved {
 
 /** Kills what is left of a worker; calls `done` once it is dead. */
 export function buryRemains(worker: Bereaved, done: () => void): void {
-  const left = new Set(foldersOf(worker).flatMap((folder) => browsersOn(folder)))
-  attemptAll([...left].map((pid) => () => killGroup(pid, 'SIGKILL')))
-  if (worker.browserPid !== null) left.add(worker.browserPid)
-  const limitMs = performance.now() + DEATH_LIMIT_MS
+  const left = new Set<number>(worker.browserPid === null ? [] : [worker.browserPid])
+  let isWhole = false
+  let limitMs = 0
   // A killed browser takes a moment to die, and till then it writes to the profile.
   const look = (): void => {
-    const isOver = ![...left].some((pid) => isAlive(pid) || isGroupAlive(pid))
+    if (!isWhole) {
+      isWhole = killFound(worker, left)
+      limitMs = performance.now() + DEATH_LIMIT_MS
+    }
+    const lives = new Set([...left].flatMap((pid) => [lifeOf(pid), groupLifeOf(pid)]))
+    const isBlind = !isWhole || lives.has('unknown')
+    if (isBlind) limitMs = performance.now() + DEATH_LIMIT_MS
+    const isOver = !isBlind && !lives.has('alive')
     if (isOver || performance.now() >= limitMs) done()
-    else setTimeout(look, DEATH_POLL_MS)
+    else setTimeout(look, isBlind ? BLIND_POLL_MS : DEATH_POLL_MS)
   }
   look()
+}
+
+/** False when some could not be looked at. */
+function killFound(worker: Bereaved, left: Set<number>): boolean {
+  const found = foldersOf(worker).map((folder) => browsersOn(folder))
+  const pids = found.flatMap((each) => each.pids)
+  for (const pid of pids) left.add(pid)
+  attemptAll(pids.map((pid) => () => killGroup(pid, 'SIGKILL')))
+  return found.every((each) => each.isWhole)
 }
 
 function foldersOf({ birth, profileFolder }: Bereaved): string[] {

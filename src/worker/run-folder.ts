@@ -29,6 +29,7 @@ import {
   removeFolderSync,
 } from './own-folder.ts'
 import {
+  type Found,
   groupOf,
   isAlive,
   killGroup,
@@ -146,7 +147,7 @@ export async function sweepRunFolders(root: string = defaultRoot()): Promise<Swe
  * run's TMPDIR (a helper names no profile), workers and what they spawned by the environment they
  * were born with.
  */
-function processesOfRun(path: string): number[] {
+function processesOfRun(path: string): Found {
   const inside = join(path, '/')
   const browsers = processesUnder(`--user-data-dir=${inside}`)
   const others = processesWhere(
@@ -154,7 +155,11 @@ function processesOfRun(path: string): number[] {
       (cmdline.includes('--type=') && maps.includes(inside)) ||
       [`${BIRTH_VARIABLE}=`, path].every((text) => environ.includes(text)),
   )
-  return [...new Set([...browsers, ...others])].filter((pid) => pid !== process.ppid)
+  const pids = [...new Set([...browsers.pids, ...others.pids])]
+  return {
+    pids: pids.filter((pid) => pid !== process.ppid),
+    isWhole: browsers.isWhole && others.isWhole,
+  }
 }
 
 function runFolderAt(path: string, socket: OwnerSocket, isInDefaultRoot: boolean): RunFolder {
@@ -228,10 +233,12 @@ async function isDead(path: string, { base }: MarkedFolder): Promise<boolean> {
 }
 
 async function sweep(path: string, marked: MarkedFolder, finalPath: string): Promise<SweptFolder> {
-  const pids = processesOfRun(finalPath)
+  const { pids, isWhole } = processesOfRun(finalPath)
   try {
     killWithGroups(pids)
     await confirmDeaths(pids)
+    // The next sweep goes on: what is left may still use the folder.
+    if (!isWhole) throw new Error('not all of its processes could be looked at')
     await removeMarked(path, marked)
     return { folder: path, killed: pids, removed: true }
   } catch (error) {
@@ -253,5 +260,8 @@ function killWithGroups(pids: readonly number[]): void {
 
 async function confirmDeaths(pids: readonly number[]): Promise<void> {
   const deadline = performance.now() + DEATH_LIMIT_MS
-  while (pids.some(isAlive) && performance.now() < deadline) await delay(DEATH_POLL_MS)
+  while (pids.some(isAlive)) {
+    if (performance.now() > deadline) throw new Error('its processes outlive their SIGKILL')
+    await delay(DEATH_POLL_MS)
+  }
 }

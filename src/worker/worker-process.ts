@@ -26,6 +26,12 @@ const ENTRY = fileURLToPath(new URL(`../child/entry.${extension}`, import.meta.u
 const NOT_INHERITED =
   /^--(inspect|debug|prof|cpu-prof|heap-prof|test|watch|input-type|eval|print)|^-[ep]$/
 
+/** Where no descriptor is left, there is a process object without any pipe. */
+function channelOf(child: ChildProcess | null): Socket | null {
+  const pipes = child?.stdio as readonly unknown[] | undefined
+  return (pipes?.[CHANNEL_FD] as Socket | undefined) ?? null
+}
+
 export class WorkerProcess implements WorkerHandle {
   readonly birth: ChildBirth
   readonly startedAtMs: number
@@ -50,7 +56,7 @@ export class WorkerProcess implements WorkerHandle {
     this.#clock = clock
     this.startedAtMs = clock.nowMs()
     this.#child = this.#spawn()
-    this.#channel = (this.#child?.stdio[CHANNEL_FD] as Socket | undefined) ?? null
+    this.#channel = channelOf(this.#child)
     if (this.#child !== null) this.#listen(this.#child)
   }
 

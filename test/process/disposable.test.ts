@@ -72,7 +72,7 @@ function disposablePool(types: Types, options: Partial<PoolOptions> = {}) {
   return troupe
 }
 
-const sleepers = () => processesUnder(`sleep\0${seconds}`).filter(isAlive)
+const sleepers = () => processesUnder(`sleep\0${seconds}`).pids.filter(isAlive)
 const errorOf = (outcome: TaskOutcome) => (outcome.status === 'succeeded' ? null : outcome.error)
 
 /** What code tries to get at, and a word for what it got. */

@@ -67,10 +67,10 @@ describe.each(['darwin', 'win32'] as const)('without /proc, as on %s', (platform
     const mark = `--user-data-dir=/nowhere/${platform}-profile`
     const parent = await parentWith(mark)
     on(platform)
-    const found = processesUnder(mark)
+    const found = processesUnder(mark).pids
     const [child = 0] = descendantsOf(parent.pid)
     expect(found.toSorted()).toEqual([parent.pid, child].toSorted())
-    expect(browsersOn(`/nowhere/${platform}-profile`).toSorted()).toEqual(found.toSorted())
+    expect(browsersOn(`/nowhere/${platform}-profile`).pids.toSorted()).toEqual(found.toSorted())
     process.kill(-parent.pid, 'SIGKILL')
     await once(parent, 'exit')
   })

@@ -54,7 +54,7 @@ async function profilesBecome({ census }: PoolUnderTest<Tasks>, expected: string
 
 /** Pids of this pool's fake browsers that live. */
 function browsersOf({ census }: PoolUnderTest<Tasks>): readonly number[] {
-  return processesUnder(`--user-data-dir=${census.root}`).filter(isAlive)
+  return processesUnder(`--user-data-dir=${census.root}`).pids.filter(isAlive)
 }
 
 describe('a launch', () => {
