@@ -32,6 +32,7 @@ export const FAULTS = {
   diskFull: 'the run folder or a profile cannot be written',
   folderGone: 'the run folder is removed, with all profiles, while the pool runs',
   portThrows: 'what is to be done with a worker throws: before it is done, or after',
+  frameForged: 'a worker sends what no worker sends: another shape, order or sender',
 } as const
 
 export type FaultName = keyof typeof FAULTS

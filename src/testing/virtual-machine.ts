@@ -8,7 +8,9 @@ import type { LoadedTasks } from '../child/task-file.ts'
 import { MemoryDisk, MemoryStore } from '../ledger/stores/memory.ts'
 import type { HostEars } from '../pool/host-process.ts'
 import type { World } from '../pool/world.ts'
+import type { Frame, Report } from '../worker/protocol.ts'
 import type { FaultPlan } from './faults.ts'
+import { forgedFrame } from './forged-frames.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { type PageMaker, type VirtualBrowser, virtualDriver } from './virtual-browser.ts'
 import type { Scope, VirtualClock } from './virtual-clock.ts'
@@ -22,6 +24,7 @@ const LAUNCH_MS = { least: 30, most: 120 } as const
 const PROCESSORS = 2
 /** Between two tokens: the drawn lots of a life do not depend on how many it needs. */
 const TOKEN_STEP = 7_919
+const MAX_TRIES = 8
 
 /** What a virtual process has from its machine. */
 export interface ProcessPorts {
@@ -35,6 +38,8 @@ export interface ProcessPorts {
   nextPid(): number
   /** A frame as it comes out at the other end of the pipe. */
   carry<T>(frame: T): T
+  /** What a process sends in place of the frame that is up to no good. `own`: its attempts. */
+  forge(frame: Frame<Report>, own: ReadonlySet<number>): unknown
   loadTasks(process: VirtualProcess): Promise<LoadedTasks>
   driverOf(process: VirtualProcess): BrowserDriver
   killBrowser(pid: number): void
@@ -56,6 +61,8 @@ export interface MachineOptions {
   readonly isCopying: boolean
   /** ms between readings of the machine; default: as often as the pool asks for. */
   readonly readingEveryMs?: number
+  /** What `frameForged` makes of a frame. Default: what no worker sends. */
+  readonly forge?: typeof forgedFrame
   /** False: the pool's machines take their steps as XState does it. Default true. */
   readonly isTabled?: boolean
 }
@@ -241,7 +248,7 @@ export class VirtualMachine {
   }
 
   #portsOf(pool: Scope): ProcessPorts {
-    const { clock, random, faults, loadTasks, isCopying } = this.options
+    const { clock, random, faults, loadTasks, isCopying, forge } = this.options
     return {
       clock,
       kernel: this.kernel,
@@ -250,6 +257,7 @@ export class VirtualMachine {
       random,
       nextPid: () => ++this.#pid,
       carry: (frame) => (isCopying ? structuredClone(frame) : frame),
+      forge: (frame, own) => (forge ?? forgedFrame)(frame, this.#foreignToken(own), random),
       loadTasks,
       driverOf: (process) => this.#driverOf(process),
       stepped: this.#stepped,
@@ -261,6 +269,15 @@ export class VirtualMachine {
         this.#readings.forget(process.pid)
       },
     }
+  }
+
+  /** Of an attempt of another process, wherever there is one. */
+  #foreignToken(own: ReadonlySet<number>): number {
+    for (let tries = 0; tries < MAX_TRIES && this.#tokens > 0; tries++) {
+      const token = this.options.random.int(1, this.#tokens) * TOKEN_STEP
+      if (!own.has(token)) return token
+    }
+    return (this.#tokens + 1) * TOKEN_STEP
   }
 
   #driverOf(process: VirtualProcess): BrowserDriver {

@@ -39,6 +39,10 @@ export class VirtualProcess implements WorkerHandle {
   readonly #ports: ProcessPorts
   readonly #isStubborn: boolean
   #isHung = false
+  /** Of the attempts it was told to run. */
+  readonly #tokens = new Set<number>()
+  /** What it sent was not to be believed: nothing it sends is read any more. */
+  #isUnread = false
   #ears: HomeEars | null = null
   #outbox: Order[] = []
   /** When the last frame in each direction arrives: a pipe keeps the order. */
@@ -161,6 +165,7 @@ export class VirtualProcess implements WorkerHandle {
     const items = this.#outbox
     this.#outbox = []
     const { faults, kernel } = this.#ports
+    for (const item of items) if (item.kind === 'run') this.#tokens.add(item.token)
     if (faults.strikes('lostOrder')) return
     let frame: Frame<Order>
     try {
@@ -184,7 +189,9 @@ export class VirtualProcess implements WorkerHandle {
     const lateMs = faults.strikes('lateFrame') ? random.int(1, MAX_LATE_MS) : 0
     this.#upAtMs = Math.max(this.#upAtMs, kernel.nowMs() + this.#pipeMs() + lateMs)
     const frame = this.#ports.carry(sent)
-    const message = faults.strikes('garbledFrame') ? { garbled: frame } : frame
+    const isForged = faults.strikes('frameForged')
+    const garbled = faults.strikes('garbledFrame') ? { garbled: frame } : frame
+    const message = isForged ? this.#ports.forge(frame, this.#tokens) : garbled
     const times = faults.strikes('doubleFrame') ? 2 : 1
     for (let time = 0; time < times; time++) {
       kernel.after(this.#upAtMs - kernel.nowMs(), () => this.#arrive(message))
@@ -192,12 +199,13 @@ export class VirtualProcess implements WorkerHandle {
   }
 
   #arrive(message: unknown): void {
-    if (this.life === 'dead' || this.#ports.pool.isOver) return
+    if (this.life === 'dead' || this.#ports.pool.isOver || this.#isUnread) return
     this.lastFrameAtMs = this.#ports.kernel.nowMs()
     let frame: Frame<Report>
     try {
       frame = parseFrame(message, this.birth.incarnation)
     } catch (error) {
+      this.#isUnread = true
       return this.#events.violated(error)
     }
     this.#events.reports(frame.items)

@@ -48,6 +48,8 @@ export class InProcessWorker implements WorkerHandle {
   #child: InProcessChild | null = null
   #orders: Order[] = []
   #exit: ExitStatus | null = null
+  /** What it sent could not be believed. */
+  #isUnread = false
 
   constructor(birth: ChildBirth, events: WorkerProcessEvents, clock: Clock) {
     this.birth = birth
@@ -113,11 +115,12 @@ export class InProcessWorker implements WorkerHandle {
     const bytes = serialize(frame)
     this.#clock.defer(() => {
       written()
-      if (this.#exit !== null) return
+      if (this.#exit !== null || this.#isUnread) return
       this.lastFrameAtMs = this.#clock.nowMs()
       try {
         this.#events.reports(parseFrame(deserialize(bytes), this.birth.incarnation).items)
       } catch (error) {
+        this.#isUnread = true
         this.#events.violated(error)
       }
     })

@@ -4,22 +4,21 @@
  * never signals by name, and never waits.
  */
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
 import { TroupeError } from '../errors.ts'
+import {
+  codeOf,
+  listPids,
+  type ProcessStat,
+  readProc,
+  readStat,
+  type Unread,
+} from './proc-files.ts'
 import { listProcesses } from './process-listing.ts'
 
 const TASKKILL_TIMEOUT_MS = 5_000
 const TASKKILL_NOT_FOUND = 128
 /** Nobody starts a process through so many others. */
 const MAX_ANCESTORS = 64
-
-export interface ProcessStat {
-  /** As R, S, D, T, Z or X. */
-  readonly state: string
-  readonly parentPid: number
-  readonly groupId: number
-  readonly startTime: string
-}
 
 /**
  * What can be said of a process. What cannot be read now is unknown, as when all descriptors are in
@@ -34,8 +33,6 @@ export interface Found {
   readonly isWhole: boolean
 }
 
-/** Why there is nothing to read of a process. */
-type Unread = 'gone' | 'hidden' | 'unreadable'
 const LIFE_OF: Readonly<Record<Unread, Life>> = {
   gone: 'dead',
   hidden: 'alive',
@@ -227,15 +224,6 @@ export function startTimeOf(pid: number): string | null {
   return statOf(pid)?.startTime ?? null
 }
 
-/** Takes /proc/<pid>/stat apart. The name in parentheses may itself hold spaces and parentheses. */
-export function parseStat(text: string): ProcessStat | null {
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  const [state, parent, group] = fields
-  const startTime = fields[19]
-  if (state === undefined || startTime === undefined) return null
-  return { state, parentPid: Number(parent), groupId: Number(group), startTime }
-}
-
 /** What taskkill's exit code means: true for killed, false for gone. */
 export function taskkillVerdict(pid: number, code: number | null): boolean {
   if (code === 0) return true
@@ -285,37 +273,8 @@ function signalLife(target: number): Life {
 
 const isRunning = ({ state }: ProcessStat): boolean => state !== 'Z' && state !== 'X'
 
-/** Null when they cannot be listed now. */
-function listPids(): number[] | null {
-  try {
-    const names = readdirSync('/proc')
-    return names.map(Number).filter((pid) => Number.isSafeInteger(pid) && pid > 0)
-  } catch {
-    return null
-  }
-}
-
 function statOf(pid: number): ProcessStat | null {
   if (process.platform !== 'linux') return null
   const stat = readStat(pid)
   return typeof stat === 'string' ? null : stat
-}
-
-function readStat(pid: number): ProcessStat | Unread {
-  const bytes = readProc(pid, 'stat')
-  return typeof bytes === 'string' ? bytes : (parseStat(bytes.toString('latin1')) ?? 'unreadable')
-}
-
-function readProc(pid: number, file: string): Buffer | Unread {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`)
-  } catch (error) {
-    const code = codeOf(error)
-    if (code === 'ENOENT' || code === 'ESRCH') return 'gone'
-    return code === 'EACCES' || code === 'EPERM' ? 'hidden' : 'unreadable'
-  }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error)
 }

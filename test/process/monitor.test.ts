@@ -28,13 +28,13 @@ import {
 } from '../../src/monitor/memory.ts'
 import { createMonitor, type MonitorReading } from '../../src/monitor/monitor.ts'
 import { busyRatio, parseProcessorTimes } from '../../src/monitor/processor.ts'
+import { parseStat } from '../../src/worker/proc-files.ts'
 import { parseRollup, parseStatus, readTreePss } from '../../src/monitor/tree.ts'
 import {
   descendantsOf,
   isAlive,
   killGroup,
   killProcess,
-  parseStat,
   taskkillVerdict,
 } from '../../src/worker/process-group.ts'
 import { parseListing } from '../../src/worker/process-listing.ts'
