@@ -7,6 +7,13 @@ import type { Frame, Report } from '../worker/protocol.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 type Fields = Record<string, unknown>
+/** Makes another frame of one. `foreign` names no attempt of the process of `slot`, which sends it. */
+export type Forge = (
+  frame: Frame<Report>,
+  foreign: number,
+  random: SeededRandom,
+  slot: string,
+) => unknown
 
 /** What there is in the place of a number, a text, a list. */
 const ODD: readonly unknown[] = [
@@ -84,7 +91,7 @@ export const FORGERIES: Readonly<Record<string, (foreign: number, odd: unknown) 
 const NAMES = Object.keys(FORGERIES)
 
 /** A frame that no worker sends. `foreign` names no attempt of the process that sends it. */
-export function forgedFrame(frame: Frame<Report>, foreign: number, random: SeededRandom): unknown {
+export const forgedFrame: Forge = (frame, foreign, random) => {
   const odd = random.pick(ODD)
   switch (random.int(0, 9)) {
     case 0:

@@ -8,6 +8,7 @@ import { type PoolActor, poolActorOf } from '../pool.ts'
 import { PoolRuntime } from '../pool/runtime.ts'
 import type { DefinedTasks } from '../tasks.ts'
 import { FaultPlan, type Faults } from './faults.ts'
+import type { Forge } from './forged-frames.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { emptyPage, type PageMaker } from './virtual-browser.ts'
 import { type Scope, VirtualClock } from './virtual-clock.ts'
@@ -27,6 +28,8 @@ export interface SimulationOptions {
   readonly readingEveryMs?: number
   /** Steps between two turns of the real event loop, 256 at most. */
   readonly stepsPerTurn?: number
+  /** What `frameForged` makes of a frame. Default: what no worker sends. */
+  readonly forge?: Forge
   /** False: the pool's machines take their steps as XState does it, not by tables. Default true. */
   readonly isTabled?: boolean
 }
@@ -71,6 +74,7 @@ export class Simulation {
       page: options.page ?? emptyPage,
       isCopying: options.isCopying ?? true,
       isTabled: options.isTabled ?? true,
+      ...(options.forge && { forge: options.forge }),
       ...(options.readingEveryMs && { readingEveryMs: options.readingEveryMs }),
       loadTasks: loadedFor(options.tasks, this),
     })

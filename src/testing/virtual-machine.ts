@@ -10,7 +10,7 @@ import type { HostEars } from '../pool/host-process.ts'
 import type { World } from '../pool/world.ts'
 import type { Frame, Report } from '../worker/protocol.ts'
 import type { FaultPlan } from './faults.ts'
-import { forgedFrame } from './forged-frames.ts'
+import { type Forge, forgedFrame } from './forged-frames.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { type PageMaker, type VirtualBrowser, virtualDriver } from './virtual-browser.ts'
 import type { Scope, VirtualClock } from './virtual-clock.ts'
@@ -38,8 +38,8 @@ export interface ProcessPorts {
   nextPid(): number
   /** A frame as it comes out at the other end of the pipe. */
   carry<T>(frame: T): T
-  /** What a process sends in place of the frame that is up to no good. `own`: its attempts. */
-  forge(frame: Frame<Report>, own: ReadonlySet<number>): unknown
+  /** What a process sends in place of a frame when it is up to no good. */
+  forge(frame: Frame<Report>, process: VirtualProcess): unknown
   loadTasks(process: VirtualProcess): Promise<LoadedTasks>
   driverOf(process: VirtualProcess): BrowserDriver
   killBrowser(pid: number): void
@@ -62,7 +62,7 @@ export interface MachineOptions {
   /** ms between readings of the machine; default: as often as the pool asks for. */
   readonly readingEveryMs?: number
   /** What `frameForged` makes of a frame. Default: what no worker sends. */
-  readonly forge?: typeof forgedFrame
+  readonly forge?: Forge
   /** False: the pool's machines take their steps as XState does it. Default true. */
   readonly isTabled?: boolean
 }
@@ -257,7 +257,8 @@ export class VirtualMachine {
       random,
       nextPid: () => ++this.#pid,
       carry: (frame) => (isCopying ? structuredClone(frame) : frame),
-      forge: (frame, own) => (forge ?? forgedFrame)(frame, this.#foreignToken(own), random),
+      forge: (frame, { birth, tokens }) =>
+        (forge ?? forgedFrame)(frame, this.#foreignToken(tokens), random, birth.slot),
       loadTasks,
       driverOf: (process) => this.#driverOf(process),
       stepped: this.#stepped,

@@ -40,7 +40,7 @@ export class VirtualProcess implements WorkerHandle {
   readonly #isStubborn: boolean
   #isHung = false
   /** Of the attempts it was told to run. */
-  readonly #tokens = new Set<number>()
+  readonly tokens = new Set<number>()
   /** What it sent was not to be believed: nothing it sends is read any more. */
   #isUnread = false
   #ears: HomeEars | null = null
@@ -165,7 +165,7 @@ export class VirtualProcess implements WorkerHandle {
     const items = this.#outbox
     this.#outbox = []
     const { faults, kernel } = this.#ports
-    for (const item of items) if (item.kind === 'run') this.#tokens.add(item.token)
+    for (const item of items) if (item.kind === 'run') this.tokens.add(item.token)
     if (faults.strikes('lostOrder')) return
     let frame: Frame<Order>
     try {
@@ -191,7 +191,7 @@ export class VirtualProcess implements WorkerHandle {
     const frame = this.#ports.carry(sent)
     const isForged = faults.strikes('frameForged')
     const garbled = faults.strikes('garbledFrame') ? { garbled: frame } : frame
-    const message = isForged ? this.#ports.forge(frame, this.#tokens) : garbled
+    const message = isForged ? this.#ports.forge(frame, this) : garbled
     const times = faults.strikes('doubleFrame') ? 2 : 1
     for (let time = 0; time < times; time++) {
       kernel.after(this.#upAtMs - kernel.nowMs(), () => this.#arrive(message))
