@@ -4,6 +4,7 @@
  */
 import { folderBugs } from './planted-folders.ts'
 import { portBugs } from './planted-ports.ts'
+import { frameBugs } from './planted-frames.ts'
 import { valueBugs } from './planted-values.ts'
 import { supervisionBugs } from './planted-supervision.ts'
 
@@ -342,6 +343,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...folderBugs,
   ...portBugs,
   ...valueBugs,
+  ...frameBugs,
   ...supervisionBugs,
   ...processBugs,
 ]

@@ -27,7 +27,7 @@ const run = (main: string) => stranger({ 'main.mjs': POOL + main, 'tasks.mjs': T
 // From outside: 10 tasks never settled, shutdown took 35 s, two processes lived on.
 test('keeps the promise of each job in the job itself', async () => {
   const { code, lines, left } = await run(`
-    const pool = begin()
+    const pool = begin({ workers: 1 })
     const jobs = [{ id: 1 }, { id: 2 }]
     for (const job of jobs) job.done = pool.run('echo', job)
     const outcomes = await Promise.all(jobs.map((job) => codeOf(job.done)))
@@ -38,18 +38,18 @@ test('keeps the promise of each job in the job itself', async () => {
   expect(lines).toEqual([{ settled: 2, after: { value: 'after' }, state: 'running', isFast: true }])
 })
 
-// Agents that watch a program (tracing, profiling) patch fork and kill, and sometimes throw in them.
-test('patches fork and kill, and throws in them now and then', async () => {
+// Agents that watch a program (tracing, profiling) patch spawn and kill, and sometimes throw in them.
+test('patches spawn and kill, and throws in them now and then', async () => {
   const { code, lines, left } = await run(`
     import childProcess from 'node:child_process'
     import { syncBuiltinESMExports } from 'node:module'
-    const { fork } = childProcess
+    const { spawn } = childProcess
     const { kill } = process
     let forks = 0
     let kills = 0
-    childProcess.fork = (...args) => {
-      if (++forks === 1) throw new Error('the agent threw in fork')
-      return fork(...args)
+    childProcess.spawn = (file, ...args) => {
+      if (file === process.execPath && ++forks === 1) throw new Error('the agent threw in spawn')
+      return spawn(file, ...args)
     }
     syncBuiltinESMExports()
     process.kill = (pid, signal) => {

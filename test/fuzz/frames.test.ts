@@ -117,7 +117,8 @@ it(`lives through ${FRAMES} mutated frames, and no other worker suffers`, {
   const figures = { mutated, ...mutations.drawn, submitted, byOthers, failed, wrong, ...exits }
   console.log(JSON.stringify(figures))
   expect({ wrong, defects, left: given.length }).toEqual({ wrong: 0, defects: [], left: 0 })
-  expect(Object.keys(exits).filter((exit) => exit.startsWith('other'))).toEqual([])
+  // It is never a crash: what it sent was seen to be wrong.
+  expect(Object.keys(exits)).toEqual(['liar violated'])
   expect(exits['liar violated']).toBeGreaterThan(FRAMES / 10)
   expect(byOthers).toBeGreaterThan(FRAMES / 20)
 })
