@@ -14,7 +14,7 @@ export interface PlantedBug {
   /** Found exactly once in the file. */
   readonly text: string
   readonly instead: string
-  readonly layer: 'machines' | 'model' | 'simulation' | 'process'
+  readonly layer: 'machines' | 'model' | 'simulation' | 'process' | 'fuzz'
   /** The test file that catches it, and of its tests those that are run: part of their names. */
   readonly test: string
   readonly named: string

@@ -4,7 +4,7 @@ import type { PlantedBug } from './planted-bugs.ts'
 const frames = (bug: string, file: string): Omit<PlantedBug, 'text' | 'instead'> => ({
   bug,
   file,
-  layer: 'simulation',
+  layer: 'fuzz',
   test: 'test/fuzz/frames.test.ts',
   named: 'lives through',
 })
