@@ -24,7 +24,6 @@ const LAUNCH_MS = { least: 30, most: 120 } as const
 const PROCESSORS = 2
 /** Between two tokens: the drawn lots of a life do not depend on how many it needs. */
 const TOKEN_STEP = 7_919
-const MAX_TRIES = 8
 
 /** What a virtual process has from its machine. */
 export interface ProcessPorts {
@@ -274,11 +273,8 @@ export class VirtualMachine {
 
   /** Of an attempt of another process, wherever there is one. */
   #foreignToken(own: ReadonlySet<number>): number {
-    for (let tries = 0; tries < MAX_TRIES && this.#tokens > 0; tries++) {
-      const token = this.options.random.int(1, this.#tokens) * TOKEN_STEP
-      if (!own.has(token)) return token
-    }
-    return (this.#tokens + 1) * TOKEN_STEP
+    const token = this.options.random.int(1, this.#tokens + 1) * TOKEN_STEP
+    return own.has(token) ? (this.#tokens + 1) * TOKEN_STEP : token
   }
 
   #driverOf(process: VirtualProcess): BrowserDriver {
