@@ -41,7 +41,7 @@ export class PoolActor<M = TasksModule>
   override start(): this {
     super.start()
     this.#host.attach()
-    this.send({ type: 'pool.start' })
+    this.#runtime.router.send('client', 'pool', { type: 'pool.start' })
     return this
   }
 

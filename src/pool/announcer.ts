@@ -2,6 +2,7 @@
  * Turns what happened into news for listeners and lines for the log. Listeners are strangers: one
  * that throws is logged, and nothing else in the pool hears of it.
  */
+import type { SupervisorToPool } from '../../machines/supervisor-words.ts'
 import type { ErrorFacts, SlotId } from '../../machines/vocabulary.ts'
 import type { ProcessId, WorkerToLedger } from '../../machines/worker-words.ts'
 import { attemptAll, fromErrorFacts, type TroupeError } from '../errors.ts'
@@ -72,6 +73,10 @@ export class PoolAnnouncer {
   tellWorkerFailed(slot: SlotId, error: ErrorFacts): void {
     this.#logger.error('worker failed for good', { worker: slot, error })
     this.news.tell('worker.failed', () => ({ slot, error: fromErrorFacts(error) }))
+  }
+
+  tellMemory({ band, ratio }: Extract<SupervisorToPool, { type: 'memory.changed' }>): void {
+    this.news.tell('memory.changed', () => ({ band, ratio }))
   }
 
   tellSilent({ slot, incarnation }: ProcessId): void {

@@ -44,6 +44,7 @@ export class PoolClient {
   constructor(actor: PoolMachineActor, runtime: PoolRuntime) {
     this.#actor = actor
     this.#runtime = runtime
+    runtime.router.register('pool', actor)
     const intake = new PoolIntake(actor, runtime)
     this.#intake = intake
     this.#deeds = {
@@ -124,7 +125,7 @@ export class PoolClient {
       throw new TroupeError('CONFIG_INVALID', message)
     }
     this.#command({ type: 'pool.scale', workers }, 'scale')
-    this.#runtime.tellLedger({ type: 'slots.changed' })
+    this.#runtime.router.send('client', 'ledger', { type: 'slots.changed' })
     await this.#until(
       ({ value, context }) =>
         !isUp(value) ||
@@ -141,7 +142,7 @@ export class PoolClient {
     if (!this.#groups.canLimit(group)) {
       throw new TroupeError('CONFIG_INVALID', `group: ${MAX_GROUP_LIMITS} have a limit already`)
     }
-    this.#runtime.tellLedger({ type: 'group.limited', group, limit })
+    this.#runtime.router.send('client', 'ledger', { type: 'group.limited', group, limit })
   }
 
   groupUsage(group: string): GroupUsage {
@@ -193,7 +194,10 @@ export class PoolClient {
     const snapshot = this.#actor.getSnapshot()
     if (snapshot.status === 'error') return this.#runtime.workers.endAll()
     if (snapshot.status !== 'active' || snapshot.value === 'idle') return
-    this.#actor.send({ type: 'pool.stop', force: options.force ?? false })
+    this.#runtime.router.send('client', 'pool', {
+      type: 'pool.stop',
+      force: options.force ?? false,
+    })
     await this.#until(({ value }) => !isEnding(value))
     this.#runtime.recorder?.flush()
     await this.#runtime.logger.flush()
@@ -232,6 +236,6 @@ export class PoolClient {
       const state = stateName(snapshot.value)
       throw new TroupeError('STATE_INVALID', `cannot ${name} a pool that is ${state}`)
     }
-    this.#actor.send(event)
+    this.#runtime.router.send('client', 'pool', event)
   }
 }

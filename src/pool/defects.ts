@@ -4,9 +4,7 @@
  * Any other deed of an actor is a word to another: it is lost, and only the pool can answer for it.
  */
 import type { AnyActorRef } from 'xstate'
-import type { PoolEvent } from '../../machines/pool-facts.ts'
 import type { PortFailed, SlotId } from '../../machines/vocabulary.ts'
-import type { WorkerEvent } from '../../machines/worker-facts.ts'
 import type { ProcessId } from '../../machines/worker-words.ts'
 import type { Recorder } from '../inspect/recorder.ts'
 import type { LedgerPorts } from '../ledger/ports.ts'
@@ -14,6 +12,7 @@ import type { Logger } from '../logger.ts'
 import { settle } from './announcer.ts'
 import { type DeedGuard, tellSelf } from './machine-deeds.ts'
 import { type Around, defectFacts, processFailed } from './port-failure.ts'
+import type { Router } from './router.ts'
 
 /** Lines of the journal that are logged with a defect. */
 const JOURNAL_TAIL = 20
@@ -24,8 +23,7 @@ export interface DefectPorts {
   readonly logger: Logger
   readonly recorder: Pick<Recorder, 'tail'> | null
   readonly around: Around | undefined
-  tellPool(event: PoolEvent): void
-  tellWorker(slot: SlotId, event: WorkerEvent): void
+  readonly router: Router
 }
 
 export class Defects {
@@ -33,12 +31,17 @@ export class Defects {
   readonly ofWorker: DeedGuard
   readonly ofOther: DeedGuard
   readonly #ports: DefectPorts
+  readonly #failedTaps = new Set<string>()
 
   constructor(ports: DefectPorts) {
     this.#ports = ports
     const { around } = ports
     const lost: DeedGuard['failed'] = ({ id }, { port, error }) =>
-      ports.tellPool({ type: 'actor.failed', actor: id, error: defectFacts(port, error) })
+      ports.router.send('host', 'pool', {
+        type: 'actor.failed',
+        actor: id,
+        error: defectFacts(port, error),
+      })
     this.ofPool = { ...tellSelf, around }
     this.ofOther = { around, failed: lost }
     this.ofWorker = {
@@ -59,7 +62,7 @@ export class Defects {
   watch(...actors: readonly AnyActorRef[]): void {
     for (const actor of actors) {
       const tell = (error: unknown) =>
-        this.#ports.tellPool({
+        this.#ports.router.send('host', 'pool', {
           type: 'actor.failed',
           actor: actor.id,
           error: defectFacts(`the actor ${actor.id}`, error),
@@ -79,7 +82,11 @@ export class Defects {
       } catch (error) {
         if (about !== undefined) return this.ofProcess(about, port, error)
         const facts = defectFacts(`ledger: ${port}`, error)
-        this.#ports.tellPool({ type: 'actor.failed', actor: 'ledger', error: facts })
+        this.#ports.router.send('host', 'pool', {
+          type: 'actor.failed',
+          actor: 'ledger',
+          error: facts,
+        })
       }
     }
     return {
@@ -101,6 +108,14 @@ export class Defects {
     }
   }
 
+  /** An observer threw: work goes on without what it would have said. Logged once for each. */
+  ofTap(tap: string, error: unknown): void {
+    if (this.#failedTaps.has(tap)) return
+    this.#failedTaps.add(tap)
+    const { message, ...facts } = defectFacts(`the ${tap} tap of the router`, error)
+    this.#ports.logger.error(message, facts)
+  }
+
   unexpected(self: AnyActorRef, event: string): void {
     const { value } = self.getSnapshot() as { value: unknown }
     const message = `${self.id} got ${event} in ${JSON.stringify(value)}`
@@ -113,6 +128,6 @@ export class Defects {
       worker: slot,
       error: failure.error,
     })
-    this.#ports.tellWorker(slot, failure)
+    this.#ports.router.send('host', slot, failure)
   }
 }

@@ -21,18 +21,18 @@ export class PoolGrowth {
 
   /** Called when there may be more tasks than before. */
   look(): void {
-    const { config, ledger, workers, actors } = this.#runtime
+    const { config, ledger, workers, router } = this.#runtime
     if (config.sequentialBelow === 0 || ledger === null) return
     const { pending, active } = ledger.counts
     const { value, context } = this.#actor.getSnapshot()
     if (pending + active <= config.sequentialBelow || !isUp(value)) return
     if (context.size < config.workers) {
-      this.#actor.send({ type: 'pool.scale', workers: config.workers })
-      this.#runtime.tellLedger({ type: 'slots.changed' })
+      this.#runtime.router.send('client', 'pool', { type: 'pool.scale', workers: config.workers })
+      this.#runtime.router.send('client', 'ledger', { type: 'slots.changed' })
     }
     const first = workers.newest(FIRST_SLOT)
     if (!(first instanceof InProcessWorker)) return
     const { incarnation } = first.birth
-    actors.get(FIRST_SLOT)?.send({ type: 'retire.requested', incarnation })
+    router.send('client', FIRST_SLOT, { type: 'retire.requested', incarnation })
   }
 }

@@ -99,7 +99,7 @@ export class PoolIntake {
   }
 
   cancel(record: TaskRecord, reason: CancelReason): void {
-    this.#runtime.tellLedger({ type: 'task.cancel', record, reason })
+    this.#runtime.router.send('client', 'ledger', { type: 'task.cancel', record, reason })
   }
 
   /** What does not depend on other tasks. */
@@ -181,7 +181,7 @@ export class PoolIntake {
       throw handedBack(givenOf((fresh[0] as Fresh).draft), error)
     }
     for (const { record } of fresh) {
-      this.#runtime.tellLedger({ type: 'task.submitted', record })
+      this.#runtime.router.send('client', 'ledger', { type: 'task.submitted', record })
       const { signal } = record.options
       if (signal !== undefined) this.#follow(signal, record)
     }

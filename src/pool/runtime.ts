@@ -1,25 +1,15 @@
 /**
- * Where the machines meet the world: every command they name is given its deed here, once per pool.
- * It spawns the actors, carries their words, and holds what a run needs. It never decides.
+ * Where the machines meet the world: it spawns the actors of a pool, gives each its inbox at the
+ * router, and holds what a run needs. It never decides.
  */
-import { type ActorRefFrom, assign } from 'xstate'
-import {
-  poolMachine,
-  shutdownMachine,
-  supervisorMachine,
-  workerMachine,
-} from '../../machines/index.ts'
-import type { PoolEvent } from '../../machines/pool-facts.ts'
+import { type ActorRefFrom, type AnyActorRef, assign } from 'xstate'
+import { poolMachine, type workerMachine } from '../../machines/index.ts'
 import type { WorkersTold } from '../../machines/supervisor-words.ts'
-import type { SupervisorEvent } from '../../machines/supervisor-facts.ts'
 import type { ErrorFacts, SlotId } from '../../machines/vocabulary.ts'
-import type { WorkerEvent } from '../../machines/worker-facts.ts'
-import type { WorkerToPool } from '../../machines/worker-words.ts'
 import type { PoolConfig } from '../config.ts'
 import { toErrorFacts } from '../errors.ts'
 import type { DeadLetters } from '../ledger/dead-letters.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { LedgerEvent } from '../ledger/events.ts'
 import type { LedgerLogic } from '../ledger/ledger-logic.ts'
 import type { ResultCache } from '../ledger/result-cache.ts'
 import type { Clock } from '../ledger/ports.ts'
@@ -27,17 +17,20 @@ import type { Recorder } from '../inspect/recorder.ts'
 import { withDeeds } from './machine-deeds.ts'
 import { type Logger, loggerOf } from '../logger.ts'
 import { PoolBusiness } from './business.ts'
-import { watchDispatch, watchExit, watchMachine, watchSize, watchWorker } from './alarms.ts'
 import { PoolAlerts } from './alerts.ts'
 import { PoolAnnouncer } from './announcer.ts'
 import { Defects } from './defects.ts'
-import { shutdownLogic, supervisorLogic, type Voices, workerLogic } from './deeds.ts'
 import { endRun } from './last-resort.ts'
 import { ledgerOf } from './ledger.ts'
+import { type ActionPorts, shutdownLogic, supervisorLogic, workerLogic } from './machine-actions.ts'
+import { alertsTap } from './observe/alerts-tap.ts'
+import { eventsTap } from './observe/events-tap.ts'
+import { statusTap } from './observe/status-tap.ts'
 import type { PoolNews } from './events.ts'
 import { defectFacts } from './port-failure.ts'
 import { recorderOf } from './recorder.ts'
 import { readingIntervalMs, shutdownPolicy, supervisorPolicy, workerPolicy } from './policy.ts'
+import { Router } from './router.ts'
 import { lastingSlots } from './states.ts'
 import { requireActive, type Spawn } from './spawn.ts'
 import { PoolWorkers } from './workers.ts'
@@ -58,6 +51,7 @@ export class PoolRuntime {
   readonly world: World
   readonly types: TaskTypes
   readonly clock: Clock
+  readonly router: Router
   readonly business = new PoolBusiness()
   readonly news: PoolNews
   readonly workers: PoolWorkers
@@ -74,19 +68,19 @@ export class PoolRuntime {
   readonly actors = new Map<SlotId, ActorRefFrom<typeof workerMachine>>()
   ledger: Ledger | null = null
   startedAtMs = 0
-  readonly #voices: Voices
+  readonly #actions: ActionPorts
   /** One for all slots: a machine holds nothing of its actors. */
   readonly #workerLogic: typeof workerMachine
   #self: ActorRefFrom<typeof poolMachine> | null = null
-  #ledgerRef: ActorRefFrom<LedgerLogic> | null = null
-  #supervisor: ActorRefFrom<typeof supervisorMachine> | null = null
-  #shutdown: ActorRefFrom<typeof shutdownMachine> | null = null
+  /** Without them there is no pool. */
+  #core: readonly AnyActorRef[] = []
 
   constructor(config: PoolConfig, world: World = worldFor(config)) {
     this.config = config
     this.world = world
     this.clock = world.clock
     this.logger = loggerOf(config)
+    this.router = new Router((tap, error) => this.defects.ofTap(tap, error), world.around)
     this.recorder = recorderOf(config, world, this.logger)
     this.store = new StoreKeeper(this)
     this.deadLetters = this.store.deadLetters
@@ -99,8 +93,7 @@ export class PoolRuntime {
       logger: this.logger,
       recorder: this.recorder,
       around: world.around,
-      tellPool: (event) => this.tellPool(event),
-      tellWorker: (slot, event) => this.#tellWorker(slot, event),
+      router: this.router,
     })
     this.#keeper = new RunKeeper(config, this.logger, async (...options) => {
       if (config.taskTypes.allow.length > 0) await this.types.prepare(this.logger)
@@ -113,9 +106,8 @@ export class PoolRuntime {
       run: () => this.#keeper.run,
       typesForChild: () => this.types.forChild,
       traceFor: (id) => this.recorder?.pathBeside(`${id.slot}.${id.incarnation}`),
-      tellWorker: (slot, event) => this.#tellWorker(slot, event),
+      router: this.router,
       failed: (id, port, error) => this.defects.ofProcess(id, port, error),
-      tellLedger: (event) => this.tellLedger(event),
       chooseSession: (id) => this.ledger?.dispatch.sessions.choose(id) ?? DEFAULT_SESSION,
     })
     this.watch = new PoolWatch(readingIntervalMs(config), {
@@ -125,42 +117,27 @@ export class PoolRuntime {
       living: () => this.workers.living(),
       readySlots: () => this.#self?.getSnapshot().context.ready.length ?? 0,
       folders: () => [this.#keeper.run.folder.path, this.#keeper.run.artifacts],
-      tellReading: (reading) => this.#supervisor?.send({ type: 'reading.taken', reading }),
+      router: this.router,
       alerts: this.alerts,
       logger: this.logger,
     })
-    this.#voices = this.#makeVoices()
-    this.#workerLogic = world.stepped(workerLogic(this.#voices))
-  }
-
-  #makeVoices(): Voices {
-    return {
+    this.router.tap(statusTap(this.workers, this.watch))
+    this.router.tap(
+      alertsTap({
+        alerts: this.alerts,
+        limits: config,
+        largestOf: (slot) => this.watch.largestOf(slot),
+      }),
+    )
+    this.router.tap(eventsTap(this.announcer))
+    this.#actions = {
+      router: this.router,
       workers: this.workers,
-      tellPool: (event) => this.tellPool(event),
-      tellLedger: (event) => this.tellLedger(event),
-      tellSupervisor: (event) => this.#tellSupervisor(event),
-      tellWorker: (slot, event) => this.#tellWorker(slot, event),
-      workerToldPool: (event) => this.#workerToldPool(event),
-      workerToldLedger: (event) => {
-        this.tellLedger(event)
-        watchExit(this.alerts, event)
-        if (event.type === 'worker.exited') this.announcer.tellWorkerExited(event)
-      },
-      supervisorToldPool: (event) => {
-        this.tellPool(event)
-        this.watch.note(event)
-        watchMachine(this.alerts, event)
-      },
-      supervisorToldLedger: (event) => {
-        this.tellLedger(event)
-        watchDispatch(this.alerts, event)
-      },
-      silent: (id) => this.announcer.tellSilent(id),
-      heavy: (slot) => watchSize(this.alerts, this.config, slot, this.watch.largestOf(slot)),
       sweep: () => this.#sweep(),
       guards: { worker: this.defects.ofWorker, other: this.defects.ofOther },
       unexpected: (self, type) => this.defects.unexpected(self, type),
     }
+    this.#workerLogic = world.stepped(workerLogic(this.#actions))
   }
 
   /** The pool machine with its deeds. One logic is for one actor. */
@@ -169,27 +146,8 @@ export class PoolRuntime {
       poolMachine,
       {
         // Spawning is a change of the machine's context, even where it changes nothing of it.
-        'actors.open': assign(({ self, spawn: plainSpawn }) => {
-          const spawn = plainSpawn as unknown as Spawn
-          this.#self = self as ActorRefFrom<typeof poolMachine>
-          const isOver = (error: unknown) => void this.#endRun(defectFacts('the pool', error))
-          self.subscribe({ error: isOver })
-          this.recorder?.attach(self)
-          this.#ledgerRef = spawn(this.#ledgerLogic(), { id: 'ledger' })
-          this.ledger = this.#ledgerRef.getSnapshot().context.ledger
-          this.#supervisor = spawn(this.world.stepped(supervisorLogic(this.#voices)), {
-            id: 'supervisor',
-            input: { policy: supervisorPolicy(this.config, this.world.processors) },
-          })
-          this.#shutdown = spawn(this.world.stepped(shutdownLogic(this.#voices)), {
-            id: 'shutdown',
-            input: { policy: shutdownPolicy(this.config) },
-          })
-          for (const actor of [this.#ledgerRef, this.#supervisor, this.#shutdown]) {
-            this.defects.watch(actor)
-          }
-          this.recorder?.name(this.#supervisor, 'supervisor', 'supervisor')
-          this.recorder?.name(this.#shutdown, 'shutdown', 'shutdown')
+        'actors.open': assign(({ self, spawn }) => {
+          this.#openActors(self as ActorRefFrom<typeof poolMachine>, spawn as unknown as Spawn)
           return {}
         }),
         'run.open': () => this.#open(),
@@ -199,16 +157,13 @@ export class PoolRuntime {
           this.recorder?.note(self, 'workers.tell', { slots, event })
           for (const slot of slots) {
             if (!this.actors.has(slot)) this.#spawnWorker(slot, spawn as unknown as Spawn)
-            this.actors.get(slot)?.send(event)
+            this.router.send('pool', slot, event)
           }
           return {}
         }),
-        'ledger.tell': (_, event) => {
-          this.tellLedger(event)
-          watchDispatch(this.alerts, event)
-        },
-        'supervisor.tell': (_, event) => this.#tellSupervisor(event),
-        'shutdown.tell': (_, event) => this.#shutdown?.send(event),
+        'ledger.tell': (_, event) => this.router.send('pool', 'ledger', event),
+        'supervisor.tell': (_, event) => this.router.send('pool', 'supervisor', event),
+        'shutdown.tell': (_, event) => this.router.send('pool', 'shutdown', event),
         'event.unexpected': ({ self, event }) => this.defects.unexpected(self, event.type),
       },
       this.defects.ofPool,
@@ -216,18 +171,31 @@ export class PoolRuntime {
     return this.world.stepped(machine)
   }
 
-  tellPool(event: PoolEvent): void {
-    this.#self?.send(event)
-  }
-
-  tellLedger(event: LedgerEvent): void {
-    this.#ledgerRef?.send(event)
-  }
-
-  #tellSupervisor(event: SupervisorEvent): void {
-    if (event.type === 'pool.opened') this.watch.begin()
-    if (event.type === 'pool.closed') this.watch.end()
-    this.#supervisor?.send(event)
+  /** The three that every pool has. They live as long as it does. */
+  #openActors(self: ActorRefFrom<typeof poolMachine>, spawn: Spawn): void {
+    const { config, recorder, router, world } = this
+    this.#self = self
+    router.register('pool', self)
+    const isOver = (error: unknown) => void this.#endRun(defectFacts('the pool', error))
+    self.subscribe({ error: isOver })
+    recorder?.attach(self)
+    const ledger = spawn(this.#ledgerLogic(), { id: 'ledger' })
+    this.ledger = ledger.getSnapshot().context.ledger
+    router.register('ledger', ledger)
+    const supervisor = spawn(world.stepped(supervisorLogic(this.#actions)), {
+      id: 'supervisor',
+      input: { policy: supervisorPolicy(config, world.processors) },
+    })
+    router.register('supervisor', supervisor)
+    const shutdown = spawn(world.stepped(shutdownLogic(this.#actions)), {
+      id: 'shutdown',
+      input: { policy: shutdownPolicy(config) },
+    })
+    router.register('shutdown', shutdown)
+    this.#core = [ledger, supervisor, shutdown]
+    this.defects.watch(...this.#core)
+    recorder?.name(supervisor, 'supervisor', 'supervisor')
+    recorder?.name(shutdown, 'shutdown', 'shutdown')
   }
 
   /** The actor was stopped, or the host ends: nothing can be awaited, so all goes at once. */
@@ -245,38 +213,24 @@ export class PoolRuntime {
     this.defects.watch(worker)
     this.recorder?.name(worker, slot, 'worker')
     this.actors.set(slot, worker)
+    this.router.register(slot, worker)
   }
 
   #ledgerLogic(): LedgerLogic {
-    return ledgerOf(this, {
-      announcer: this.announcer,
-      slots: () => lastingSlots(this.#self?.getSnapshot()),
-      tellWorker: (slot, event) => this.#tellWorker(slot, event),
-      tellShutdown: (event) => this.#shutdown?.send(event),
-    })
-  }
-
-  #tellWorker(slot: SlotId, event: WorkerEvent): void {
-    this.actors.get(slot)?.send(event)
-  }
-
-  #workerToldPool(event: WorkerToPool): void {
-    this.tellPool(event)
-    watchWorker(this.alerts, event)
-    if (event.type !== 'worker.failed') return
-    this.tellLedger({ type: 'slots.changed' })
-    this.workers.factsOf(event.slot).lastError = event.error.message
-    this.announcer.tellWorkerFailed(event.slot, event.error)
+    return ledgerOf(this, () => lastingSlots(this.#self?.getSnapshot()))
   }
 
   async #open(): Promise<void> {
     this.startedAtMs = this.clock.nowMs()
-    requireActive([this.#ledgerRef, this.#supervisor, this.#shutdown, ...this.actors.values()])
+    requireActive([...this.#core, ...this.actors.values()])
     try {
       this.store.open()
-      if (await this.#keeper.open()) this.tellPool({ type: 'run.opened' })
+      if (await this.#keeper.open()) this.router.send('host', 'pool', { type: 'run.opened' })
     } catch (error) {
-      this.tellPool({ type: 'run.failed', error: toErrorFacts(error, 'WORKER_START_FAILED') })
+      this.router.send('host', 'pool', {
+        type: 'run.failed',
+        error: toErrorFacts(error, 'WORKER_START_FAILED'),
+      })
     }
   }
 
@@ -286,15 +240,15 @@ export class PoolRuntime {
 
   async #abort(error: ErrorFacts): Promise<void> {
     await this.#endRun(error)
-    this.tellPool({ type: 'run.aborted' })
+    this.router.send('host', 'pool', { type: 'run.aborted' })
   }
 
   #endRun(error: ErrorFacts): Promise<void> {
-    return endRun(this, [this.#supervisor, this.#shutdown], () => this.#close(), error)
+    return endRun(this, () => this.#close(), error)
   }
 
   async #sweep(): Promise<void> {
     await this.#close()
-    this.#shutdown?.send({ type: 'run.swept' })
+    this.router.send('host', 'shutdown', { type: 'run.swept' })
   }
 }

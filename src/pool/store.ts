@@ -10,12 +10,12 @@ import type { PoolConfig } from '../config.ts'
 import { refuse } from '../config/option-checks.ts'
 import type { DeadLetters } from '../ledger/dead-letters.ts'
 import { MemoryDeadLetters } from '../ledger/dead-letters.ts'
-import type { StoreEvent } from '../ledger/events.ts'
 import { MemoryResultCache, type ResultCache } from '../ledger/result-cache.ts'
 import { STORE_LOOK_MS, type TaskStore } from '../ledger/store.ts'
 import { watchStore } from './alarms.ts'
 import type { PoolAlerts } from './alerts.ts'
 import type { PoolAnnouncer } from './announcer.ts'
+import type { Router } from './router.ts'
 import type { World } from './world.ts'
 
 /** What it needs of its pool. */
@@ -24,7 +24,7 @@ interface StorePool {
   readonly world: World
   readonly alerts: PoolAlerts
   readonly announcer: PoolAnnouncer
-  tellLedger(event: StoreEvent): void
+  readonly router: Router
 }
 
 export class StoreKeeper {
@@ -64,7 +64,7 @@ export class StoreKeeper {
     }
     if (this.#store === null) return
     this.#lookAfter(this.#store)
-    this.#pool.tellLedger({ type: 'store.opened', store: this.#store })
+    this.#pool.router.send('host', 'ledger', { type: 'store.opened', store: this.#store })
   }
 
   /** @throws STATE_INVALID without a store that is open; CONFIG_INVALID, STORE_FULL, STORE_FAILED */
@@ -99,7 +99,7 @@ export class StoreKeeper {
     await gone
     if (openings !== this.#openings || this.#store === null) return
     this.#look?.()
-    this.#pool.tellLedger({ type: 'store.closed' })
+    this.#pool.router.send('host', 'ledger', { type: 'store.closed' })
     this.#store = null
   }
 }

@@ -2,7 +2,6 @@
  * Readings of the machine and of the workers, once an interval, for the supervisor. What they mean
  * is the supervisor's to judge; the last ones are kept for `status()`.
  */
-import type { SupervisorToPool } from '../../machines/supervisor-words.ts'
 import type { Reading, SlotId } from '../../machines/vocabulary.ts'
 import type { ProcessId } from '../../machines/worker-words.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -13,6 +12,7 @@ import { watchReader } from './alarms.ts'
 import type { PoolAlerts } from './alerts.ts'
 import type { PoolNews } from './events.ts'
 import { MemoryEdges } from './memory.ts'
+import type { Router } from './router.ts'
 import type { World } from './world.ts'
 import type { WorkerHandle } from '../worker/worker-handle.ts'
 
@@ -34,7 +34,7 @@ export interface WatchPorts {
   readySlots(): number
   /** Where profiles and artifacts are written. */
   folders(): readonly string[]
-  tellReading(reading: Reading): void
+  readonly router: Pick<Router, 'send'>
   readonly alerts: PoolAlerts
   readonly logger: Logger
 }
@@ -92,16 +92,6 @@ export class PoolWatch {
     for (const reader of READERS) watchReader(this.#ports.alerts, reader, null)
   }
 
-  /** What the supervisor has concluded. */
-  note(event: SupervisorToPool): void {
-    if (event.type === 'health.changed') this.health = event.health
-    if (event.type === 'memory.changed') {
-      const { band, ratio } = event
-      this.band = band
-      this.#ports.news.tell('memory.changed', () => ({ band, ratio }))
-    }
-  }
-
   #problem(error: unknown): void {
     this.#ports.logger.warn('a reading could not be judged', { error })
   }
@@ -129,7 +119,7 @@ export class PoolWatch {
       if (memoryBytes > 0) this.#memoryBytes.set(key, memoryBytes)
     }
     const nowMs = this.#ports.world.clock.nowMs()
-    this.#ports.tellReading({
+    const reading: Reading = {
       atMs: nowMs,
       memoryRatio: seen.memory?.ratio ?? null,
       diskFreeBytes: seen.disk?.freeBytes ?? null,
@@ -148,7 +138,8 @@ export class PoolWatch {
           busy: (seat?.tasks.size ?? 0) > 0,
         }
       }),
-    })
+    }
+    this.#ports.router.send('host', 'supervisor', { type: 'reading.taken', reading })
     if (seen.memory !== null) this.edges.look(seen.memory)
   }
 }

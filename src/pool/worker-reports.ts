@@ -6,7 +6,6 @@
 import type { SlotId } from '../../machines/vocabulary.ts'
 import type { WorkerEvent } from '../../machines/worker-facts.ts'
 import type { ProcessId } from '../../machines/worker-words.ts'
-import type { LedgerEvent } from '../ledger/events.ts'
 import type { Logger } from '../logger.ts'
 import { Conversation, type Heard, type OtherReport } from '../worker/conversation.ts'
 import type { Report, TaskManifest } from '../worker/protocol.ts'
@@ -14,6 +13,7 @@ import type { WorkerHandle } from '../worker/worker-handle.ts'
 import type { PoolNews } from './events.ts'
 import { keyOf } from './process-key.ts'
 import { knownOf } from './start-news.ts'
+import type { Router } from './router.ts'
 import type { PoolSessions } from './sessions.ts'
 import type { Run, World } from './world.ts'
 
@@ -33,7 +33,7 @@ export interface ReportPorts {
   process(id: ProcessId): WorkerHandle | undefined
   factsOf(slot: SlotId): { rssBytes: number; lastError: string | null }
   tellWorker(id: ProcessId, event: Unstamped): void
-  tellLedger(event: LedgerEvent): void
+  readonly router: Pick<Router, 'send'>
 }
 
 export class WorkerReports {
@@ -70,7 +70,11 @@ export class WorkerReports {
     if (conversation === undefined) return
     for (const report of others) this.#hear(id, conversation, report)
     if (attempts.length === 0) return
-    this.#ports.tellLedger({ type: 'attempts.reported', ...id, reports: attempts })
+    this.#ports.router.send('process', 'ledger', {
+      type: 'attempts.reported',
+      ...id,
+      reports: attempts,
+    })
   }
 
   #hear(id: ProcessId, conversation: Conversation, report: OtherReport): void {
@@ -79,7 +83,10 @@ export class WorkerReports {
       case 'loaded':
         this.manifest = new Map(report.tasks.map((task) => [task.name, task]))
         sessions.learn(report.sessions)
-        this.#ports.tellLedger({ type: 'tasks.known', known: knownOf(report) })
+        this.#ports.router.send('process', 'ledger', {
+          type: 'tasks.known',
+          known: knownOf(report),
+        })
         return tellWorker(id, { type: 'process.loaded' })
       case 'sessionLaunched':
         return tellWorker(id, { type: 'session.launched' })

@@ -1,11 +1,9 @@
 /** What the workers of a pool need of it, and what is known of each of them. */
-import type { SlotId } from '../../machines/vocabulary.ts'
-import type { WorkerEvent } from '../../machines/worker-facts.ts'
 import type { ProcessId } from '../../machines/worker-words.ts'
-import type { LedgerEvent } from '../ledger/events.ts'
 import type { Logger } from '../logger.ts'
 import type { ChildTaskTypes } from '../worker/child-types.ts'
 import type { PoolNews } from './events.ts'
+import type { Router } from './router.ts'
 import type { Run, World } from './world.ts'
 
 export interface WorkersPorts {
@@ -14,8 +12,7 @@ export interface WorkersPorts {
   readonly news: PoolNews
   run(): Run
   typesForChild(): ChildTaskTypes
-  tellWorker(slot: SlotId, event: WorkerEvent): void
-  tellLedger(event: LedgerEvent): void
+  readonly router: Pick<Router, 'send'>
   /** Where the session's steps are recorded, if anywhere. */
   traceFor(id: ProcessId): string | undefined
   /** Something that has to do with this process threw. */

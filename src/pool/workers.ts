@@ -73,11 +73,6 @@ export class PoolWorkers {
     return facts
   }
 
-  /** The ledger has taken so many ends from a process of that slot: a word said twice counts once. */
-  countEnded(slot: SlotId, count: number): void {
-    this.factsOf(slot).tasksExecuted += count
-  }
-
   fork(id: ProcessId): void {
     const run = this.#care.ready()
     this.#reports.begin(id)
@@ -214,7 +209,8 @@ export class PoolWorkers {
     id: ProcessId,
     event: { [T in WorkerEvent as T['type']]: Omit<T, 'incarnation'> }[WorkerEvent['type']],
   ): void {
-    this.#ports.tellWorker(id.slot, { ...event, incarnation: id.incarnation } as WorkerEvent)
+    const stamped = { ...event, incarnation: id.incarnation } as WorkerEvent
+    this.#ports.router.send('process', id.slot, stamped)
   }
 
   #bury(id: ProcessId, exit: ExitStatus, error: ErrorFacts | null): void {

@@ -165,7 +165,6 @@ function slotOf(
   const { current, retiree } = context as WorkerContext
   const crews: CrewView[] = []
   if (current !== null) crews.push(current)
-  if (retiree !== null) crews.push(retiree)
   const own: ProcessView[] = []
   for (const process of processes) {
     const { birth, life } = process
@@ -174,7 +173,12 @@ function slotOf(
     const isReady = current?.incarnation === incarnation
     own.push({ incarnation, isReady, isLeaving: life !== 'living' })
   }
-  const { life } = value as { life: unknown }
+  const { life, retiree: leaving } = value as { life: unknown; retiree: unknown }
+  if (retiree !== null) {
+    // One whose fork threw never was: it is killed until its exit is told, and serves nobody.
+    const wasForked = own.some(({ incarnation }) => incarnation === retiree.incarnation)
+    if (wasForked || leaving !== 'killing') crews.push(retiree)
+  }
   const owned = ownedBy(life, context as WorkerContext)
   return { slot, isStopped: life === 'stopped', crews, owned, processes: own }
 }

@@ -4,7 +4,9 @@ import { describe, expect, expectTypeOf, it } from 'vitest'
 import type { PoolActor, SlotId, TaskHandle, TroupeError } from '../../src/index.ts'
 import { Histogram } from '../../src/ledger/histogram.ts'
 import { RECENT_ENDS, RecentEnds } from '../../src/ledger/recent-ends.ts'
-import { watchDispatch, watchMachine, watchQueue, watchWorker } from '../../src/pool/alarms.ts'
+import { watchQueue } from '../../src/pool/alarms.ts'
+import { alertsTap } from '../../src/pool/observe/alerts-tap.ts'
+import { Router } from '../../src/pool/router.ts'
 import { PoolAlerts } from '../../src/pool/alerts.ts'
 import { PoolNews } from '../../src/pool/events.ts'
 import { COPY_AFTER, MAX_COPIED, TableAge } from '../../src/ledger/table-age.ts'
@@ -153,20 +155,23 @@ describe('alerts', () => {
   it('follow the breaker, the memory and each worker', () => {
     const { alerts, said } = alarmed()
     const error = { code: 'WORKER_START_FAILED', message: 'it does not start' }
+    const router = new Router((tap) => said.push(tap))
+    const limits = { maxWorkerMemory: 0, maxWorkerMemoryHard: 0 }
+    router.tap(alertsTap({ alerts, limits, largestOf: () => 0 }))
     const memory = (band: 'normal' | 'pressure' | 'critical') =>
-      watchMachine(alerts, { type: 'memory.changed', band, ratio: 0.91 })
-    watchDispatch(alerts, { type: 'dispatch.hold', holder: 'memory' })
-    watchDispatch(alerts, { type: 'dispatch.hold', holder: 'breaker' })
-    watchDispatch(alerts, { type: 'dispatch.free', holder: 'breaker' })
-    watchDispatch(alerts, { type: 'pool.failed', error })
-    watchDispatch(alerts, { type: 'intake.open' })
+      router.send('supervisor', 'pool', { type: 'memory.changed', band, ratio: 0.91 })
+    router.send('supervisor', 'ledger', { type: 'dispatch.hold', holder: 'memory' })
+    router.send('supervisor', 'ledger', { type: 'dispatch.hold', holder: 'breaker' })
+    router.send('supervisor', 'ledger', { type: 'dispatch.free', holder: 'breaker' })
+    router.send('supervisor', 'ledger', { type: 'pool.failed', error })
+    router.send('supervisor', 'ledger', { type: 'intake.open' })
     memory('critical')
     memory('pressure')
     memory('normal')
     for (const slot of ['worker-1', 'worker-2'] as const) {
-      watchWorker(alerts, { type: 'worker.failed', slot, error })
+      router.send(slot, 'pool', { type: 'worker.failed', slot, error })
     }
-    watchWorker(alerts, { type: 'worker.ready', slot: 'worker-1' })
+    router.send('worker-1', 'pool', { type: 'worker.ready', slot: 'worker-1' })
     expect(said).toEqual([
       'raised BREAKER_OPEN',
       'cleared BREAKER_OPEN',

@@ -131,6 +131,26 @@ describe('a port that throws costs what it must and no more', () => {
   })
 })
 
+describe('a tap that throws costs what it would have shown and nothing else', () => {
+  it.each(['status', 'alerts', 'events'])('the %s tap', async (tap) => {
+    const { struck, value } = await simulatePool({
+      tasks,
+      workers: 1,
+      faults: { portThrows: { port: `router: tap.${tap}` } },
+    }).run(async (pool, stage) => {
+      const outcomes = await Promise.all(
+        [1, 2, 3].map((payload) => pool.submit('quick', payload).outcome()),
+      )
+      const { state } = pool.status()
+      await pool.shutdown()
+      return { state, outcomes: outcomes.map(({ status }) => status), left: stage.left() }
+    })
+    expect(struck.portThrows).toBeGreaterThan(3)
+    const outcomes = ['succeeded', 'succeeded', 'succeeded']
+    expect(value).toEqual({ state: 'running', outcomes, left: null })
+  })
+})
+
 describe('a port that only a failure uses', () => {
   it.each(['supervisor: pool.tell', 'pool: ledger.tell', 'shutdown: ledger.tell'])(
     'pool: run.abort, after %s',
