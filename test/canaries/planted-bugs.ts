@@ -221,10 +221,10 @@ const processBugs: readonly PlantedBug[] = [
     instead: '',
   },
   {
-    ...process('a page keeps what it does when it is left', 'tab-leftovers', 'may be left'),
-    file: 'src/child/old-document.ts',
-    text: 'document.open(); window.stop();',
-    instead: 'window.stop();',
+    ...process('what is written into a blank page is blank', 'tab-leftovers', 'without a navig'),
+    file: 'src/child/tab-guard.ts',
+    text: 'this.isUsed ||= !HARMLESS.test(method)',
+    instead: '',
   },
   {
     ...process('a page that spins when left is waited for', 'tab-leftovers', 'pagehide'),

@@ -46,7 +46,8 @@ beforeAll(async () => {
       return response.end(`<iframe src="/file/${name}"></iframe>`)
     }
     if (searchParams.has('tied')) return tie(response, name)
-    const slowMs = searchParams.has('later') ? 2 * SLOW_MS : SLOW_MS
+    const lateMs = searchParams.has('late') ? LATER_MS : SLOW_MS
+    const slowMs = searchParams.has('later') ? 2 * SLOW_MS : lateMs
     const isSlow = name === 'slow' || searchParams.has('later')
     const delayMs = isSlow ? slowMs : Math.random() * MAX_DELAY_MS
     setTimeout(() => send(response, name), delayMs)
@@ -96,7 +97,7 @@ function pageOf(names: readonly string[]): string {
     <a id=slow-blob href="#" onclick="setTimeout(blob, ${LATER_MS})">x</a>
     <a id=all href="#">all</a>
     <a id=framed href="/framing/${names[0]}" target=_blank>framed</a>
-    <a id=slow href="/file/slow" target=_blank>slow</a>
+    <a id=slow href="/file/slow?late" target=_blank>slow</a>
     <a id=tied href="#">tied</a>
     <script>document.querySelector('#all').onclick = () => start('')
     document.querySelector('#tied').onclick = () => start('?tied')

@@ -53,8 +53,8 @@ export default defineTasks({
   /** Gives up on a window whose file comes late, and goes on to the next. */
   late: async ({ page, download, payload: { base, names } }: On) => {
     await page.goto(`${base}/login?names=${names}`)
-    await download(() => click(page, '#slow'), { timeout: 50 }).catch(() => undefined)
-    return Promise.all(names.map((name) => download(() => click(page, id(name)))))
+    await download(() => click(page, '#slow'), { timeout: 300 }).catch(() => undefined)
+    return Promise.all(names.map((name) => download(() => click(page, `#later-${name}`))))
   },
   /** Gives up on a file of the page itself that comes during the next action. */
   lateHere: async ({ page, download, payload: { base, names } }: On) => {
@@ -62,7 +62,7 @@ export default defineTasks({
     const files = []
     for (const [index, name] of names.entries()) {
       const slow = ['#slow-link', '#slow-frame', '#slow-plain'][index] ?? ''
-      await download(() => click(page, slow), { timeout: 50 }).catch(() => undefined)
+      await download(() => click(page, slow), { timeout: 300 }).catch(() => undefined)
       // Its own file is slower than the late one.
       files.push(await download(() => click(page, `#later-${name}`)))
     }
@@ -79,7 +79,7 @@ export default defineTasks({
   lateBlob: async ({ page, download, payload: { base, names } }: On) => {
     await page.goto(`${base}/login?names=${names}`)
     await download(() => click(page, '#blob'))
-    await download(() => click(page, '#slow-blob'), { timeout: 50 }).catch(() => undefined)
+    await download(() => click(page, '#slow-blob'), { timeout: 300 }).catch(() => undefined)
     return download(() => click(page, `#later-${names[0]}`))
   },
   neglected: async ({ page, download, payload: { base, names } }: On) => {
