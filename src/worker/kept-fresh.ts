@@ -20,6 +20,11 @@ export class KeptFresh {
     this.#schedule()
   }
 
+  /** After `end`: the folders are nobody's any more. */
+  get isOver(): boolean {
+    return this.#timer === null
+  }
+
   add(folder: string): void {
     this.#folders.add(folder)
   }

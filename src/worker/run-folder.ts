@@ -169,7 +169,7 @@ function runFolderAt(path: string, socket: OwnerSocket, isInDefaultRoot: boolean
   let closing: Promise<void> | null = null
 
   function renew(): string[] {
-    if (closing !== null) return []
+    if (fresh.isOver) return []
     if (isInDefaultRoot) ensureOwnFolderSync(root)
     else mkdirSync(root, { recursive: true })
     const folders = ['', ...SUBFOLDERS].filter((inner) => ensureOwnFolderSync(join(path, inner)))
@@ -206,6 +206,7 @@ function runFolderAt(path: string, socket: OwnerSocket, isInDefaultRoot: boolean
       return closing
     },
     removeSync: () => {
+      fresh.end()
       removeMarkedSync(path)
     },
   }

@@ -77,6 +77,12 @@ describe('a run folder', () => {
     expect(await readdir(root)).toEqual([])
   })
 
+  test('stays away once the host has removed it at its exit', async () => {
+    run.removeSync()
+    expect(run.renew()).toEqual([])
+    expect(existsSync(run.path)).toBe(false)
+  })
+
   test('without its socket is not swept as a dead pool’s once it has been looked after', async () => {
     await rm(join(run.path, 'owner.sock'))
     run.renew()
