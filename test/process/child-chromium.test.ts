@@ -127,7 +127,7 @@ describe('one browser', () => {
     await open()
     const pids = harness.browsers()
     expect(pids.length).toBeGreaterThan(0)
-    harness.process.disconnect()
+    harness.channel.destroy()
     await vanished([harness.process.pid ?? 0, ...pids], 2_000)
   })
 

@@ -338,7 +338,7 @@ describe('the end', () => {
 
   it('takes the browser along when the pool is gone', async () => {
     const { browserPid } = await open()
-    harness.process.disconnect()
+    harness.channel.destroy()
     await vanished([harness.process.pid ?? 0, browserPid ?? 0], 2_000)
   })
 })
