@@ -25,6 +25,8 @@ export class Books {
   #held: Array<() => void> = []
   /** How many of them it has heard: one that throws does not take the rest with it. */
   #told = 0
+  /** Tasks that have ended, and nobody was told so yet. */
+  readonly #untold = new Set<string>()
   /** Who wants to know that what was accepted is durable. */
   #waiting: Array<() => void> = []
   #isDue = false
@@ -44,7 +46,13 @@ export class Books {
       tellPool: (event) => this.#hold(() => world.tellPool(event)),
       tellShutdown: (event) => this.#hold(() => world.tellShutdown(event)),
       abort: (slot, incarnation, order) => this.#order(() => world.abort(slot, incarnation, order)),
-      announce: (news, record) => this.#hold(() => world.announce(news, record)),
+      announce: (news, record) => {
+        if (news === 'ended') this.#untold.add(record.id)
+        this.#hold(() => {
+          if (news === 'ended') this.#untold.delete(record.id)
+          world.announce(news, record)
+        })
+      },
     }
   }
 
@@ -78,6 +86,11 @@ export class Books {
 
   find(id: string): EndedTask | null {
     return this.#store?.find(id) ?? null
+  }
+
+  /** Its id is in use until then: else its end would be taken for that of the next task of that id. */
+  isUntold(id: string): boolean {
+    return this.#untold.has(id)
   }
 
   /** True for an end that is the pool's, not the task's: the store keeps it for the next pool. */

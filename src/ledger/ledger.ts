@@ -94,7 +94,7 @@ export class Ledger {
   }
 
   has(id: string): boolean {
-    return this.#tasks.has(id)
+    return this.#tasks.has(id) || this.books?.isUntold(id) === true
   }
 
   /** A task to depend on: one that has not ended, or what is still known of one that has. */

@@ -43,6 +43,16 @@ const taskBugs: readonly PlantedBug[] = [
     "    this.#ports.announce('ended', record)",
     "    this.#ports.announce('ended', record)\n    this.#ports.announce('ended', record)",
   ),
+  {
+    ...ledger(
+      'an id is given again before the end of its task was told',
+      'src/ledger/books.ts',
+      'return this.#untold.has(id)',
+      'return this.#untold.has(id) && false',
+    ),
+    test: 'test/simulation/ids-in-use.test.ts',
+    named: 'is in use until',
+  },
   ledger(
     'a cancel is ignored',
     'src/ledger/ledger.ts',

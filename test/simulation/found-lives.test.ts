@@ -36,6 +36,21 @@ const found: readonly { readonly name: string; readonly life: Schedule }[] = [
       healAtMs: 5_658,
     },
   },
+  {
+    // Seed 505075: it was accepted under its old id before it was told that it had failed.
+    name: 'a dead letter is sent again by a listener before the end of its task was told',
+    life: {
+      ...ended,
+      seed: 505_075,
+      pool: { store: 'simulated.sqlite', task: { attempts: 1 } },
+      faults: { failedTask: 1 },
+      moves: [
+        { atMs: 0, do: 'submit', abortAfterMs: 0, name: 'retiring', ms: 11, options: { id: 't3' } },
+        { atMs: 0, do: 'react', to: 'task.started', with: { do: 'redriveAll' } },
+      ],
+      healAtMs: 3_307,
+    },
+  },
 ]
 
 let giveTimeBack = () => {}
