@@ -2,7 +2,14 @@
  * Decisions as pure functions: backoff, restart intensity, memory bands, scaling. Time and
  * randomness come in as arguments, so that a machine, a model and a test decide alike.
  */
-import type { ErrorFacts, CancelReason, Reading, SlotId, WorkerReading } from './vocabulary.ts'
+import type {
+  CancelReason,
+  ErrorFacts,
+  ExitCause,
+  Reading,
+  SlotId,
+  WorkerReading,
+} from './vocabulary.ts'
 
 /** A task that took its worker down with it this often, alone in it, is not started again. */
 export const MAX_KILLS = 2
@@ -10,6 +17,22 @@ export const MAX_KILLS = 2
 export const MAX_RELEASES = 20
 /** Restarts remembered for the intensity. */
 export const MAX_CRASHES_KEPT = 256
+
+/** Ends of a process that say nothing against the tasks in it. */
+const OF_OTHERS: ReadonlySet<ExitCause> = new Set([
+  'memoryShortage',
+  'stopped',
+  'recycled',
+  'cancelled',
+])
+
+/**
+ * True where the end of a process is held against none of its tasks. Where it is not, a task that was
+ * `alone` in it is charged with it, and its slot is not: who pays is one of the two.
+ */
+export function isBlameless(cause: ExitCause, alone: boolean): boolean {
+  return OF_OTHERS.has(cause) || (cause === 'memory' && !alone)
+}
 
 export interface Backoff {
   readonly type: 'fixed' | 'exponential'

@@ -35,7 +35,7 @@ export const memory = {
           {
             guard: 'entersCritical',
             target: 'critical',
-            actions: ['noteBand', kill(suspects.largest, 'memory')],
+            actions: ['noteBand', kill(suspects.largest, 'memoryShortage')],
           },
           {
             guard: 'entersPressure',
@@ -57,7 +57,7 @@ export const memory = {
           {
             guard: 'risesToCritical',
             target: 'critical',
-            actions: ['noteBand', kill(suspects.largest, 'memory')],
+            actions: ['noteBand', kill(suspects.largest, 'memoryShortage')],
           },
           { guard: 'calms', target: 'normal', actions: ['noteBand', bandChanged('normal')] },
           { guard: 'mayGiveBack', actions: ['noteBand', scale(-1)] },
@@ -84,7 +84,7 @@ export const memory = {
             actions: ['noteBand', bandChanged('normal')],
           },
           { guard: 'easesToPressure', target: 'pressure', actions: 'noteBand' },
-          { guard: 'mayShed', actions: ['noteBand', kill(suspects.largest, 'memory')] },
+          { guard: 'mayShed', actions: ['noteBand', kill(suspects.largest, 'memoryShortage')] },
           {},
         ],
         'pool.closed': { target: 'normal', actions: bandChanged('normal') },

@@ -2,7 +2,7 @@
  * What the task machine knows and how it judges: plain facts, and plain functions over them. They
  * stand apart because two use them: the machine, and the table the ledger compiles from it.
  */
-import { MAX_KILLS, MAX_RELEASES, stopError } from './policy.ts'
+import { isBlameless, MAX_KILLS, MAX_RELEASES, stopError } from './policy.ts'
 import type { CancelReason, ErrorFacts, ExitCause, Verdict } from './vocabulary.ts'
 
 /** What the machine decides by. Everything else about a task is the ledger's. */
@@ -53,8 +53,6 @@ type Update = (facts: TaskFacts, event: TaskEvent) => Partial<TaskFacts>
 const attemptsLeft = (facts: TaskFacts) => facts.attempt - facts.released < facts.attempts
 const verdictIs = (verdict: Verdict) => (_: TaskFacts, event: TaskEvent) =>
   (event as Of<'attempt.ended'>).verdict === verdict
-/** Ends of a process that say nothing against the tasks in it. */
-const BLAMELESS: ReadonlySet<ExitCause> = new Set(['stopped', 'recycled', 'cancelled', 'memory'])
 
 export const taskGuards = {
   isBlocked: (facts) => facts.blockers > 0,
@@ -65,8 +63,10 @@ export const taskGuards = {
   isPermanent: verdictIs('permanent'),
   isReleased: (facts, event) =>
     verdictIs('released')(facts, event) && facts.released < MAX_RELEASES,
-  isBystander: (facts, event) =>
-    BLAMELESS.has((event as Of<'attempt.lost'>).cause) && facts.released < MAX_RELEASES,
+  isBystander: (facts, event) => {
+    const { cause, alone } = event as Of<'attempt.lost'>
+    return isBlameless(cause, alone) && facts.released < MAX_RELEASES
+  },
   isPoison: (facts, event) => (event as Of<'attempt.lost'>).alone && facts.kills + 1 >= MAX_KILLS,
   /** Its code may have run, and nobody knows how far. */
   isUnrepeatable: (facts) => !facts.idempotent,

@@ -51,7 +51,10 @@ export interface PortFailed {
   readonly error: ErrorFacts
 }
 
-/** Why a worker's process ends. Only the first group counts against the restart intensity. */
+/**
+ * Why a worker's process ends. The first five count against the restart intensity, but for a death that
+ * a task is charged with (`isBlameless` in `policy.ts`).
+ */
 export type ExitCause =
   | 'crashed'
   /** It sent what cannot be read, or what was not its to say. */
@@ -59,7 +62,10 @@ export type ExitCause =
   | 'startFailed'
   | 'startTimedOut'
   | 'silent'
+  /** It was past the limit of one worker. */
   | 'memory'
+  /** The machine was short of memory, and it was the largest. */
+  | 'memoryShortage'
   | 'stopped'
   | 'recycled'
   | 'cancelled'

@@ -85,15 +85,22 @@ export const starting = {
   ...ignore('worker.start', 'worker.stand', 'worker.recycle', 'tasks.assigned', 'tasks.ended'),
   ...ignore('retire.requested', 'start.granted'),
 } as const
-const diedAgain = <const Prior extends readonly unknown[]>(prior: Prior) => {
+/** A task has brought the current process down: the slot is none the worse for it. */
+const broughtDown = <const Prior extends readonly unknown[]>(prior: Prior) =>
+  ({
+    guard: 'hadOneTask',
+    target: '#starting',
+    actions: [...prior, tell.currentExited, tell.lost, 'forgetCurrent'],
+  }) as const
+/** The slot has failed: it waits before it starts again, but for the first time in a while. */
+const failedAgain = <const Prior extends readonly unknown[]>(prior: Prior) => {
   const words = [...prior, 'countFailure', tell.currentExited, tell.lost, tell.crashed] as const
   return [
     { guard: 'isOfCurrent', target: '#backoff', actions: [...words, 'forgetCurrent'] },
     {},
   ] as const
 }
-/** The current process has died by itself. The first time in a while, the next starts at once. */
-const died = <const Prior extends readonly unknown[]>(prior: Prior) => {
+const failed = <const Prior extends readonly unknown[]>(prior: Prior) => {
   const words = [...prior, 'countFailure', tell.currentExited, tell.lost, tell.crashed] as const
   return [
     {
@@ -101,9 +108,12 @@ const died = <const Prior extends readonly unknown[]>(prior: Prior) => {
       target: '#starting',
       actions: [...words, tell.troubled, 'forgetCurrent'],
     },
-    ...diedAgain(prior),
+    ...failedAgain(prior),
   ] as const
 }
+/** The current process has died by itself. */
+const died = <const Prior extends readonly unknown[]>(prior: Prior) =>
+  [broughtDown(prior), ...failed(prior)] as const
 /** The current process serves. `prior` goes first when something else is under way beside it. */
 export const serving = <const Prior extends readonly unknown[]>(prior: Prior) =>
   ({
@@ -135,10 +145,13 @@ export const serving = <const Prior extends readonly unknown[]>(prior: Prior) =>
     ],
   }) as const
 /** The current process serves while the last successor's failure is waited out. */
-export const servingOn = { ...serving([]), 'process.exited': diedAgain([]) } as const
+export const servingOn = {
+  ...serving([]),
+  'process.exited': [broughtDown([]), ...failedAgain([])],
+} as const
 /** The current process stands by: it serves when it is called, and may go as any other. */
 export const standing = {
-  'process.exited': died([]),
+  'process.exited': failed([]),
   'worker.stop': { target: '#stopping', actions: ['endStopped', tell.lost] },
   'worker.terminate': { target: '#terminating', actions: ['endStopped', tell.lost] },
   'worker.kill': [
@@ -230,6 +243,11 @@ export const killed = {
       guard: 'isPlannedEnd',
       target: '#starting',
       actions: [tell.currentExited, 'forgetCurrent', 'forgetFailures'],
+    },
+    {
+      guard: 'isKilledForItsTask',
+      target: '#starting',
+      actions: [tell.currentExited, 'forgetCurrent'],
     },
     {
       guard: 'isFirstLoss',

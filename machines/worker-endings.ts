@@ -14,9 +14,19 @@ export const endings = {
       ...endingIgnores,
       'process.exited': [
         {
+          guard: 'hadOneTaskAndIsUnwanted',
+          target: 'lingering',
+          actions: [tell.currentCrashed, 'forgetCurrent'],
+        },
+        {
           guard: 'isUnwantedEnd',
           target: 'lingering',
           actions: [tell.currentCrashed, tell.crashed, 'forgetCurrent'],
+        },
+        {
+          guard: 'hadOneTask',
+          target: 'starting',
+          actions: [tell.currentCrashed, 'forgetCurrent'],
         },
         {
           guard: 'isOfEnding',

@@ -3,7 +3,7 @@
  * updates. Apart from `worker.ts` so that the machine itself reads as a picture.
  */
 import { and, assign, not, or, raise, stateIn } from 'xstate'
-import { type Backoff, backoffMs } from './policy.ts'
+import { type Backoff, backoffMs, isBlameless } from './policy.ts'
 import type {
   Assignment,
   ErrorFacts,
@@ -103,7 +103,13 @@ export type WorkerEvent =
 type Args = { context: WorkerContext; event: WorkerEvent }
 type Of<T extends WorkerEvent['type']> = Extract<WorkerEvent, { type: T }>
 
-const PLANNED: ReadonlySet<ExitCause> = new Set(['stopped', 'recycled', 'cancelled', 'memory'])
+const PLANNED: ReadonlySet<ExitCause> = new Set([
+  'memory',
+  'memoryShortage',
+  'stopped',
+  'recycled',
+  'cancelled',
+])
 const stampOf = (event: WorkerEvent) => (event as { incarnation?: number | null }).incarnation
 const isOfNewest = ({ context, event }: Args) => stampOf(event) === context.incarnation
 const isOfCurrent = ({ context, event }: Args) => stampOf(event) === context.current?.incarnation
@@ -121,6 +127,9 @@ const empties = (crew: Crew | null, event: WorkerEvent) => crew?.inFlight === en
 const isOfEnding = ({ context, event }: Args) =>
   stampOf(event) === (context.current?.incarnation ?? context.incarnation)
 
+/** One task was in it: that one is charged with its death, and the slot has not failed. */
+const hadOneTask = (args: Args) => isOfEnding(args) && args.context.current?.inFlight === 1
+
 const plainGuards = {
   isOfNewest,
   isOfCurrent,
@@ -137,6 +146,9 @@ const plainGuards = {
   killsEnding: (args: Args) => stampOf(args.event) === null || isOfEnding(args),
   killsCurrent: (args: Args) => stampOf(args.event) === null || isOfCurrent(args),
   killsRetiree: (args: Args) => stampOf(args.event) === null || isOfRetiree(args),
+  hadOneTask,
+  isKilledForItsTask: (args: Args) =>
+    hadOneTask(args) && !isBlameless(args.context.ending?.cause ?? 'crashed', true),
   /** It served, and nothing had failed here for long: what happened once is not waited for. */
   isFirstLoss: (args: Args) => isOfCurrent(args) && args.context.failures === 0,
   hasNotFailed: ({ context }: Args) => context.failures === 0,
@@ -154,6 +166,11 @@ export const workerGuards = {
     isOfEnding,
     stateIn({ wanted: 'stopped' }),
   ]),
+  hadOneTaskAndIsUnwanted: and<
+    WorkerContext,
+    WorkerEvent,
+    [typeof hadOneTask, ReturnType<typeof stateIn>]
+  >([hadOneTask, stateIn({ wanted: 'stopped' })]),
   /** Who serves goes on serving, whatever place is meant for it later. */
   isNotServing: not<WorkerContext, WorkerEvent, ReturnType<typeof or>>(
     or([stateIn('#ready'), stateIn('#recycling')]),

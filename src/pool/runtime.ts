@@ -115,7 +115,7 @@ export class PoolRuntime {
       news: this.news,
       ledger: () => this.ledger as Ledger,
       living: () => this.workers.living(),
-      readySlots: () => this.#self?.getSnapshot().context.ready.length ?? 0,
+      slots: () => this.#self?.getSnapshot().context ?? null,
       folders: () => [this.#keeper.run.folder.path, this.#keeper.run.artifacts],
       router: this.router,
       alerts: this.alerts,

@@ -31,7 +31,8 @@ export interface WatchPorts {
   readonly news: PoolNews
   ledger(): Ledger
   living(): WorkerHandle[]
-  readySlots(): number
+  /** Slots that are to serve, and those that are ready. */
+  slots(): { readonly serving: readonly SlotId[]; readonly ready: readonly SlotId[] } | null
   /** Where profiles and artifacts are written. */
   folders(): readonly string[]
   readonly router: Pick<Router, 'send'>
@@ -45,6 +46,8 @@ export class PoolWatch {
   /** The last reading of the machine; null before the first. */
   last: MonitorReading<ProcessKey> | null = null
   readonly edges: MemoryEdges
+  /** Slots that served, and were lost since the last reading. */
+  readonly #lost = new Set<SlotId>()
   readonly #memoryBytes = new Map<ProcessKey, number>()
   readonly #intervalMs: number
   readonly #ports: WatchPorts
@@ -87,9 +90,26 @@ export class PoolWatch {
     this.#monitor?.stop()
     this.#monitor = null
     this.#memoryBytes.clear()
+    this.#lost.clear()
     this.edges.forget()
     this.last = null
     for (const reader of READERS) watchReader(this.#ports.alerts, reader, null)
+  }
+
+  /** It served until now. */
+  noteLost(slot: SlotId): void {
+    this.#lost.add(slot)
+  }
+
+  /**
+   * Those that served at some time since the last reading: one that is just then on its way back is not
+   * missing.
+   */
+  #countServed(): number {
+    const { serving, ready } = this.#ports.slots() ?? { serving: [], ready: [] }
+    const count = serving.filter((slot) => ready.includes(slot) || this.#lost.has(slot)).length
+    this.#lost.clear()
+    return count
   }
 
   #problem(error: unknown): void {
@@ -125,7 +145,7 @@ export class PoolWatch {
       diskFreeBytes: seen.disk?.freeBytes ?? null,
       utilization: seats.capacity === 0 ? 0 : seats.used / seats.capacity,
       queued,
-      ready: this.#ports.readySlots(),
+      ready: this.#countServed(),
       workers: this.#ports.living().map((process) => {
         const id = idOf(process)
         const seat = seats.find(id.slot, id.incarnation)

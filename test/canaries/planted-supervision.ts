@@ -20,4 +20,22 @@ export const supervisionBugs: readonly PlantedBug[] = [
     text: "      after: { readingTimeout: { target: 'missing', actions: readingsChanged(true) } },\n",
     instead: '',
   },
+  {
+    bug: 'a slot is charged with what its task has done',
+    layer: 'simulation',
+    test: 'test/simulation/own-death.test.ts',
+    named: 'costs the slot nothing',
+    file: 'machines/worker-answers.ts',
+    text: '  [broughtDown(prior), ...failed(prior)] as const',
+    instead: '  [...failed(prior)] as const',
+  },
+  {
+    bug: 'a task that always takes too much memory pays nothing',
+    layer: 'machines',
+    test: 'test/machines/policy.test.ts',
+    named: 'charged',
+    file: 'machines/policy.ts',
+    text: "(cause === 'memory' && !alone)",
+    instead: "cause === 'memory'",
+  },
 ]

@@ -9,6 +9,7 @@ import {
   burstingWorkers,
   crashesWithin,
   EDGE_HYSTERESIS,
+  isBlameless,
   isDiskLow,
   isPastEdge,
   largestWorker,
@@ -71,6 +72,16 @@ describe('backoff', () => {
   it('counts only the crashes of the period, and not without end', () => {
     expect(crashesWithin([0, 50, 99, 100], 149, 100)).toEqual([50, 99, 100])
     expect(crashesWithin(Array(1_000).fill(1), 1, 100)).toHaveLength(MAX_CRASHES_KEPT)
+  })
+})
+
+describe('the end of a process', () => {
+  it('is charged to the task that was alone in it, unless it was for another’s sake', () => {
+    const causes = ['crashed', 'violated', 'silent', 'memory', 'memoryShortage', 'stopped'] as const
+    const charged = (alone: boolean) => causes.filter((cause) => !isBlameless(cause, alone))
+    expect(charged(true)).toEqual(['crashed', 'violated', 'silent', 'memory'])
+    // Nobody knows which of them has taken the memory.
+    expect(charged(false)).toEqual(['crashed', 'violated', 'silent'])
   })
 })
 

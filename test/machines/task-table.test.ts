@@ -14,7 +14,15 @@ type Snapshot = SnapshotFrom<typeof taskMachine>
 const error = { code: 'TASK_FAILED', message: 'it failed' }
 const VERDICTS: Verdict[] = ['ok', 'retryable', 'permanent', 'cancelled', 'released']
 const REASONS: CancelReason[] = ['requested', 'timedOut', 'expired', 'shutdown']
-const CAUSES: ExitCause[] = ['crashed', 'silent', 'memory', 'stopped', 'recycled', 'cancelled']
+const CAUSES: ExitCause[] = [
+  'crashed',
+  'silent',
+  'memory',
+  'memoryShortage',
+  'stopped',
+  'recycled',
+  'cancelled',
+]
 const EVENTS: TaskEvent[] = [
   { type: 'task.accepted' },
   { type: 'dependency.met' },

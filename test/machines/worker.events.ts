@@ -133,6 +133,7 @@ function after({ from, event, to, commands }: Step<World>): World {
       return words.type === 'worker.exited' && words.incarnation === told.incarnation
     })
     if (!isTold && told.incarnation !== STALE) throw new Error('an exit that nobody hears of')
+    demandOnePayer(from.snapshot, told.incarnation, to, commands)
     world = { ...world, alive: world.alive.filter((one) => one !== told.incarnation) }
   }
   if (told?.type === 'session.launched' && commands.length > 0) {
@@ -145,6 +146,35 @@ function after({ from, event, to, commands }: Step<World>): World {
   }
   if (told?.type === 'start.granted' && world.leave === 'asked') world = { ...world, leave: 'held' }
   return commands.reduce(obey, world)
+}
+
+const ASKED_FOR: ReadonlySet<string> = new Set([
+  'memory',
+  'memoryShortage',
+  'stopped',
+  'recycled',
+  'cancelled',
+])
+
+/** A death is charged once: to the task that was alone in the process, or else to the slot. */
+function demandOnePayer(
+  from: AnyMachineSnapshot,
+  incarnation: number,
+  to: AnyMachineSnapshot,
+  commands: readonly Command[],
+): void {
+  const { current, ending } = from.context as WorkerContext
+  if (current?.incarnation !== incarnation || ending?.permanent === true) return
+  const { life } = from.value as { life: unknown }
+  // Killed or asked to go, it was; what it does while its tasks run out, it does by itself.
+  if (life !== 'draining' && ASKED_FOR.has(ending?.cause ?? 'crashed')) return
+  const { life: next, wanted } = to.value as { life: unknown; wanted: string }
+  const isCounted = commands.some(({ params }) => (params as Words)?.type === 'worker.crashed')
+  const isOfTask = current.inFlight === 1
+  if (isOfTask && (isCounted || next === 'backoff')) throw new Error('a death is charged twice')
+  if (!isOfTask && !isCounted && wanted !== 'stopped') {
+    throw new Error('a death is charged to nobody')
+  }
 }
 
 function isKilling({ context, value }: AnyMachineSnapshot, incarnation: number | null): boolean {

@@ -12,7 +12,7 @@ describeMachine({
   machine: workerMachine,
   types: Object.keys(workerEvents),
   inner: ['process.left'],
-  views: { whole: { plan: workerPlan, states: 6940, edges: 59889 } },
+  views: { whole: { plan: workerPlan, states: 7057, edges: 60609 } },
   goals: { stopped: isLife('stopped'), ready: isLife('ready') },
   mutants: [
     {
@@ -22,7 +22,7 @@ describeMachine({
     },
     {
       fault: 'the exit of any process ends the killing',
-      plant: (machine) => unguarded(machine, 'killing · process.exited · 3'),
+      plant: (machine) => unguarded(machine, 'killing · process.exited · 4'),
       foundBy: 'flaws',
     },
     {
@@ -54,6 +54,16 @@ describeMachine({
     {
       fault: 'who stands by cannot be killed',
       plant: (machine) => without(machine, 'standby · worker.kill · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'a slot is charged with what its task has done',
+      plant: (machine) => without(machine, 'ready · process.exited · 0'),
+      foundBy: 'flaws',
+    },
+    {
+      fault: 'a slot is charged with a hang of its task',
+      plant: (machine) => without(machine, 'killing · process.exited · 3'),
       foundBy: 'flaws',
     },
     {

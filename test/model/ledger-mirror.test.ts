@@ -26,7 +26,7 @@ const SLOTS: readonly SlotId[] = ['worker-1', 'worker-2']
 const GAMES = 1_000
 const MOVES = 80
 const EXIT = { code: null, signal: 'SIGKILL' }
-const CAUSES = ['crashed', 'stopped', 'memory', 'silent'] as const
+const CAUSES = ['crashed', 'stopped', 'memory', 'memoryShortage', 'silent'] as const
 const VERDICTS: readonly Verdict[] = ['ok', 'retryable', 'permanent', 'cancelled', 'released']
 
 /** Games in which less happens would prove less. */

@@ -70,7 +70,7 @@ describe('a machine short of memory', () => {
     await expect.poll(() => pool.status().tasks.active, POLL).toBe(2)
     const exited = nextEvent(pool as never, 'worker.exited')
     readings.see({ memory: 0.95, bytes: { 'worker-1#1': 100 * MB, 'worker-2#1': 300 * MB } })
-    expect(await exited).toMatchObject({ slot: 'worker-2', cause: 'memory' })
+    expect(await exited).toMatchObject({ slot: 'worker-2', cause: 'memoryShortage' })
     const waiting = pool.submit('echo', 'later')
     await whenServing(pool, 2)
     expect(pool.status().tasks).toMatchObject({ active: 1, pending: 2 })
@@ -139,7 +139,7 @@ describe('a worker past its own limit', () => {
     expect(codes(pool)).toEqual([])
   })
 
-  test('the hard one: is killed though it is busy, and its task costs no attempt', async () => {
+  test('the hard one: is killed though it is busy, and its task pays an attempt', async () => {
     const readings = new InjectedReadings()
     const limits = { maxWorkerMemory: 100 * MB, maxWorkerMemoryHard: 200 * MB }
     await using troupe = plainPool(limits, readings.world)
@@ -147,7 +147,7 @@ describe('a worker past its own limit', () => {
     pool.start()
     await whenServing(pool, 1)
     const file = join(folder, 'hard')
-    const held = pool.submit('waitFor', file, { attempts: 1 })
+    const held = pool.submit('waitFor', file, { attempts: 2 })
     await nextEvent(pool as never, 'task.started')
     const exited = nextEvent(pool as never, 'worker.exited')
     readings.see({ bytes: { 'worker-1#1': 201 * MB } })
@@ -199,7 +199,7 @@ describe('memory that is really taken', () => {
   test('past the hard limit: the task is stopped where it is and done elsewhere', async () => {
     await using troupe = pool({ maxWorkerMemoryHard: 150 * MB })
     troupe.pool.start()
-    const handle = troupe.pool.submit('burst', 200, { attempts: 1 })
+    const handle = troupe.pool.submit('burst', 200, { attempts: 2 })
     const exited = nextEvent(troupe.pool as never, 'worker.exited')
     expect(await exited).toMatchObject({ cause: 'memory' })
     expect(await handle.outcome()).toMatchObject({ status: 'succeeded', attempts: 2 })

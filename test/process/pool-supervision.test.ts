@@ -25,7 +25,10 @@ describe('a worker that dies', () => {
     const { pool } = troupe
     pool.start()
     const first = await pool.run('whoami', null)
+    const gone = nextEvent(pool as never, 'worker.exited')
     process.kill(first.pid, 'SIGKILL')
+    // A task that it was given while it died would be charged with its end.
+    await gone
     const second = await pool.run('whoami', null)
     expect(second.pid).not.toBe(first.pid)
     const exited = nextEvent(pool as never, 'worker.exited')

@@ -68,7 +68,15 @@ export interface Game {
 }
 
 const VERDICTS = ['ok', 'retryable', 'permanent', 'cancelled', 'released'] as const
-const CAUSES = ['crashed', 'silent', 'memory', 'stopped', 'recycled', 'cancelled'] as const
+const CAUSES = [
+  'crashed',
+  'silent',
+  'memory',
+  'memoryShortage',
+  'stopped',
+  'recycled',
+  'cancelled',
+] as const
 const HOLDERS = ['pool', 'memory', 'breaker', 'shutdown'] as const
 const SLOTS = ['worker-1', 'worker-2', 'worker-3'] as const
 const MAX_MOVES = 60

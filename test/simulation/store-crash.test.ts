@@ -48,7 +48,13 @@ const options = fc.record({
   priority: fc.constantFrom(0, 10),
 })
 const verdicts = fc.constantFrom<Verdict>('ok', 'ok', 'retryable', 'permanent', 'released')
-const causes = fc.constantFrom<ExitCause>('crashed', 'silent', 'recycled', 'memory')
+const causes = fc.constantFrom<ExitCause>(
+  'crashed',
+  'silent',
+  'recycled',
+  'memory',
+  'memoryShortage',
+)
 const endings = fc.constantFrom('graceful', 'failed', 'halt')
 /** A submission gets its id when it is played. */
 const moves = fc.oneof(

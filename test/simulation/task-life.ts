@@ -29,7 +29,12 @@ export interface LifeWorld {
   ended(life: TaskLife): void
 }
 
-const BLAMELESS: ReadonlySet<ExitCause> = new Set(['stopped', 'recycled', 'cancelled', 'memory'])
+const BLAMELESS: ReadonlySet<ExitCause> = new Set([
+  'memoryShortage',
+  'stopped',
+  'recycled',
+  'cancelled',
+])
 const ENDS: ReadonlySet<State> = new Set(['succeeded', 'failed', 'cancelled'])
 const ON_PROCESS: ReadonlySet<State> = new Set(['assigned', 'running', 'cancelling'])
 const END_OF: Readonly<Record<CancelReason, string>> = {
@@ -193,7 +198,8 @@ export class TaskLife {
       this.end('failed WORKER_LOST')
       return false
     }
-    if (BLAMELESS.has(cause) && this.releases < MAX_RELEASES) return true
+    const isBystander = BLAMELESS.has(cause) || (cause === 'memory' && !isAlone)
+    if (isBystander && this.releases < MAX_RELEASES) return true
     if (isAlone) this.#kills++
     if (isAlone && this.#kills >= MAX_KILLS) this.end('failed WORKER_LOST')
     else this.#retry('failed WORKER_LOST')

@@ -22,7 +22,7 @@ import { VirtualClock } from './virtual-clock.ts'
 
 export const SLOTS: readonly SlotId[] = ['worker-1', 'worker-2']
 const SEATS = 2
-const BLAMELESS: readonly ExitCause[] = ['stopped', 'recycled', 'cancelled', 'memory']
+const BLAMELESS: readonly ExitCause[] = ['stopped', 'recycled', 'cancelled', 'memoryShortage']
 const DOWN_MS = 10
 const ROUND_MS = 60_000
 const MAX_ROUNDS = 400
@@ -124,7 +124,7 @@ export class StoreLife {
     for (const { taskId } of lost) {
       const known = this.known.get(taskId) as Known
       if (!known.options.idempotent) known.isOver = true
-      else if (BLAMELESS.includes(cause)) known.spent--
+      else if (BLAMELESS.includes(cause) || (cause === 'memory' && lost.length > 1)) known.spent--
     }
     const exit = { code: null, signal: 'SIGKILL' }
     const incarnation = this.#incarnationOf.get(slot) as number

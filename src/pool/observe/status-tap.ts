@@ -9,7 +9,8 @@ export function statusTap(workers: PoolWorkers, watch: PoolWatch): Tap {
     pool: (event) => {
       if (event.type === 'worker.failed') {
         workers.factsOf(event.slot).lastError = event.error.message
-      } else if (event.type === 'health.changed') watch.health = event.health
+      } else if (event.type === 'worker.lost') watch.noteLost(event.slot)
+      else if (event.type === 'health.changed') watch.health = event.health
       else if (event.type === 'memory.changed') watch.band = event.band
     },
     supervisor: (event) => {
