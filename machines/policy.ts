@@ -34,6 +34,11 @@ export function isBlameless(cause: ExitCause, alone: boolean): boolean {
   return OF_OTHERS.has(cause) || (cause === 'memory' && !alone)
 }
 
+/** True where the process was ended by us, and not for a failure of its slot: the next starts at once. */
+export function isPlanned(cause: ExitCause): boolean {
+  return OF_OTHERS.has(cause) || cause === 'memory'
+}
+
 export interface Backoff {
   readonly type: 'fixed' | 'exponential'
   readonly delayMs: number

@@ -3,7 +3,7 @@
  * updates. Apart from `worker.ts` so that the machine itself reads as a picture.
  */
 import { and, assign, not, or, raise, stateIn } from 'xstate'
-import { type Backoff, backoffMs, isBlameless } from './policy.ts'
+import { type Backoff, backoffMs, isBlameless, isPlanned } from './policy.ts'
 import type {
   Assignment,
   ErrorFacts,
@@ -103,13 +103,6 @@ export type WorkerEvent =
 type Args = { context: WorkerContext; event: WorkerEvent }
 type Of<T extends WorkerEvent['type']> = Extract<WorkerEvent, { type: T }>
 
-const PLANNED: ReadonlySet<ExitCause> = new Set([
-  'memory',
-  'memoryShortage',
-  'stopped',
-  'recycled',
-  'cancelled',
-])
 const stampOf = (event: WorkerEvent) => (event as { incarnation?: number | null }).incarnation
 const isOfNewest = ({ context, event }: Args) => stampOf(event) === context.incarnation
 const isOfCurrent = ({ context, event }: Args) => stampOf(event) === context.current?.incarnation
@@ -154,30 +147,25 @@ const plainGuards = {
   hasNotFailed: ({ context }: Args) => context.failures === 0,
   isPermanentEnd: (args: Args) => isOfEnding(args) && args.context.ending?.permanent === true,
   isPlannedEnd: (args: Args) =>
-    isOfEnding(args) && args.context.ending !== null && PLANNED.has(args.context.ending.cause),
+    isOfEnding(args) && args.context.ending !== null && isPlanned(args.context.ending.cause),
   leavesBusy: ({ event }: Args) =>
     (event as Of<'process.left'>).gently && (event as Of<'process.left'>).inFlight > 0,
   leavesIdle: ({ event }: Args) => (event as Of<'process.left'>).gently,
 }
 
+type JudgedInState = [typeof isOfEnding, ReturnType<typeof stateIn>]
+const whileWanted = (judge: typeof isOfEnding, wanted: 'stopped' | 'standing') =>
+  and<WorkerContext, WorkerEvent, JudgedInState>([judge, stateIn({ wanted })])
+
 export const workerGuards = {
   ...plainGuards,
-  isUnwantedEnd: and<WorkerContext, WorkerEvent, [typeof isOfEnding, ReturnType<typeof stateIn>]>([
-    isOfEnding,
-    stateIn({ wanted: 'stopped' }),
-  ]),
-  hadOneTaskAndIsUnwanted: and<
-    WorkerContext,
-    WorkerEvent,
-    [typeof hadOneTask, ReturnType<typeof stateIn>]
-  >([hadOneTask, stateIn({ wanted: 'stopped' })]),
+  isUnwantedEnd: whileWanted(isOfEnding, 'stopped'),
+  hadOneTaskAndIsUnwanted: whileWanted(hadOneTask, 'stopped'),
   /** Who serves goes on serving, whatever place is meant for it later. */
   isNotServing: not<WorkerContext, WorkerEvent, ReturnType<typeof or>>(
     or([stateIn('#ready'), stateIn('#recycling')]),
   ),
-  isNewestToStand: and<WorkerContext, WorkerEvent, [typeof isOfNewest, ReturnType<typeof stateIn>]>(
-    [isOfNewest, stateIn({ wanted: 'standing' })],
-  ),
+  isNewestToStand: whileWanted(isOfNewest, 'standing'),
 }
 
 const ending = (cause: ExitCause) =>

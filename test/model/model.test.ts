@@ -18,21 +18,21 @@ const MAX_STEPS = 12
 
 /** Pinned: a change of behaviour shows here first. */
 const PINNED: Readonly<Record<string, readonly [states: number, edges: number]>> = {
-  one: [19_029, 111_464],
-  quarantine: [6_511, 20_149],
-  leave: [22_378, 111_314],
-  breaker: [66_098, 289_827],
-  recycling: [52_139, 265_482],
-  clocks: [12_683, 67_344],
-  memory: [81_053, 807_014],
-  disk: [5_655, 32_347],
+  one: [15_845, 89_194],
+  quarantine: [5_306, 16_607],
+  leave: [20_745, 103_109],
+  breaker: [54_442, 231_737],
+  recycling: [44_441, 221_997],
+  clocks: [12_599, 67_182],
+  memory: [110_875, 1_118_042],
+  disk: [5_197, 29_463],
   load: [15_127, 136_289],
-  standby: [14_709, 55_515],
+  standby: [13_883, 52_511],
   reacting: [2_130, 11_586],
-  scaling: [180_028, 1_149_883],
-  ports: [2_125, 12_014],
+  scaling: [133_437, 818_644],
+  ports: [2_107, 11_930],
   portsRecycling: [21_298, 119_077],
-  portsStandby: [7_049, 37_867],
+  portsStandby: [7_005, 37_799],
 }
 
 const explorations = new Map<string, Exploration>()

@@ -25,7 +25,7 @@ export interface Move {
   readonly slot: number
   readonly event: number
   readonly kind: MoveKind
-  readonly cost: 0 | 1
+  readonly cost: 0 | 1 | 2
   /** What is said in answer is not all done: one of it throws. */
   readonly throws?: Throw
 }
@@ -89,7 +89,7 @@ export class Moves {
   thrown(move: Move, row: ArrayLike<number>, ports: number): readonly Move[] {
     if (!this.#faults.has('portThrows')) return []
     if ((row[AT.faults] as number) <= move.cost) return []
-    const base = { ...move, kind: 'fault', cost: 1 } as const
+    const base = { ...move, kind: 'fault', cost: (move.cost + 1) as Move['cost'] } as const
     return Array.from({ length: ports * 2 }, (_, number) => ({
       ...base,
       throws: { at: number >> 1, isDone: number % 2 === 1 },

@@ -132,6 +132,8 @@ export class System {
   /** Synchronous and depth first; who is in the middle of something hears it afterwards. */
   #deliver({ to, slot, event }: Output): void {
     const at = this.place(to, slot)
+    // A deed is done where it is said, even if the process has something else to say first.
+    if (to === 'host') this.#flaw ??= this.#rules.judge(this.#row, slot, event)
     const mail = this.#mail[at] as number[]
     mail.push(event)
     if (this.#busy[at]) return
@@ -146,7 +148,6 @@ export class System {
 
   #process(kind: ActorKind, slot: number, at: number, event: number): void {
     const row = this.#row
-    if (kind === 'host') this.#flaw ??= this.#rules.judge(row, slot, event)
     if (kind === 'pool') this.#flaw ??= this.#rules.judgeEnd(row, event)
     const result = this.#take(kind, row[at] as number, event, slot)
     result.uses++
