@@ -40,7 +40,7 @@ const MACHINE: MachineReaders = {
   tree: readTreePss,
 }
 /** ms after which a call that does not answer is given up in this reading. */
-const ANSWER_LIMIT_MS = 1_000
+const ANSWER_LIMIT_MS = 3_000
 
 export interface MonitorReading<Slot extends string = string> {
   /** ms of the system's clock. */

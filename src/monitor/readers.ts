@@ -31,6 +31,8 @@ export class ReaderResults {
   }
 }
 
+export class NoAnswer extends Error {}
+
 /**
  * A call that may never answer, as `statfs` of a dead network disk. It is waited for with a limit, and
  * not made again while it is still out: each holds a thread.
@@ -61,7 +63,7 @@ export class LimitedCall<T> {
     }
   }
 
-  #noAnswer(): Error {
-    return new Error(`${this.#what} does not answer`)
+  #noAnswer(): NoAnswer {
+    return new NoAnswer(`${this.#what} does not answer`)
   }
 }

@@ -3,7 +3,7 @@
  * One that cannot be measured is left out.
  */
 import { readParents } from '../worker/process-group.ts'
-import { LimitedCall, type ReaderResults } from './readers.ts'
+import { LimitedCall, NoAnswer, type ReaderResults } from './readers.ts'
 import type { readTreePss } from './tree.ts'
 
 export interface WorkerMemory<Slot extends string = string> {
@@ -67,17 +67,27 @@ export class WorkerSizes<Slot extends string> {
     results: ReaderResults,
   ): Promise<WorkerMemory<Slot>> {
     const cheap = await this.#tree(pid, { parents })
-    const exact = isDue
-      ? await results.take('workers', null, () =>
-          this.#exactCall.run(() => this.#tree(pid, { parents, exact: true })),
-        )
-      : null
+    const exact = isDue ? await this.#readExactly(pid, parents, results) : null
     if (exact !== null) {
       this.#calibrations.set(slot, { pid, atMs: performance.now(), offsetBytes: exact - cheap })
       return { slot, pid, memoryBytes: exact, exact: true }
     }
     const offsetBytes = this.#calibrations.get(slot)?.offsetBytes ?? 0
     return { slot, pid, memoryBytes: Math.max(0, cheap + offsetBytes), exact: false }
+  }
+
+  /** Null when it cannot be had; where there is only no answer yet, the estimate does as well. */
+  async #readExactly(
+    pid: number,
+    parents: ReadonlyMap<number, number>,
+    results: ReaderResults,
+  ): Promise<number | null> {
+    try {
+      return await this.#exactCall.run(() => this.#tree(pid, { parents, exact: true }))
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) results.note('workers', error)
+      return null
+    }
   }
 
   /**

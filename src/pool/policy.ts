@@ -17,6 +17,8 @@ const MEMORY_DWELL_MS = 5_000
 const MAX_READING_INTERVAL_MS = 2_000
 /** So many readings in a row that did not come are an alert. */
 const MISSED_READINGS = 5
+/** But a machine that is loaded is given so long. */
+const MIN_READING_TIMEOUT_MS = 8_000
 
 /** ms between two readings of the machine and of the workers. */
 export function readingIntervalMs({
@@ -57,7 +59,7 @@ export function supervisorPolicy(config: PoolConfig, processors: number): Superv
     cooldownMs: BREAKER_COOLDOWN_MS,
     maxStarting: processors,
     zombieAfterMs: config.zombieAfter,
-    readingTimeoutMs: MISSED_READINGS * readingIntervalMs(config),
+    readingTimeoutMs: Math.max(MISSED_READINGS * readingIntervalMs(config), MIN_READING_TIMEOUT_MS),
     scaleCooldownMs: Math.min(SCALE_COOLDOWN_MS, config.idleTimeout),
     diskFloorBytes: config.diskFloor,
     memory: {

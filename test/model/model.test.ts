@@ -31,7 +31,7 @@ const PINNED: Readonly<Record<string, readonly [states: number, edges: number]>>
   reacting: [2_130, 11_586],
   scaling: [133_437, 818_644],
   ports: [2_107, 11_930],
-  portsRecycling: [21_298, 119_077],
+  portsRecycling: [16_729, 91_736],
   portsStandby: [7_005, 37_799],
 }
 
