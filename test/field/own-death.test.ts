@@ -44,7 +44,8 @@ test('has 10 tasks that crash among 200 that do not', async () => {
       for (const code of await Promise.all(runs)) counts[code] = (counts[code] ?? 0) + 1
       const ms = Math.round(performance.now() - beganMs)
       clearInterval(watch)
-      console.log(JSON.stringify({ counts, isBroken: alerts.has('BREAKER_OPEN'), isCritical: healths.has('critical'), ms }))
+      const isBroken = alerts.has('BREAKER_OPEN')
+      console.log(JSON.stringify({ counts, isBroken, isCritical: healths.has('critical'), ms }))
     `,
     60_000,
   )
