@@ -43,23 +43,23 @@ afterEach(() => rmSync(home, { recursive: true, force: true }))
 test('has a worker that is stopped, and writes its artifacts to a folder that is not there', async () => {
   const { code, lines, left } = await stranger(
     { 'main.mjs': program('stops', 'zombieAfter: 1_000'), 'tasks.mjs': TASKS },
-    { timeoutMs: 15_000 },
+    { timeoutMs: 40_000 },
   )
   expect({ code, left }).toEqual({ code: 0, left: [] })
   expect(lines).toEqual([
     { status: 'succeeded', value: { attempt: 2 }, causes: ['silent'], alerts: [] },
   ])
-})
+}, 60_000)
 
 test('limits the memory of a worker, and writes its artifacts to a folder that is not there', async () => {
   const limit = 'maxWorkerMemoryHard: 250_000_000'
   const { code, lines, left } = await stranger(
     { 'main.mjs': program('hoards', limit), 'tasks.mjs': TASKS },
-    { timeoutMs: 15_000 },
+    { timeoutMs: 40_000 },
   )
   expect({ code, left }).toEqual({ code: 0, left: [] })
   expect(lines).toMatchObject([{ status: 'succeeded', causes: ['memory'] }])
-})
+}, 60_000)
 
 // A run has no option for it: a worker that is silent for 30 s is killed.
 test.runIf(isDeep)(
