@@ -31,7 +31,7 @@ interface Facts {
 test('has 10 tasks that crash among 200 that do not', async () => {
   const { code, lines, left } = await run(
     `
-      await using pool = begin({ workers: 2, heartbeatInterval: 500, zombieAfter: 30_000 })
+      await using pool = begin({ workers: 2 })
       const alerts = new Set()
       const healths = new Set()
       pool.on('alert.raised', ({ code }) => alerts.add(code))
