@@ -51,12 +51,12 @@ describeMachine({
     {
       fault: 'the breaker opens at every crash',
       plant: (machine) => unguarded(machine, 'supervisor.restarts.closed · worker.crashed · 0'),
-      foundBy: 'coverage',
+      foundBy: 'counts',
     },
     {
       fault: 'memory leaves the critical band at once',
       plant: (machine) => unguarded(machine, 'supervisor.memory.critical · reading.taken · 0'),
-      foundBy: 'coverage',
+      foundBy: 'counts',
     },
   ],
 })
