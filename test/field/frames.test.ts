@@ -141,14 +141,26 @@ test('uses up all descriptors of its process while a worker dies', async () => {
       process.stdout.write(stdout)
       process.exit(status ?? 1)
     }
-    await using pool = begin({ workers: 2, restart: { minBackoff: 50, maxBackoff: 200, intensity: 100 } })
+    // What such a type has started is looked for in /proc when its worker is dead.
+    const taskTypes = { allow: ['shell-command'], commands: ['true'], sandbox: 'off', unsafe: true }
+    const restart = { minBackoff: 50, maxBackoff: 200, intensity: 100 }
+    await using pool = begin({ workers: 2, restart, taskTypes })
     await Promise.all([told(pool.run('echo', 0)), told(pool.run('echo', 1))])
     const held = []
-    try { for (;;) held.push(openSync('/dev/null')) } catch (error) { say(error.code) }
+    const fill = () => {
+      try { for (;;) held.push(openSync('/dev/null')) } catch (error) { return error.code }
+    }
+    say(fill())
+    // Whatever the dead worker's pipes give back is taken at once.
+    let filling = setImmediate(function again() {
+      fill()
+      filling = setImmediate(again)
+    })
     const gone = new Promise((resolve) => pool.on('worker.exited', ({ cause }) => resolve(cause)))
     process.kill(pool.status().workers[0].pid, 'SIGKILL')
     say(await told(pool.run('echo', 2)))
     await new Promise((resolve) => setTimeout(resolve, 1_500))
+    clearImmediate(filling)
     for (const descriptor of held) closeSync(descriptor)
     say(await gone)
     while (pool.status().activeWorkers < 2) await new Promise((resolve) => setTimeout(resolve, 20))
