@@ -43,7 +43,8 @@ const RECORDED_EVERY = 4
 const READING_EVERY_MS = 1_000
 const SIZES = { minWorkers: 1, maxWorkers: 3 }
 const PLAIN = ['quick', 'slow', 'deaf', 'flaky', 'permanent', 'retiring']
-const PAGES = ['page', 'expired']
+/** Where there are browsers, every other task needs one: what befalls them is seldom enough. */
+const MIXED = ['page', 'expired', 'quick', 'flaky']
 
 const pools = fc.record(
   {
@@ -102,7 +103,7 @@ export function sequences(
   hasBrowser: boolean,
   replayPath?: string,
 ): fc.Arbitrary<[commands: Iterable<PoolCommand>, setting: Setting]> {
-  const names = hasBrowser ? [...PLAIN, ...PAGES] : PLAIN
+  const names = hasBrowser ? MIXED : PLAIN
   const commands = poolCommands(fc, {
     payloads: Object.fromEntries(names.map((name) => [name, payload])),
     maxCommands: MAX_COMMANDS,
