@@ -8,11 +8,12 @@ import { defineConfig } from 'vitest/config'
 
 const ALONE = [
   'test/chaos/**/*.test.ts',
-  'test/process/{demo-run,demo-census,package,pool-memory}.test.ts',
+  'test/process/{demo-run,demo-census,package}.test.ts',
+  'test/behaviour/memory.test.ts',
 ]
 const MATRIX = 'test/process/matrix*.test.ts'
 const FIELD = 'test/field/**/*.test.ts'
-const HEAVY = ['test/process/**/*.test.ts', FIELD, ...ALONE]
+const HEAVY = ['test/{process,behaviour}/**/*.test.ts', FIELD, ...ALONE]
 /** XState warns of misuse only under this condition. */
 const execArgv = ['--conditions=development']
 const common = { environment: 'node', pool: 'forks', execArgv } as const
@@ -47,7 +48,7 @@ export default defineConfig({
         test: {
           ...heavy,
           name: 'process',
-          include: ['test/process/**/*.test.ts'],
+          include: ['test/{process,behaviour}/**/*.test.ts'],
           exclude: [MATRIX, ...ALONE],
           sequence: { groupOrder: 1 },
         },

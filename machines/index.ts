@@ -1,11 +1,11 @@
 /** All machines, by name. What is drawn, explored, simulated and run is what stands here. */
 import type { AnyStateMachine } from 'xstate'
-import { poolMachine } from './pool.ts'
-import { sessionMachine } from './session.ts'
-import { shutdownMachine } from './shutdown.ts'
-import { supervisorMachine } from './supervisor.ts'
-import { taskMachine } from './task.ts'
-import { workerMachine } from './worker.ts'
+import { poolMachine } from './pool.machine.ts'
+import { sessionMachine } from './session.machine.ts'
+import { shutdownMachine } from './shutdown.machine.ts'
+import { supervisorMachine } from './supervisor.machine.ts'
+import { taskMachine } from './task.machine.ts'
+import { workerMachine } from './worker.machine.ts'
 
 export {
   poolMachine,

@@ -12,7 +12,7 @@ export const MAX_AFFINITY_STREAK = 16
 export const MIN_SPEED_SAMPLES = 5
 /** Share of the newest task in a worker's measured speed. */
 export const SPEED_WEIGHT = 0.2
-/** More waiting tasks than this per seat of a session are worth another browser for it. */
+/** More waiting tasks than this per place of a session are worth another browser for it. */
 export const WORTHWHILE_BACKLOG = 4
 /** A session that others wait for is left open at least so long, in ms: browsers cost. */
 export const MIN_SESSION_MS = 10_000
@@ -72,7 +72,7 @@ export const roundRobin: Strategy = (workers, turn, isFit) => {
   return -1
 }
 
-/** The worker with the smallest share of its seats in use. */
+/** The worker with the smallest share of its places in use. */
 export const leastLoaded: Strategy = (workers, turn, isFit) =>
   cheapest(workers, turn, (worker) => (isFit(worker) ? worker.used / worker.capacity : Infinity))
 
@@ -123,15 +123,15 @@ export function chooseSession(
 }
 
 /** What waits for one session, and what there is for it. */
-export interface SessionDemand {
+interface SessionDemand {
   readonly waiting: number
   /** Seats of workers that hold it or are about to. */
-  readonly seats: number
+  readonly workers: number
 }
 
 /** True when one more worker should hold the session: nobody does, or those who do drown. */
-export function wantsHolder({ waiting, seats }: SessionDemand): boolean {
-  return waiting > 0 && waiting > seats * WORTHWHILE_BACKLOG
+export function wantsHolder({ waiting, workers }: SessionDemand): boolean {
+  return waiting > 0 && waiting > workers * WORTHWHILE_BACKLOG
 }
 
 /** A worker that could be replaced by one with another session. */

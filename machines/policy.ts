@@ -4,12 +4,12 @@
  */
 import type {
   CancelReason,
-  ErrorFacts,
+  SerializedError,
   ExitCause,
   Reading,
   SlotId,
   WorkerReading,
-} from './vocabulary.ts'
+} from './protocol.ts'
 
 /** A task that took its worker down with it this often, alone in it, is not started again. */
 export const MAX_KILLS = 2
@@ -158,7 +158,7 @@ export function isPastEdge(edge: number, wasPast: boolean, ratio: number): boole
 export interface ScalingPolicy {
   readonly minWorkers: number
   readonly maxWorkers: number
-  /** Share of seats in use at which a worker is added, and below which one is taken away. */
+  /** Share of places in use at which a worker is added, and below which one is taken away. */
   readonly upAt: number
   readonly downAt: number
   /** How long the load must have been low before a worker is taken away. */
@@ -191,7 +191,7 @@ export function wantsLess(policy: ScalingPolicy, reading: Reading, size: number)
 }
 
 /** What a task's end says of a stop we asked for. */
-export function stopError(reason: CancelReason, last: ErrorFacts | null): ErrorFacts {
+export function stopError(reason: CancelReason, last: SerializedError | null): SerializedError {
   const cause = last === null ? {} : { cause: last }
   switch (reason) {
     case 'requested':

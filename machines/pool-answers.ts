@@ -1,6 +1,13 @@
 /** What several states of a pool answer alike. */
-import { abortRun, beginShutdown, killAll, standDown, stopAll, unsupervise } from './pool-words.ts'
-import { ignore } from './vocabulary.ts'
+import {
+  abortRun,
+  beginShutdown,
+  killAll,
+  standDown,
+  stopAll,
+  unsupervise,
+} from './pool-messages.ts'
+import { ignore } from './protocol.ts'
 
 export const stop = { 'pool.stop': { target: '#pool.stopping', actions: beginShutdown } } as const
 /** A defect: what the actors know is not to be relied on, so all ends without them. */
@@ -26,14 +33,14 @@ export const brokenAtEnd = {
   'actor.failed': leave,
   ...ignore('run.aborted'),
 } as const
-export const newsOfWorkers = {
+export const eventsOfWorkers = {
   'worker.ready': { actions: 'noteReady' },
   'worker.warmed': { actions: 'noteWarm' },
   'worker.lost': { actions: 'noteLost' },
   'worker.stopped': { actions: 'noteStopped' },
   'worker.troubled': { actions: 'noteTroubled' },
 } as const
-export const supervisorNews = ignore(
+export const supervisorEvents = ignore(
   'memory.changed',
   'health.changed',
   'disk.changed',

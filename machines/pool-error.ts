@@ -2,15 +2,22 @@
  * The pool's state in which nothing can run: no worker could be started, or there was a defect. After
  * a defect nothing the actors know is relied on: all of the run is ended without them.
  */
-import { abort, abortOnce, broken, newsOfWorkers, stop, supervisorNews } from './pool-answers.ts'
-import { failTasks, killAll, standDown, stopAll, unsupervise } from './pool-words.ts'
-import { ignore } from './vocabulary.ts'
+import {
+  abort,
+  abortOnce,
+  broken,
+  eventsOfWorkers,
+  stop,
+  supervisorEvents,
+} from './pool-answers.ts'
+import { failTasks, killAll, standDown, stopAll, unsupervise } from './pool-messages.ts'
+import { ignore } from './protocol.ts'
 
 export const error = {
   description: 'Nothing can run. What waited has failed; an operator looks at why.',
   initial: 'failed',
   on: {
-    ...supervisorNews,
+    ...supervisorEvents,
     ...ignore('worker.ready', 'worker.warmed', 'worker.lost', 'worker.stopped'),
     ...ignore('worker.troubled', 'worker.failed', 'workers.end', 'shutdown.finished'),
     ...ignore('pool.start', 'pool.pause', 'pool.resume', 'pool.drain', 'pool.scale'),
@@ -25,7 +32,7 @@ export const error = {
         'pool.recover': { target: '#pool.idle', actions: [unsupervise, 'run.close'] },
         ...stop,
         ...broken,
-        ...newsOfWorkers,
+        ...eventsOfWorkers,
         ...ignore('worker.troubled', 'worker.warmed'),
       },
     },

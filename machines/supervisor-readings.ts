@@ -2,7 +2,7 @@
  * The supervisor's regions over readings: memory, load, the silent and the oversized, and the
  * troupe's health.
  */
-import { suspects } from './supervisor-facts.ts'
+import { suspects } from './supervisor.setup.ts'
 import {
   bandChanged,
   diskChanged,
@@ -12,8 +12,8 @@ import {
   readingsChanged,
   recycle,
   scale,
-} from './supervisor-words.ts'
-import { ignore } from './vocabulary.ts'
+} from './supervisor-messages.ts'
+import { ignore } from './protocol.ts'
 
 const startsIgnored = ignore('start.requested', 'start.withdrawn', 'start.ended', 'worker.crashed')
 const poolIgnored = ignore('pool.opened', 'pool.resized')

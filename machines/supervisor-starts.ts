@@ -1,9 +1,9 @@
 /**
- * The supervisor's region over starts and restarts: leave to start, and the breaker over their
+ * The supervisor's region over starts and restarts: a start permit, and the breaker over their
  * intensity.
  */
-import { dispatch, grantAsker, grantNext } from './supervisor-words.ts'
-import { ignore } from './vocabulary.ts'
+import { dispatch, grantAsker, grantNext } from './supervisor-messages.ts'
+import { ignore } from './protocol.ts'
 
 const poolSized = {
   'pool.resized': { actions: 'forgetUnwanted' },

@@ -2,9 +2,9 @@
  * What several states of a worker's life answer alike, by what its process is doing: asleep,
  * starting, serving, succeeding the one before, leaving, killed.
  */
-import { ignore } from './vocabulary.ts'
-import type { WorkerContext, WorkerEvent } from './worker-facts.ts'
-import { current, newest, tell } from './worker-words.ts'
+import { ignore } from './protocol.ts'
+import type { WorkerContext, WorkerEvent } from './worker.setup.ts'
+import { current, newest, send } from './worker-messages.ts'
 
 type Args = { context: WorkerContext; event: WorkerEvent }
 
@@ -18,11 +18,11 @@ export const runTasks = {
   }),
 } as const
 /** The current process takes no more tasks. */
-export const closed = [tell.closed, tell.lost] as const
+const closed = [send.closed, send.lost] as const
 /** A process that was starting beside the current one is given up. */
-export const giveUp = ['leaveNewest', tell.startFailed] as const
-const failure = ['countSuccessorFailure', tell.startFailed] as const
-export const giveUpTimedOut = ['leaveTimedOut', ...failure] as const
+const giveUp = ['retireNewest', send.startFailed] as const
+const failure = ['countSuccessorFailure', send.startFailed] as const
+export const giveUpTimedOut = ['retireTimedOut', ...failure] as const
 
 /** No process of this slot lives, but for one on its way out. */
 export const asleep = ignore(
@@ -44,10 +44,10 @@ export const opening = {
   initial: 'opening',
   states: {
     opening: {
-      description: 'Profile and browser: it holds its leave to start.',
+      description: 'Profile and browser: it holds its a start permit.',
       on: {
         'session.launched': [
-          { guard: 'isOfNewest', target: 'authenticating', actions: tell.startLaunched },
+          { guard: 'isOfNewest', target: 'authenticating', actions: send.startLaunched },
           {},
         ],
       },
@@ -61,28 +61,28 @@ export const opening = {
 /** A process is starting, and it is the only one. */
 export const starting = {
   'session.failed': [
-    { guard: 'isOfNewest', target: '#killing', actions: ['endStartFailed', tell.startFailed] },
+    { guard: 'isOfNewest', target: '#killing', actions: ['endStartFailed', send.startFailed] },
     {},
   ],
   'port.failed': [
-    { guard: 'isOfNewest', target: '#killing', actions: ['endPortFailed', tell.startFailed] },
+    { guard: 'isOfNewest', target: '#killing', actions: ['endPortFailed', send.startFailed] },
     {},
   ],
   'process.exited': [
     {
       guard: 'isOfNewest',
       target: '#backoff',
-      actions: ['countFailure', tell.currentExited, tell.crashed, tell.startFailed],
+      actions: ['countFailure', send.currentExited, send.crashed, send.startFailed],
     },
     {},
   ],
-  'worker.stop': { target: '#stopping', actions: ['endStopped', tell.startFailed] },
-  'worker.terminate': { target: '#terminating', actions: ['endStopped', tell.startFailed] },
+  'worker.stop': { target: '#stopping', actions: ['endStopped', send.startFailed] },
+  'worker.terminate': { target: '#terminating', actions: ['endStopped', send.startFailed] },
   'worker.kill': [
-    { guard: 'killsEnding', target: '#killing', actions: ['endAsTold', tell.startFailed] },
+    { guard: 'killsEnding', target: '#killing', actions: ['endAsOrdered', send.startFailed] },
     {},
   ],
-  ...ignore('worker.start', 'worker.stand', 'worker.recycle', 'tasks.assigned', 'tasks.ended'),
+  ...ignore('worker.start', 'worker.standBy', 'worker.recycle', 'tasks.assigned', 'tasks.ended'),
   ...ignore('retire.requested', 'start.granted'),
 } as const
 /** A task has brought the current process down: the slot is none the worse for it. */
@@ -90,23 +90,23 @@ const broughtDown = <const Prior extends readonly unknown[]>(prior: Prior) =>
   ({
     guard: 'hadOneTask',
     target: '#starting',
-    actions: [...prior, tell.currentExited, tell.lost, 'forgetCurrent'],
+    actions: [...prior, send.currentExited, send.lost, 'forgetCurrent'],
   }) as const
 /** The slot has failed: it waits before it starts again, but for the first time in a while. */
 const failedAgain = <const Prior extends readonly unknown[]>(prior: Prior) => {
-  const words = [...prior, 'countFailure', tell.currentExited, tell.lost, tell.crashed] as const
+  const messages = [...prior, 'countFailure', send.currentExited, send.lost, send.crashed] as const
   return [
-    { guard: 'isOfCurrent', target: '#backoff', actions: [...words, 'forgetCurrent'] },
+    { guard: 'isOfCurrent', target: '#backoff', actions: [...messages, 'forgetCurrent'] },
     {},
   ] as const
 }
 const failed = <const Prior extends readonly unknown[]>(prior: Prior) => {
-  const words = [...prior, 'countFailure', tell.currentExited, tell.lost, tell.crashed] as const
+  const messages = [...prior, 'countFailure', send.currentExited, send.lost, send.crashed] as const
   return [
     {
       guard: 'isFirstLoss',
       target: '#starting',
-      actions: [...words, tell.troubled, 'forgetCurrent'],
+      actions: [...messages, send.troubled, 'forgetCurrent'],
     },
     ...failedAgain(prior),
   ] as const
@@ -128,7 +128,7 @@ export const serving = <const Prior extends readonly unknown[]>(prior: Prior) =>
       actions: [...prior, 'endStopped', ...closed],
     },
     'worker.kill': [
-      { guard: 'killsCurrent', target: '#killing', actions: [...prior, 'endAsTold', ...closed] },
+      { guard: 'killsCurrent', target: '#killing', actions: [...prior, 'endAsOrdered', ...closed] },
       {},
     ],
     'session.failed': [
@@ -152,21 +152,21 @@ export const servingOn = {
 /** The current process stands by: it serves when it is called, and may go as any other. */
 export const standing = {
   'process.exited': failed([]),
-  'worker.stop': { target: '#stopping', actions: ['endStopped', tell.lost] },
-  'worker.terminate': { target: '#terminating', actions: ['endStopped', tell.lost] },
+  'worker.stop': { target: '#stopping', actions: ['endStopped', send.lost] },
+  'worker.terminate': { target: '#terminating', actions: ['endStopped', send.lost] },
   'worker.kill': [
-    { guard: 'killsCurrent', target: '#killing', actions: ['endAsTold', tell.lost] },
+    { guard: 'killsCurrent', target: '#killing', actions: ['endAsOrdered', send.lost] },
     {},
   ],
   'session.failed': [
-    { guard: 'isOfCurrent', target: '#killing', actions: ['endStartFailed', tell.lost] },
+    { guard: 'isOfCurrent', target: '#killing', actions: ['endStartFailed', send.lost] },
     {},
   ],
   'port.failed': [
-    { guard: 'isOfCurrent', target: '#killing', actions: ['endPortFailed', tell.lost] },
+    { guard: 'isOfCurrent', target: '#killing', actions: ['endPortFailed', send.lost] },
     {},
   ],
-  ...ignore('worker.stand', 'worker.recycle', 'retire.requested', 'start.granted'),
+  ...ignore('worker.standBy', 'worker.recycle', 'retire.requested', 'start.granted'),
   ...ignore('process.loaded', 'session.launched', 'session.ready'),
   ...ignore('tasks.assigned', 'tasks.ended'),
 } as const
@@ -178,7 +178,7 @@ export const succeeding = {
   ...serving(giveUp),
   'tasks.ended': [{ guard: 'isOfCurrent', actions: 'countEnded' }, {}],
   'session.failed': [
-    { guard: 'isOfNewest', target: '#ready', actions: ['leaveFailed', ...failure] },
+    { guard: 'isOfNewest', target: '#ready', actions: ['retireFailed', ...failure] },
     ...serving(giveUp)['session.failed'],
   ],
   'port.failed': [
@@ -186,18 +186,18 @@ export const succeeding = {
     ...serving(giveUp)['port.failed'],
   ],
   'worker.kill': [
-    { guard: 'isOfNewest', target: '#ready', actions: ['leaveAsTold', ...failure] },
+    { guard: 'isOfNewest', target: '#ready', actions: ['retireAsOrdered', ...failure] },
     ...serving(giveUp)['worker.kill'],
   ],
   'process.exited': [
-    { guard: 'isOfNewest', target: '#ready', actions: [tell.newestExited, ...failure] },
+    { guard: 'isOfNewest', target: '#ready', actions: [send.newestExited, ...failure] },
     ...serving(giveUp)['process.exited'],
   ],
-  ...ignore('worker.start', 'worker.stand', 'worker.recycle', 'start.granted'),
+  ...ignore('worker.start', 'worker.standBy', 'worker.recycle', 'start.granted'),
   ...ignore('retire.requested'),
 } as const
 export const endingIgnores = {
-  ...ignore('worker.start', 'worker.stand', 'worker.stop', 'worker.recycle', 'start.granted'),
+  ...ignore('worker.start', 'worker.standBy', 'worker.stop', 'worker.recycle', 'start.granted'),
   ...ignore(
     'process.loaded',
     'session.launched',
@@ -211,7 +211,7 @@ export const endingIgnores = {
 const unwantedEnd = {
   guard: 'isUnwantedEnd',
   target: '#lingering',
-  actions: [tell.currentExited, 'forgetCurrent'],
+  actions: [send.currentExited, 'forgetCurrent'],
 } as const
 export const countEnds = [{ guard: 'isOfCurrent', actions: 'countEnded' }, {}] as const
 /**
@@ -225,7 +225,7 @@ export const leaving = {
     {
       guard: 'isOfEnding',
       target: '#starting',
-      actions: [tell.currentExited, 'forgetCurrent', 'forgetFailures'],
+      actions: [send.currentExited, 'forgetCurrent', 'forgetFailures'],
     },
     {},
   ],
@@ -238,34 +238,34 @@ export const killed = {
   ...endingIgnores,
   'process.exited': [
     unwantedEnd,
-    { guard: 'isPermanentEnd', target: '#failed', actions: [tell.currentExited, 'forgetCurrent'] },
+    { guard: 'isPermanentEnd', target: '#failed', actions: [send.currentExited, 'forgetCurrent'] },
     {
       guard: 'isPlannedEnd',
       target: '#starting',
-      actions: [tell.currentExited, 'forgetCurrent', 'forgetFailures'],
+      actions: [send.currentExited, 'forgetCurrent', 'forgetFailures'],
     },
     {
       guard: 'isKilledForItsTask',
       target: '#starting',
-      actions: [tell.currentExited, 'forgetCurrent'],
+      actions: [send.currentExited, 'forgetCurrent'],
     },
     {
       guard: 'isFirstLoss',
       target: '#starting',
-      actions: ['countFailure', tell.currentExited, tell.crashed, tell.troubled, 'forgetCurrent'],
+      actions: ['countFailure', send.currentExited, send.crashed, send.troubled, 'forgetCurrent'],
     },
     {
       guard: 'isOfEnding',
       target: '#backoff',
-      actions: ['countFailure', tell.currentExited, tell.crashed, 'forgetCurrent'],
+      actions: ['countFailure', send.currentExited, send.crashed, 'forgetCurrent'],
     },
     {},
   ],
   'tasks.ended': countEnds,
 } as const
-export const becomeReady = ['takeNewest', tell.opened, tell.startEnded] as const
+export const becomeReady = ['takeNewest', send.opened, send.startEnded] as const
 /** Nobody but the pool hears of it: no task is for it yet. */
-export const becomeWarm = ['takeNewest', tell.startEnded, tell.warmed] as const
+export const becomeWarm = ['takeNewest', send.startEnded, send.warmed] as const
 export const retire = [
   { guard: 'isIdle', target: '#stopping', actions: ['endRecycled', ...closed] },
   { target: '#draining', actions: ['endRecycled', ...closed] },

@@ -3,8 +3,8 @@
  * stopping, killing, waiting to start again, or not starting any more.
  */
 import { asleep, countEnds, endingIgnores, killed, leaving } from './worker-answers.ts'
-import { current, tell } from './worker-words.ts'
-import { ignore } from './vocabulary.ts'
+import { current, send } from './worker-messages.ts'
+import { ignore } from './protocol.ts'
 
 export const endings = {
   draining: {
@@ -16,22 +16,22 @@ export const endings = {
         {
           guard: 'hadOneTaskAndIsUnwanted',
           target: 'lingering',
-          actions: [tell.currentCrashed, 'forgetCurrent'],
+          actions: [send.currentCrashed, 'forgetCurrent'],
         },
         {
           guard: 'isUnwantedEnd',
           target: 'lingering',
-          actions: [tell.currentCrashed, tell.crashed, 'forgetCurrent'],
+          actions: [send.currentCrashed, send.crashed, 'forgetCurrent'],
         },
         {
           guard: 'hadOneTask',
           target: 'starting',
-          actions: [tell.currentCrashed, 'forgetCurrent'],
+          actions: [send.currentCrashed, 'forgetCurrent'],
         },
         {
           guard: 'isOfEnding',
           target: 'backoff',
-          actions: ['countFailure', tell.currentCrashed, tell.crashed, 'forgetCurrent'],
+          actions: ['countFailure', send.currentCrashed, send.crashed, 'forgetCurrent'],
         },
         {},
       ],
@@ -41,7 +41,7 @@ export const endings = {
         {},
       ],
       'worker.terminate': { target: 'terminating' },
-      'worker.kill': [{ guard: 'killsEnding', target: 'killing', actions: 'endAsTold' }, {}],
+      'worker.kill': [{ guard: 'killsEnding', target: 'killing', actions: 'endAsOrdered' }, {}],
       'port.failed': [{ guard: 'isOfEnding', target: 'killing', actions: 'endPortFailed' }, {}],
     },
   },
@@ -84,32 +84,32 @@ export const endings = {
   backoff: {
     id: 'backoff',
     description: 'Its process failed; waits before the next start.',
-    entry: tell.troubled,
+    entry: send.troubled,
     after: { restartBackoff: { target: 'starting' } },
     on: {
       'worker.stop': { target: 'lingering' },
       ...asleep,
-      ...ignore('worker.start', 'worker.stand', 'start.granted'),
+      ...ignore('worker.start', 'worker.standBy', 'start.granted'),
     },
   },
   failed: {
     id: 'failed',
     description: 'Cannot start: another try would fail the same way.',
-    entry: tell.failed,
+    entry: send.failed,
     on: {
       'worker.start': { target: 'starting', actions: 'forgetFailures' },
       'worker.stop': { target: 'lingering' },
       ...asleep,
-      ...ignore('worker.stand', 'start.granted'),
+      ...ignore('worker.standBy', 'start.granted'),
     },
   },
   lingering: {
     id: 'lingering',
     description: 'Unwanted and without a process, but the one on its way out is not gone yet.',
-    always: { guard: 'isAlone', target: 'stopped', actions: tell.stopped },
+    always: { guard: 'isAlone', target: 'stopped', actions: send.stopped },
     on: {
       'worker.start': { target: 'starting', actions: 'forgetFailures' },
-      'worker.stand': { target: 'starting', actions: 'forgetFailures' },
+      'worker.standBy': { target: 'starting', actions: 'forgetFailures' },
       ...asleep,
       ...ignore('worker.stop', 'start.granted'),
     },

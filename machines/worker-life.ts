@@ -1,5 +1,5 @@
 /** The worker's region over the life of the process that serves. */
-import { ignore } from './vocabulary.ts'
+import { ignore } from './protocol.ts'
 import {
   fork,
   openSession,
@@ -18,7 +18,7 @@ import {
   retire,
 } from './worker-answers.ts'
 import { endings } from './worker-endings.ts'
-import { tell } from './worker-words.ts'
+import { send } from './worker-messages.ts'
 
 export const life = {
   description: 'The life of the process that serves.',
@@ -28,8 +28,8 @@ export const life = {
       description: 'Nothing runs here, and nothing is wanted.',
       on: {
         'worker.start': { target: 'starting', actions: 'forgetFailures' },
-        'worker.stand': { target: 'starting', actions: 'forgetFailures' },
-        'worker.stop': { actions: tell.stopped },
+        'worker.standBy': { target: 'starting', actions: 'forgetFailures' },
+        'worker.stop': { actions: send.stopped },
         ...asleep,
         ...ignore('start.granted'),
       },
@@ -40,13 +40,13 @@ export const life = {
       initial: 'waiting',
       states: {
         waiting: {
-          description: 'Asked the supervisor for leave to start.',
-          entry: tell.startRequested,
+          description: 'Asked the supervisor for a start permit.',
+          entry: send.startRequested,
           on: {
             'start.granted': { target: 'forking', actions: fork },
-            'worker.stop': { target: '#lingering', actions: tell.startWithdrawn },
+            'worker.stop': { target: '#lingering', actions: send.startWithdrawn },
             ...asleep,
-            ...ignore('worker.start', 'worker.stand'),
+            ...ignore('worker.start', 'worker.standBy'),
           },
         },
         forking: {
@@ -54,7 +54,7 @@ export const life = {
           after: {
             startTimeout: {
               target: '#killing',
-              actions: ['endStartTimedOut', tell.startFailed],
+              actions: ['endStartTimedOut', send.startFailed],
             },
           },
           on: {
@@ -72,13 +72,13 @@ export const life = {
           after: {
             startTimeout: {
               target: '#killing',
-              actions: ['endStartTimedOut', tell.startFailed],
+              actions: ['endStartTimedOut', send.startFailed],
             },
           },
           on: {
             'session.ready': [
               { guard: 'isNewestToStand', target: '#standby', actions: becomeWarm },
-              { guard: 'isOfNewest', target: '#ready', actions: [...becomeReady, tell.ready] },
+              { guard: 'isOfNewest', target: '#ready', actions: [...becomeReady, send.ready] },
               {},
             ],
             ...ignore('process.loaded'),
@@ -92,7 +92,7 @@ export const life = {
       description: 'Started and warm: serves the moment another is lost or one more is wanted.',
       after: { resetBackoffAfter: { actions: 'forgetFailures' } },
       on: {
-        'worker.start': { target: 'ready', actions: [tell.opened, tell.ready] },
+        'worker.start': { target: 'ready', actions: [send.opened, send.ready] },
         ...standing,
       },
     },
@@ -111,7 +111,7 @@ export const life = {
         ...serving([]),
         'worker.recycle': [{ guard: 'isReplacing', target: 'recycling' }, ...retire],
         'retire.requested': [{ guard: 'isOfCurrentAndMayRecycle', target: 'recycling' }, {}],
-        ...ignore('worker.start', 'worker.stand', 'start.granted', 'process.loaded'),
+        ...ignore('worker.start', 'worker.standBy', 'start.granted', 'process.loaded'),
         ...ignore('session.launched', 'session.ready'),
       },
       states: {
@@ -162,18 +162,18 @@ export const life = {
           on: {
             'tasks.ended': countEnds,
             ...servingOn,
-            ...ignore('worker.start', 'worker.stand', 'worker.recycle', 'process.loaded'),
+            ...ignore('worker.start', 'worker.standBy', 'worker.recycle', 'process.loaded'),
             ...ignore('session.launched', 'session.ready', 'retire.requested', 'start.granted'),
           },
         },
         waiting: {
-          description: 'Asked the supervisor for leave to start a successor.',
-          entry: tell.startRequested,
+          description: 'Asked the supervisor for a start permit a successor.',
+          entry: send.startRequested,
           on: {
             'start.granted': { target: 'forking', actions: fork },
             'tasks.ended': countEnds,
-            ...serving([tell.startWithdrawn]),
-            ...ignore('worker.start', 'worker.stand', 'worker.recycle', 'process.loaded'),
+            ...serving([send.startWithdrawn]),
+            ...ignore('worker.start', 'worker.standBy', 'worker.recycle', 'process.loaded'),
             ...ignore('session.launched', 'session.ready', 'retire.requested'),
           },
         },
@@ -198,7 +198,7 @@ export const life = {
               {
                 guard: 'isOfNewest',
                 target: '#ready',
-                actions: ['leaveCurrentGently', tell.closed, ...becomeReady],
+                actions: ['retireCurrentGently', send.closed, ...becomeReady],
               },
               {},
             ],

@@ -1,19 +1,19 @@
 /** The public API of Troupe, and nothing else. */
 export type {
   CancelReason,
-  ErrorFacts,
+  SerializedError,
   ExitStatus,
   SlotId,
   Verdict,
-} from '../machines/vocabulary.ts'
-export { configJsonSchema, type PoolOptions } from './config.ts'
+} from '../machines/protocol.ts'
+export { configJsonSchema, type PoolOptions } from './config/parse.ts'
 export {
   isTroupeError,
   TroupeError,
   type TroupeErrorCode,
-} from './errors.ts'
-export type { Logger, LogSink } from './logger.ts'
-export type { MemoryLevel } from './pool/memory.ts'
+} from './common/errors.ts'
+export type { Logger, LogSink } from './common/logger.ts'
+export type { MemoryLevel } from './pool/observe/memory-listeners.ts'
 export {
   createPoolActor,
   PoolActor,
@@ -22,8 +22,10 @@ export {
   poolLogic,
   poolOf,
   type TasksModule,
-} from './pool.ts'
-export type * from './pool/types.ts'
+} from './pool/actor.ts'
+export type * from './api/task.ts'
+export type * from './api/events.ts'
+export type * from './api/status.ts'
 export {
   defineTaskType,
   type StandardIssue,
@@ -32,23 +34,25 @@ export {
   type TaskType,
 } from './task-types/task-type.ts'
 export type * from './task-types/built-in.ts'
-export type { TaskTypesOptions } from './task-types/options.ts'
+export type { TaskTypesOptions } from './api/task-types.ts'
 export {
-  type Artifact,
-  type DefinedTasks,
-  type DependencyOutcome,
-  type DownloadOptions,
-  type DownloadsOptions,
   defineTasks,
-  type PlainTaskContext,
   type ProxySettings,
   type SessionContext,
   type SessionDefinition,
   type SessionFacts,
   type StorageState,
   type StoredCookie,
+  task,
+} from './tasks.ts'
+export {
+  type Artifact,
+  type DefinedTasks,
+  type DependencyOutcome,
+  type DownloadOptions,
+  type DownloadsOptions,
+  type PlainTaskContext,
   type TaskContext,
   type TaskDefinition,
-  task,
   type WorkerScriptContext,
-} from './tasks.ts'
+} from './task/context.ts'

@@ -10,6 +10,8 @@ import { filesBelow, type Rule, type SourceFile } from './support/tidy-files.ts'
 import { brokenPromises, GUARANTEES } from './support/tidy-guarantees.ts'
 import * as imports from './support/tidy-imports.ts'
 import * as rules from './support/tidy-rules.ts'
+import { ImportGraph } from './support/import-graph.ts'
+import { coinedWords } from './support/tidy-words.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const files = await filesBelow(root)
@@ -31,10 +33,12 @@ const planted: readonly [name: string, rule: Rule, faults: readonly SourceFile[]
     'imports point down',
     imports.layeredImports,
     [
-      { path: 'machines/a.ts', text: "import type { Pool } from '../src/errors.ts'" },
-      { path: 'src/worker/a.ts', text: "import { pool } from '../pool.ts'" },
-      { path: 'src/errors.ts', text: "import { pool } from './pool/logic.ts'" },
-      { path: 'src/pool.ts', text: "const x = await import('./server/http.ts')" },
+      { path: 'machines/a.ts', text: "import type { Pool } from '../src/common/errors.ts'" },
+      { path: 'src/process/a.ts', text: "import { pool } from '../pool/actor.ts'" },
+      { path: 'src/child/a.ts', text: "import { pool } from '../pool/actor.ts'" },
+      { path: 'src/api/a.ts', text: "import { x } from '../config/schema.ts'" },
+      { path: 'src/common/errors.ts', text: "import { pool } from '../pool/logic.ts'" },
+      { path: 'src/pool/actor.ts', text: "const x = await import('../server/http.ts')" },
       { path: 'src/ledger/a.ts', text: "export { x } from '../testing/x.ts'" },
     ],
   ],
@@ -42,7 +46,7 @@ const planted: readonly [name: string, rule: Rule, faults: readonly SourceFile[]
     'nothing imports src/cli or src/child',
     imports.closedFolders,
     [
-      { path: 'src/pool.ts', text: "import { entry } from './child/entry.ts'" },
+      { path: 'src/pool/actor.ts', text: "import { entry } from '../child/entry.ts'" },
       { path: 'src/child/a.ts', text: "import { main } from '../cli/main.ts'" },
     ],
   ],
@@ -50,21 +54,21 @@ const planted: readonly [name: string, rule: Rule, faults: readonly SourceFile[]
     'only the child loads puppeteer',
     imports.browserOnlyInChild,
     [
-      { path: 'src/pool.ts', text: "import puppeteer from 'puppeteer-core'" },
-      { path: 'src/pool.ts', text: "import { type Page } from 'puppeteer-core'" },
-      { path: 'src/pool.ts', text: "const p = await import('puppeteer')" },
+      { path: 'src/pool/actor.ts', text: "import puppeteer from 'puppeteer-core'" },
+      { path: 'src/pool/actor.ts', text: "import { type Page } from 'puppeteer-core'" },
+      { path: 'src/pool/actor.ts', text: "const p = await import('puppeteer')" },
     ],
   ],
   [
     'XState is used by its public entries',
     imports.publicXState,
-    [{ path: 'src/pool.ts', text: "import { x } from 'xstate/dist/raise'" }],
+    [{ path: 'src/pool/actor.ts', text: "import { x } from 'xstate/dist/raise'" }],
   ],
   [
     "XState's inspection is known to one file",
     imports.oneInspector,
     [
-      { path: 'src/pool.ts', text: "if (event.type === '@xstate.snapshot') return" },
+      { path: 'src/pool/actor.ts', text: "if (event.type === '@xstate.snapshot') return" },
       { path: 'src/inspect/a.ts', text: "import type { InspectionEvent } from 'xstate'" },
     ],
   ],
@@ -84,7 +88,7 @@ const planted: readonly [name: string, rule: Rule, faults: readonly SourceFile[]
     rules.worldly,
     [
       { path: 'src/pool/a.ts', text: 'const at = Date.now()' },
-      { path: 'src/pool.ts', text: 'const at = performance.now()' },
+      { path: 'src/pool/actor.ts', text: 'const at = performance.now()' },
       { path: 'src/ledger/a.ts', text: 'const n = Math.random()' },
       { path: 'src/ledger/a.ts', text: 'setImmediate(() => go())' },
       { path: 'src/pool/a.ts', text: "import { nanoid } from 'nanoid'" },
@@ -101,7 +105,7 @@ const planted: readonly [name: string, rule: Rule, faults: readonly SourceFile[]
   ['names are kebab-case', rules.kebabNames, [{ path: 'src/theThing.ts', text: '' }]],
   [
     'names say what a file is',
-    rules.tellingNames,
+    rules.descriptiveNames,
     [
       { path: 'src/string-utils.ts', text: '' },
       { path: 'test/helpers/a.ts', text: '' },
@@ -129,6 +133,16 @@ const planted: readonly [name: string, rule: Rule, faults: readonly SourceFile[]
     [{ path: 'src/a.ts', text: 'export const a = 1' }],
   ],
   [
+    'no coined word in a name or a log text',
+    coinedWords,
+    [
+      { path: 'src/pool/deeds.ts', text: '' },
+      { path: 'src/pool/a.ts', text: 'const tellWorker = 1' },
+      { path: 'machines/a.ts', text: "const a = { type: 'ledger.tell' }" },
+      { path: 'src/pool/a.ts', text: "logger.warn('a deed failed')" },
+    ],
+  ],
+  [
     'no place of the machine it was written on',
     rules.noPlaces,
     [
@@ -154,6 +168,35 @@ describe('tidy', () => {
     ].join('\n')
     const everyImport = [imports.browserOnlyInChild, imports.layeredImports, imports.closedFolders]
     expect(everyImport.flatMap((rule) => rule({ path: 'src/a.ts', text: innocent }))).toEqual([])
+  })
+})
+
+describe('the import graph', () => {
+  const graph = new ImportGraph(files)
+
+  it('has no circle, types included, and no two folders that import each other', () => {
+    expect(graph.circles(true)).toEqual([])
+    expect(graph.mutualFolderPairs()).toEqual([])
+  })
+  it('exports nothing that no other file uses', () => {
+    expect(graph.deadExports()).toEqual([])
+  })
+  it('finds a planted circle, pair and dead export', () => {
+    const faulty = new ImportGraph([
+      {
+        path: 'src/a/one.ts',
+        text: "import type { Two } from '../b/two.ts'\nexport type One = Two",
+      },
+      {
+        path: 'src/b/two.ts',
+        text: "import type { One } from '../a/one.ts'\nexport type Two = One",
+      },
+      { path: 'src/b/three.ts', text: 'export const three = 3' },
+    ])
+    expect(faulty.circles(false)).toEqual([])
+    expect(faulty.circles(true)).toEqual(['src/a/one.ts, src/b/two.ts'])
+    expect(faulty.mutualFolderPairs()).toEqual(['src/a and src/b'])
+    expect(faulty.deadExports()).toEqual(['src/b/three.ts: three'])
   })
 })
 

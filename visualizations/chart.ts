@@ -9,10 +9,10 @@ import { actionWord, eventWord, guardWord, isCommand } from './names.ts'
 import { stubbed } from './stub.ts'
 
 /** A `group` is no state: it stands around states that share arrows, so that each is drawn once. */
-export type ChartKind = 'atomic' | 'compound' | 'parallel' | 'final' | 'history' | 'group'
+type ChartKind = 'atomic' | 'compound' | 'parallel' | 'final' | 'history' | 'group'
 
 /** One line under a state's name: what it does on its way in and out, or without leaving. */
-export interface ChartDeed {
+export interface ChartAction {
   readonly when: string
   readonly guard: string
   readonly actions: readonly string[]
@@ -29,7 +29,7 @@ export interface ChartState {
   readonly isRegion: boolean
   /** Id of the child it starts in, null where there is none. */
   readonly initial: string | null
-  readonly deeds: readonly ChartDeed[]
+  readonly actions: readonly ChartAction[]
   readonly states: readonly ChartState[]
 }
 
@@ -80,22 +80,22 @@ function stateOf(node: AnyStateNode): ChartState {
     description: node.description ?? '',
     isRegion: node.parent?.type === 'parallel',
     initial: node.type === 'compound' ? (node.initial.target?.[0]?.id ?? null) : null,
-    deeds: [
-      ...passageDeeds('entry', node.entry),
-      ...passageDeeds('exit', node.exit),
-      ...internalDeeds(node),
+    actions: [
+      ...passageActions('entry', node.entry),
+      ...passageActions('exit', node.exit),
+      ...internalActions(node),
     ],
     states: Object.values(node.states).map(stateOf),
   }
 }
 
-function passageDeeds(when: string, actions: readonly unknown[]): ChartDeed[] {
+function passageActions(when: string, actions: readonly unknown[]): ChartAction[] {
   const words = actions.map(actionWord).filter((word) => !word.startsWith('xstate.'))
   return words.length === 0 ? [] : [{ when, guard: '', actions: words }]
 }
 
-function internalDeeds(node: AnyStateNode): ChartDeed[] {
-  const merged = new Map<string, ChartDeed>()
+function internalActions(node: AnyStateNode): ChartAction[] {
+  const merged = new Map<string, ChartAction>()
   for (const { transition, guard } of transitionsOf(node)) {
     if (transition.target || transition.actions.length === 0) continue
     const actions = transition.actions.map(actionWord)

@@ -2,7 +2,7 @@
  * States of one parent that go the same ways are put into a box together, and each common way is drawn once, from that
  * box. It says the same with a third of the arrows. The box is no state of the machine.
  */
-import type { ChartDeed, ChartState, ChartTransition } from './chart.ts'
+import type { ChartAction, ChartState, ChartTransition } from './chart.ts'
 
 interface Grouped {
   readonly root: ChartState
@@ -88,7 +88,7 @@ function wayOf({ target, event, guard, commands }: ChartTransition): string {
 
 function box({ root, transitions }: Grouped, members: ReadonlySet<string>, id: string): Grouped {
   const inside = root.states.filter((child) => members.has(child.id))
-  const deeds = sharedDeeds(inside)
+  const actions = sharedActions(inside)
   const group: ChartState = {
     id,
     name: '',
@@ -96,10 +96,10 @@ function box({ root, transitions }: Grouped, members: ReadonlySet<string>, id: s
     description: '',
     isRegion: false,
     initial: null,
-    deeds,
+    actions,
     states: inside.map((child) => ({
       ...child,
-      deeds: child.deeds.filter((deed) => !deeds.some((shared) => isSame(shared, deed))),
+      actions: child.actions.filter((action) => !actions.some((shared) => isSame(shared, action))),
     })),
   }
   const first = inside[0]?.id
@@ -131,15 +131,15 @@ function lift(
   })
 }
 
-function sharedDeeds(states: readonly ChartState[]): ChartDeed[] {
+function sharedActions(states: readonly ChartState[]): ChartAction[] {
   const [first, ...others] = states
-  const internal = (first?.deeds ?? []).filter(({ when }) => when !== 'entry' && when !== 'exit')
-  return internal.filter((deed) =>
-    others.every(({ deeds }) => deeds.some((other) => isSame(deed, other))),
+  const internal = (first?.actions ?? []).filter(({ when }) => when !== 'entry' && when !== 'exit')
+  return internal.filter((action) =>
+    others.every(({ actions }) => actions.some((other) => isSame(action, other))),
   )
 }
 
-function isSame(one: ChartDeed, other: ChartDeed): boolean {
+function isSame(one: ChartAction, other: ChartAction): boolean {
   return (
     one.when === other.when && one.guard === other.guard && `${one.actions}` === `${other.actions}`
   )

@@ -2,7 +2,7 @@
  * In a crowded picture, arrows that many states send to the same few places hide the rest. They become lines in the box
  * they leave from ("… → killing"); arrows to a neighbour stay.
  */
-import type { Chart, ChartArrow, ChartDeed, ChartState } from './chart.ts'
+import type { Chart, ChartArrow, ChartAction, ChartState } from './chart.ts'
 
 /** A picture with more arrows than this is crowded. */
 const MAX_ARROWS = 40
@@ -30,12 +30,12 @@ function withStubs(
   const own = stubs.filter(({ source }) => source === state.id)
   return {
     ...state,
-    deeds: [...state.deeds, ...own.flatMap((arrow) => deedsOf(arrow, names))],
+    actions: [...state.actions, ...own.flatMap((arrow) => actionsOf(arrow, names))],
     states: state.states.map((child) => withStubs(child, stubs, names)),
   }
 }
 
-function deedsOf(arrow: ChartArrow, names: ReadonlyMap<string, string>): ChartDeed[] {
+function actionsOf(arrow: ChartArrow, names: ReadonlyMap<string, string>): ChartAction[] {
   return arrow.triggers.map(({ events, guard, commands }) => ({
     when: events.join(', '),
     guard,

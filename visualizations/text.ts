@@ -2,7 +2,7 @@
  * Text without a browser: how wide a line is at most, and how words become lines. Widths are those of the widest common
  * font of each family, so that text never leaves its box wherever the picture is shown.
  */
-export type Tone =
+type Tone =
   | 'name'
   | 'title'
   | 'note'

@@ -1,25 +1,25 @@
 /** What is written in a state's box and on an arrow, as blocks of lines. Says nothing about where they stand. */
-import type { ChartArrow, ChartDeed, ChartState, ChartTrigger } from './chart.ts'
+import type { ChartArrow, ChartAction, ChartState, ChartTrigger } from './chart.ts'
 import { isCommand } from './names.ts'
 import { type Block, blockOf, type Span, wrapSentence, wrapSpans } from './text.ts'
 
 /** Widest line in px, by where it stands. */
 const STATE_WIDTH = 230
-const DEED_WIDTH = 330
+const ACTION_WIDTH = 330
 const COMPOUND_WIDTH = 340
 const TITLE_WIDTH = 620
 const ARROW_WIDTH = 225
 
-/** The name, the description and the deeds of a state. */
+/** The name, the description and the actions of a state. */
 export function stateWords(state: ChartState, isRoot: boolean): Block {
   const maxWidth = isRoot ? TITLE_WIDTH : state.states.length > 0 ? COMPOUND_WIDTH : STATE_WIDTH
   const lines: Span[][] = []
   const gaps = new Map<number, number>()
   if (state.name !== '') lines.push([{ text: state.name, tone: isRoot ? 'title' : 'name' }])
   lines.push(...wrapSentence(state.description, 'note', maxWidth))
-  if (state.deeds.length > 0 && lines.length > 0) gaps.set(lines.length - 1, 5)
-  for (const deed of state.deeds)
-    lines.push(...wrapSpans(deedSpans(deed), Math.max(maxWidth, DEED_WIDTH)))
+  if (state.actions.length > 0 && lines.length > 0) gaps.set(lines.length - 1, 5)
+  for (const action of state.actions)
+    lines.push(...wrapSpans(stepSpans(action), Math.max(maxWidth, ACTION_WIDTH)))
   return blockOf(lines, gaps)
 }
 
@@ -34,13 +34,13 @@ export function arrowWords(arrow: ChartArrow): Block {
   return blockOf(lines, gaps)
 }
 
-function deedSpans(deed: ChartDeed): Span[] {
-  const when = whenSpans(deed.when.split(', '))
+function stepSpans(action: ChartAction): Span[] {
+  const when = whenSpans(action.when.split(', '))
   const to: Span[] =
-    deed.to === undefined
+    action.to === undefined
       ? []
-      : [{ text: `${deed.actions.length > 0 ? ' ' : ''}→ ${deed.to}`, tone: 'target' }]
-  return [...when, ...guardSpans(deed.guard), ...actionSpans(deed.actions), ...to]
+      : [{ text: `${action.actions.length > 0 ? ' ' : ''}→ ${action.to}`, tone: 'target' }]
+  return [...when, ...guardSpans(action.guard), ...actionSpans(action.actions), ...to]
 }
 
 function triggerSpans(trigger: ChartTrigger): Span[] {

@@ -4,25 +4,28 @@
  */
 import { fstatSync } from 'node:fs'
 import module from 'node:module'
-import { CHANNEL_FD } from '../worker/channel.ts'
-import { BIRTH_VARIABLE, type ChildBirth } from '../worker/protocol.ts'
+import { CHANNEL_FD } from '../process/ipc/channel.ts'
+import { WORKER_INIT_VARIABLE, type WorkerInit } from '../process/ipc/protocol.ts'
 
 /** sysexits' EX_USAGE: started by hand, without a pool. */
 const EXIT_NO_POOL = 64
 
-const text = process.env[BIRTH_VARIABLE]
+const text = process.env[WORKER_INIT_VARIABLE]
 if (text === undefined || !isChannel(CHANNEL_FD)) {
   process.stderr.write('This file is a worker of Troupe. It is started by a pool, not by hand.\n')
   process.exit(EXIT_NO_POOL)
 }
-const birth = JSON.parse(text) as ChildBirth
+const init = JSON.parse(text) as WorkerInit
 // What tasks and browsers start is no worker of the pool.
-delete process.env[BIRTH_VARIABLE]
-process.title = `troupe ${birth.slot}`
-module.enableCompileCache(birth.compileCache)
+delete process.env[WORKER_INIT_VARIABLE]
+process.title = `troupe ${init.slot}`
+module.enableCompileCache(init.compileCache)
 
-const [{ Child }, { ProcessHome }] = await Promise.all([import('./child.ts'), import('./home.ts')])
-new Child(birth, new ProcessHome()).start()
+const [{ Child }, { ProcessHome }] = await Promise.all([
+  import('./child.ts'),
+  import('./child-host.ts'),
+])
+new Child(init, new ProcessHome()).start()
 
 function isChannel(descriptor: number): boolean {
   try {

@@ -1,25 +1,28 @@
 /**
  * Facts of anything a handler may throw, of bounded size. A page can put megabytes into an error's message.
  */
-import type { ErrorFacts } from '../../machines/vocabulary.ts'
-import { type TroupeErrorCode, toErrorFacts } from '../errors.ts'
+import type { SerializedError } from '../../machines/protocol.ts'
+import { type TroupeErrorCode, serializeError } from '../common/errors.ts'
 
 /** A message or a stack is cut here. */
-export const MAX_ERROR_TEXT = 16 * 1024
+const MAX_ERROR_TEXT = 16 * 1024
 
 /** Longer than any code anybody has thought of. */
 const MAX_CODE = 256
 
-export function boundedFacts(thrown: unknown, code: TroupeErrorCode = 'TASK_FAILED'): ErrorFacts {
+export function boundedError(
+  thrown: unknown,
+  code: TroupeErrorCode = 'TASK_FAILED',
+): SerializedError {
   try {
-    return bounded(toErrorFacts(thrown, code))
+    return bounded(serializeError(thrown, code))
   } catch {
     // Thrown values can be hostile: no prototype, or a getter that throws.
     return { code, message: 'Something was thrown that does not describe itself.' }
   }
 }
 
-function bounded(facts: ErrorFacts): ErrorFacts {
+function bounded(facts: SerializedError): SerializedError {
   return {
     code: typeof facts.code === 'string' ? facts.code.slice(0, MAX_CODE) : 'TASK_FAILED',
     ...(typeof facts.retryable === 'boolean' ? { retryable: facts.retryable } : {}),

@@ -2,19 +2,19 @@
  * A child in the pool's own process: where a worker without a process begins. It takes nothing of
  * the process for itself: no signal, no exit, no exception.
  */
-import type { InProcessChild, Wire } from '../worker/in-process-worker.ts'
-import type { ChildBirth } from '../worker/protocol.ts'
+import type { InProcessChild, Wire } from '../process/in-process-worker.ts'
+import type { WorkerInit } from '../process/ipc/protocol.ts'
 import { Child } from './child.ts'
-import { driverOf, type Home, type HomeEars } from './home.ts'
+import { driverOf, type ChildHost, type ChildHostListener } from './child-host.ts'
 import { loadTasks } from './task-file.ts'
 
 /** Starts a child that lives on `wire`. */
-export function startChild(birth: ChildBirth, wire: Wire): InProcessChild {
-  const told: { ears: HomeEars | null } = { ears: null }
-  const home: Home = {
+export function startChild(init: WorkerInit, wire: Wire): InProcessChild {
+  const heard: { listener: ChildHostListener | null } = { listener: null }
+  const childHost: ChildHost = {
     send: wire.send,
-    listen: (ears) => {
-      told.ears = ears
+    listen: (listener) => {
+      heard.listener = listener
     },
     loadTasks,
     driverOf,
@@ -26,9 +26,9 @@ export function startChild(birth: ChildBirth, wire: Wire): InProcessChild {
       if (running > 0) wire.abandon(running)
     },
   }
-  new Child(birth, home).start()
+  new Child(init, childHost).start()
   return {
-    receive: (frame) => told.ears?.onFrame(frame),
-    die: () => told.ears?.onPoolGone(),
+    receive: (frame) => heard.listener?.onFrame(frame),
+    die: () => heard.listener?.onPoolGone(),
   }
 }

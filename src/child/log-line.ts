@@ -2,8 +2,8 @@
  * A handler's line for the pool's log. The message always arrives. A field that cannot be sent is
  * spelled out in its place, and fields that are too large together are left out. It never throws.
  */
-import { logFields } from '../log-fields.ts'
-import { snapshot } from '../task/snapshot.ts'
+import { logFields } from '../common/log-fields.ts'
+import { snapshot } from '../values/snapshot.ts'
 import type { Outbox } from './outbox.ts'
 
 /** A log message is cut here; fields above it are left out. */

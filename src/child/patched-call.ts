@@ -4,6 +4,6 @@ export type Call = (...args: unknown[]) => Promise<unknown>
 
 export function callOf(target: object, name: string): Call {
   const call: unknown = Reflect.get(target, name)
-  if (typeof call !== 'function') throw new TypeError(`puppeteer has no ${name}() any more.`)
+  if (typeof call !== 'function') throw new TypeError(`puppeteer has no ${name}() any more`)
   return call.bind(target) as Call
 }

@@ -3,10 +3,10 @@
  * next time either: the error is permanent.
  */
 import { fileURLToPath } from 'node:url'
-import { TroupeError } from '../errors.ts'
-import type { Handler, PlainHandler } from '../tasks.ts'
-import { MAX_DECLARED, type SessionManifest, type TaskManifest } from '../worker/protocol.ts'
-import { type LoadedSession, sessionsOf } from './session-file.ts'
+import { TroupeError } from '../common/errors.ts'
+import type { Handler, PlainHandler } from '../task/context.ts'
+import { MAX_DECLARED, type SessionManifest, type TaskManifest } from '../process/ipc/protocol.ts'
+import { type LoadedSession, sessionsOf } from './session/session-file.ts'
 
 /** A task, ready to run. */
 export type LoadedTask =
@@ -28,30 +28,30 @@ export async function loadTasks(url: string): Promise<LoadedTasks> {
   const file = readable(url)
   const loaded = await import(url).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error)
-    throw new TroupeError('WORKER_START_FAILED', `The task file ${file} did not load: ${message}`, {
+    throw new TroupeError('WORKER_START_FAILED', `the task file ${file} did not load: ${message}`, {
       cause: error,
     })
   })
   const refuse = (problem: string): never => {
-    throw new TroupeError('WORKER_START_FAILED', `The task file ${file} ${problem}`)
+    throw new TroupeError('WORKER_START_FAILED', `the task file ${file} ${problem}`)
   }
   if (!('default' in loaded)) {
-    refuse('has no default export. Write `export default defineTasks({ … })`.')
+    refuse('has no default export. Write `export default defineTasks({ … })`')
   }
   const defined: unknown = loaded.default
   if (!isRecord(defined) || defined['kind'] !== 'troupe.tasks' || !isRecord(defined['tasks'])) {
-    return refuse('must export what defineTasks() returns: `export default defineTasks({ … })`.')
+    return refuse('must export what defineTasks() returns: `export default defineTasks({ … })`')
   }
   const tasks = new Map<string, LoadedTask>()
   for (const [name, task] of Object.entries(defined['tasks'])) {
     const known = toTask(task)
     if (known === null) {
-      return refuse(`has no handler for "${name}": give a function, or task(options, handler).`)
+      return refuse(`has no handler for "${name}": give a function, or task(options, handler)`)
     }
     tasks.set(name, known)
   }
-  if (tasks.size === 0) refuse('defines no task.')
-  if (tasks.size > MAX_DECLARED) refuse(`defines more than ${MAX_DECLARED} tasks.`)
+  if (tasks.size === 0) refuse('defines no task')
+  if (tasks.size > MAX_DECLARED) refuse(`defines more than ${MAX_DECLARED} tasks`)
   return { tasks, sessions: sessionsOf(defined, url, refuse) }
 }
 

@@ -3,10 +3,11 @@
  * task file, and hears of the worker's beginning and of its orderly end. A script that fails at its
  * beginning would fail again: the error is permanent. One that fails at the end stops nothing.
  */
-import { TroupeError } from '../errors.ts'
-import type { SessionFacts, WorkerScriptContext } from '../tasks.ts'
-import type { ChildBirth } from '../worker/protocol.ts'
-import { succeeds } from './limit.ts'
+import { TroupeError } from '../common/errors.ts'
+import type { SessionFacts } from '../tasks.ts'
+import type { WorkerScriptContext } from '../task/context.ts'
+import type { WorkerInit } from '../process/ipc/protocol.ts'
+import { succeeds } from './time-limit.ts'
 
 /** An orderly end waits so long for `teardown`, and no longer. */
 export const TEARDOWN_LIMIT_MS = 5_000
@@ -31,7 +32,7 @@ export interface ScriptPorts {
  */
 export async function openWorkerScript(
   url: string,
-  { slot, incarnation }: Pick<ChildBirth, 'slot' | 'incarnation'>,
+  { slot, incarnation }: Pick<WorkerInit, 'slot' | 'incarnation'>,
   ports: ScriptPorts,
 ): Promise<WorkerScript> {
   const context: WorkerScriptContext = {
@@ -58,12 +59,12 @@ export async function openWorkerScript(
   }
 }
 
-async function attempt<T>(url: string, what: string, deed: () => Promise<T> | T): Promise<T> {
+async function attempt<T>(url: string, what: string, action: () => Promise<T> | T): Promise<T> {
   try {
-    return await deed()
+    return await action()
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause)
-    throw new TroupeError('WORKER_START_FAILED', `The worker script ${url} ${what}: ${message}`, {
+    throw new TroupeError('WORKER_START_FAILED', `the worker script ${url} ${what}: ${message}`, {
       cause,
     })
   }
@@ -72,5 +73,5 @@ async function attempt<T>(url: string, what: string, deed: () => Promise<T> | T)
 function hookOf(url: string, loaded: Record<string, unknown>, name: string): Hook | null {
   const hook = Object.hasOwn(loaded, name) ? loaded[name] : undefined
   if (hook === undefined || typeof hook === 'function') return (hook as Hook | undefined) ?? null
-  throw new TroupeError('WORKER_START_FAILED', `The worker script ${url}: ${name} is no function.`)
+  throw new TroupeError('WORKER_START_FAILED', `the worker script ${url}: ${name} is no function`)
 }

@@ -5,7 +5,7 @@ import { type CsvRecord, CsvSplitter } from './csv-records.ts'
 import { type BadRow, type Row, UnreadableError } from './rows.ts'
 
 /** More columns than this are a sign of a wrong delimiter or a wrong file. */
-export const MAX_COLUMNS = 2_000
+const MAX_COLUMNS = 2_000
 
 /**
  * The rows of CSV text that comes in pieces.

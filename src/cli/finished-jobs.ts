@@ -3,7 +3,7 @@
  * line that was cut off by a crash is no result; `soundBytes` says where to go on writing.
  */
 import { createReadStream } from 'node:fs'
-import { TroupeError } from '../errors.ts'
+import { TroupeError } from '../common/errors.ts'
 
 export interface FinishedJobs {
   readonly succeeded: ReadonlySet<string>

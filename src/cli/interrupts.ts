@@ -3,14 +3,14 @@
  * this process at once. At the end the signal is raised again, so that a shell sees what really
  * happened.
  */
-export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 export type StopSignal = (typeof SIGNALS)[number]
 
 /** How long the raised signal may take to end the process before it exits by itself. */
 const RAISE_LIMIT_MS = 1_000
 const SIGNAL_NUMBERS: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }
 
-export interface InterruptListener {
+interface InterruptListener {
   drain(signal: StopSignal): void
   kill(signal: StopSignal): void
 }

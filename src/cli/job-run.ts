@@ -2,8 +2,10 @@
  * Feeds jobs to a pool and writes down how each ended: a bounded number under way, a stop that lets
  * what runs finish, a kill that does not. It knows nothing of terminals, signals or exit codes.
  */
-import { isTroupeError, TroupeError, type TroupeErrorCode } from '../errors.ts'
-import type { PoolEvents, PoolStatus, TaskHandle, TaskOutcome, TaskState } from '../pool/types.ts'
+import { isTroupeError, TroupeError, type TroupeErrorCode } from '../common/errors.ts'
+import type { PoolEvents } from '../api/events.ts'
+import type { PoolStatus } from '../api/status.ts'
+import type { TaskHandle, TaskOutcome, TaskState } from '../api/task.ts'
 import type { BadJob, Job } from './job-source.ts'
 import { refusedResult, resultOf } from './result-line.ts'
 import type { ResultSink } from './result-sink.ts'
@@ -22,7 +24,7 @@ export interface RunPool {
   shutdown(options?: { force?: boolean }): Promise<unknown>
 }
 
-export interface JobRunOptions {
+interface JobRunOptions {
   readonly pool: RunPool
   readonly task: string
   readonly sink: ResultSink

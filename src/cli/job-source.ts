@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
 import { extname } from 'node:path'
-import { TroupeError } from '../errors.ts'
-import { MAX_TASK_ID_LENGTH } from '../task/options.ts'
+import { TroupeError } from '../common/errors.ts'
+import { MAX_TASK_ID_LENGTH } from '../config/task-options.ts'
 import { csvRows } from './csv-rows.ts'
 import { jsonlRows } from './jsonl-rows.ts'
 import { type BadRow, decodeText, type GoodRow, type Row, UnreadableError } from './rows.ts'
@@ -15,7 +15,7 @@ export const FORMATS = ['jsonl', 'csv'] as const
 export type JobFormat = (typeof FORMATS)[number]
 
 /** Ids are kept to find duplicates; a set of them has a limit, and so has a run. */
-export const MAX_JOBS = 10_000_000
+const MAX_JOBS = 10_000_000
 const MAX_PROBLEMS_SHOWN = 5
 const HASH_DIGITS = 10
 

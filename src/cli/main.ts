@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { isTroupeError } from '../errors.ts'
+import { isTroupeError } from '../common/errors.ts'
 import { raise } from './interrupts.ts'
 import { FORMATS } from './job-source.ts'
 import { addProfilesCommand } from './profiles-options.ts'

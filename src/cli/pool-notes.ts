@@ -2,24 +2,24 @@
  * What the pool has to say during a run, as lines above the progress: warnings and errors, each
  * once, however many workers have the same trouble. The rest is in the summary and in the results.
  */
-import type { LogFields, LogSink } from '../logger.ts'
+import type { LogFields, LogSink } from '../common/logger.ts'
 
 /** Different lines shown at most. */
 const MAX_LINES = 50
 
 /** A logger for the pool of a run. Warnings are left out when quiet. */
 export function poolNotes(note: (text: string) => void, quiet: boolean): LogSink {
-  const told = new Set<string>()
-  const tell = (kind: string, message: string, fields: LogFields = {}) => {
+  const listed = new Set<string>()
+  const report = (kind: string, message: string, fields: LogFields = {}) => {
     const reason = reasonOf(fields)
     const line = `${kind}: ${message}${reason === '' ? '' : `: ${reason}`}`
-    if (told.has(line) || told.size >= MAX_LINES) return
-    told.add(line)
-    note(told.size === MAX_LINES ? 'further messages of the pool are left out' : line)
+    if (listed.has(line) || listed.size >= MAX_LINES) return
+    listed.add(line)
+    note(listed.size === MAX_LINES ? 'further messages of the pool are left out' : line)
   }
   return {
-    error: (message, fields) => tell('error', message, fields),
-    warn: (message, fields) => quiet || tell('warning', message, fields),
+    error: (message, fields) => report('error', message, fields),
+    warn: (message, fields) => quiet || report('warning', message, fields),
     info() {},
     debug() {},
   }

@@ -4,10 +4,10 @@
  */
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { isTroupeError, TroupeError } from '../errors.ts'
+import { isTroupeError, TroupeError } from '../common/errors.ts'
 import { checkProfile, sealProfile } from '../profile/seal.ts'
 import { clearProfiles, surveyProfiles } from '../profile/survey.ts'
-import { defaultRoot } from '../worker/own-folder.ts'
+import { defaultRoot } from '../process/own-folder.ts'
 import { safeText } from './progress.ts'
 
 export const PROFILE_COMMANDS = ['seal', 'check', 'list', 'clean'] as const
@@ -15,7 +15,7 @@ export type ProfileCommand = (typeof PROFILE_COMMANDS)[number]
 /** As of `troupe run`. */
 export const EXIT = { ok: 0, problems: 1, usage: 2 } as const
 /** Problems and folders told one by one. */
-const MAX_TOLD = 100
+const MAX_LISTED = 100
 
 /** What a command found or did. `exitCode` is the process's. */
 export interface ProfileReport {
@@ -26,7 +26,7 @@ export interface ProfileReport {
   readonly [fact: string]: unknown
 }
 
-interface Told {
+interface Listed {
   readonly report: ProfileReport
   /** For people. */
   readonly text: string
@@ -50,7 +50,7 @@ export async function profilesCommand(
   return report.exitCode
 }
 
-function carryOut(command: ProfileCommand, given: string | null): Promise<Told> {
+function carryOut(command: ProfileCommand, given: string | null): Promise<Listed> {
   if (command === 'seal') return seal(existing(given ?? ''))
   if (command === 'check') return check(existing(given ?? ''))
   // Where no pool ever ran there is nothing, and nothing wrong.
@@ -58,7 +58,7 @@ function carryOut(command: ProfileCommand, given: string | null): Promise<Told> 
   return command === 'list' ? list(root) : clean(root)
 }
 
-async function seal(folder: string): Promise<Told> {
+async function seal(folder: string): Promise<Listed> {
   try {
     const { files, bytes } = await sealProfile(folder)
     const facts = { sealed: true, files: files.length, bytes }
@@ -73,19 +73,19 @@ async function seal(folder: string): Promise<Told> {
   }
 }
 
-async function check(folder: string): Promise<Told> {
+async function check(folder: string): Promise<Listed> {
   const { sealed, ok, files, bytes, problems } = await checkProfile(folder)
-  const told = problems.slice(0, MAX_TOLD)
+  const listed = problems.slice(0, MAX_LISTED)
   const exitCode = ok ? EXIT.ok : EXIT.problems
-  const facts = { sealed, ok, files, bytes, problems: told, problemCount: problems.length }
+  const facts = { sealed, ok, files, bytes, problems: listed, problemCount: problems.length }
   const verdict = ok ? (sealed ? 'as sealed' : 'nothing wrong, but not sealed') : 'not to be used'
   const lines = [`${folder}: ${verdict} (${countText(files, 'file')}, ${bytesText(bytes)})`]
-  for (const { kind, path, detail } of told) lines.push(`  ${kind.padEnd(8)} ${path}: ${detail}`)
+  for (const { kind, path, detail } of listed) lines.push(`  ${kind.padEnd(8)} ${path}: ${detail}`)
   lines.push(...moreText(problems.length))
   return { report: { command: 'check', folder, ...facts, exitCode }, text: lines.join('\n') }
 }
 
-async function list(folder: string): Promise<Told> {
+async function list(folder: string): Promise<Listed> {
   const profiles = await surveyProfiles(folder).catch(noneThere)
   const bytes = profiles.reduce((sum, profile) => sum + profile.bytes, 0)
   const lines = profiles.map(({ folder: path, state, bytes: size, run }) => {
@@ -97,14 +97,14 @@ async function list(folder: string): Promise<Told> {
   return { report, text: lines.join('\n') }
 }
 
-async function clean(folder: string): Promise<Told> {
+async function clean(folder: string): Promise<Listed> {
   const { removed, kept } = await clearProfiles(folder).catch((error: NodeJS.ErrnoException) => ({
     removed: noneThere(error),
     kept: [],
   }))
   const exitCode = kept.length === 0 ? EXIT.ok : EXIT.problems
   const lines = [
-    ...removed.slice(0, MAX_TOLD).map((path) => `removed  ${path}`),
+    ...removed.slice(0, MAX_LISTED).map((path) => `removed  ${path}`),
     ...moreText(removed.length),
     ...kept.map(({ folder: path, problem }) => `kept     ${path}: ${problem}`),
     removed.length + kept.length === 0 ? 'nothing to clean' : `${removed.length} removed`,
@@ -127,7 +127,7 @@ function noneThere(error: NodeJS.ErrnoException): never[] {
 }
 
 function moreText(count: number): string[] {
-  return count > MAX_TOLD ? [`  and ${count - MAX_TOLD} more`] : []
+  return count > MAX_LISTED ? [`  and ${count - MAX_LISTED} more`] : []
 }
 
 function countText(count: number, what: string): string {

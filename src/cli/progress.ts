@@ -3,17 +3,17 @@
  * elsewhere. Notes are printed above the line. It never writes to stdout.
  */
 import { stripVTControlCharacters } from 'node:util'
-import type { PoolStatus, WorkerStatus } from '../pool/types.ts'
+import type { PoolStatus, WorkerStatus } from '../api/status.ts'
 import type { Tally } from './tally.ts'
 
-export const REDRAW_MS = 200
-export const PLAIN_LINE_MS = 10_000
+const REDRAW_MS = 200
+const PLAIN_LINE_MS = 10_000
 /** More workers than this are shown as counts. */
 const MAX_WORKERS_SHOWN = 8
 const DEFAULT_COLUMNS = 80
 const CLEAR_LINE = '\r\x1b[2K'
 
-export interface Terminal {
+interface Terminal {
   write(text: string): unknown
   readonly isTTY?: boolean
   readonly columns?: number

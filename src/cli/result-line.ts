@@ -1,5 +1,5 @@
 /** One line of a results file: how a job ended, as JSON. It takes any value a task can return. */
-import type { TaskOutcome } from '../pool/types.ts'
+import type { TaskOutcome } from '../api/task.ts'
 
 export interface ResultLine {
   readonly id: string

@@ -4,14 +4,14 @@
  */
 import { existsSync } from 'node:fs'
 import { type FileHandle, open, truncate, unlink } from 'node:fs/promises'
-import { TroupeError } from '../errors.ts'
+import { TroupeError } from '../common/errors.ts'
 import type { FinishedJobs } from './finished-jobs.ts'
 import { formatResult, type ResultLine } from './result-line.ts'
 
 /** Results wait this long at most before they are written and synced together. */
-export const BATCH_MS = 100
+const BATCH_MS = 100
 /** With this many bytes waiting, they are written at once, and `write` makes its caller wait. */
-export const BATCH_BYTES = 1024 * 1024
+const BATCH_BYTES = 1024 * 1024
 
 export interface ResultSink {
   /** Resolves at once, or once there is room again. Rejects after a failed write. */

@@ -4,8 +4,8 @@
  */
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { parse, resolve } from 'node:path'
-import type { PoolOptions } from '../config.ts'
-import { TroupeError } from '../errors.ts'
+import type { PoolOptions } from '../config/parse.ts'
+import { TroupeError } from '../common/errors.ts'
 import { type JobFormat, type JobSource, jobSource } from './job-source.ts'
 
 /** The options as commander hands them over. */

@@ -5,8 +5,8 @@
  */
 import { createReadStream, existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { parseConfig, requireTaskFile } from '../config.ts'
-import { isTroupeError } from '../errors.ts'
+import { parseConfig, requireTaskFile } from '../config/parse.ts'
+import { isTroupeError } from '../common/errors.ts'
 import { createPoolActor } from '../index.ts'
 import { finishedJobs } from './finished-jobs.ts'
 import { exitCodeOf, Interrupts, type StopSignal } from './interrupts.ts'
@@ -23,7 +23,7 @@ export const EXIT = { ok: 0, someFailed: 1, usage: 2, noBrowser: 3 } as const
 
 /** Failures told one by one; the rest is in the results. */
 const MAX_FAILURES_SHOWN = 20
-/** Tasks waiting in the pool, so that no seat waits for the next row. */
+/** Tasks waiting in the pool, so that no place waits for the next row. */
 const WINDOW_RESERVE = 16
 
 export interface RunEnd {

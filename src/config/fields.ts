@@ -3,7 +3,7 @@
  * for who gets them wrong. It knows no option by name.
  */
 import { z } from 'zod'
-import { MAX_DURATION_MS } from './option-checks.ts'
+import { MAX_DURATION_MS } from '../common/checks.ts'
 
 export const MAX_BYTES = 2 ** 50
 const MAX_TEXT = 4_096

@@ -5,7 +5,7 @@
  */
 import type { z } from 'zod'
 import { poolSchema } from './schema.ts'
-import { describeValue } from './option-checks.ts'
+import { describeValue } from '../common/checks.ts'
 
 type Issue = z.core.$ZodIssue
 type Path = readonly PropertyKey[]

@@ -3,20 +3,20 @@
  * a task, as parts of the one schema in schema.ts.
  */
 import { z } from 'zod'
-import { TroupeError } from '../errors.ts'
-import { MAX_GROUP_LIMITS } from '../ledger/groups.ts'
-import { allCapabilities, type Capabilities } from '../ledger/order-plan.ts'
+import { TroupeError } from '../common/errors.ts'
+import { MAX_GROUP_LIMITS } from '../common/limits.ts'
+import { allCapabilities, type Capabilities } from './order-plan.ts'
 import {
   MAX_GROUP_LENGTH,
   MAX_KEY_LENGTH,
   MAX_NAME_LENGTH,
   MAX_REQUIREMENTS,
-} from '../task/option-checks.ts'
+} from './task-option-checks.ts'
 
 /** The highest limit of a group. */
-export const MAX_GROUP_CONCURRENCY = 1_000_000
+const MAX_GROUP_CONCURRENCY = 1_000_000
 /** Different capabilities of a pool's workers. */
-export const MAX_CAPABILITIES = 64
+const MAX_CAPABILITIES = 64
 
 function text(most: number, of = '') {
   const error = `must be ${of}a string of 1 to ${most} characters`

@@ -16,18 +16,18 @@ import {
   whole,
 } from './fields.ts'
 import { browser, deadLetters, restart, resultCache, task } from './sections.ts'
-import type { LogSink } from '../logger.ts'
+import type { LogSink } from '../common/logger.ts'
 import { strategies } from '../../machines/order-policy.ts'
 import { capabilities, groupConcurrency } from './order-schema.ts'
-import type { PoolOptions } from '../pool/options.ts'
+import type { PoolOptions } from '../api/options.ts'
 import { store } from './store-schema.ts'
-import { plugins, taskTypes } from '../task-types/config.ts'
+import { plugins, taskTypes } from './task-types.ts'
 
 export const MAX_WORKERS = 64
-export const MAX_TASKS_PER_WORKER = 256
-export const MAX_QUEUE = 100_000_000
+const MAX_TASKS_PER_WORKER = 256
+const MAX_QUEUE = 100_000_000
 const DEFAULT_DISK_FLOOR_BYTES = 32 * 1024 * 1024
-export const MIN_WORKER_MEMORY_BYTES = 16 * 1024 * 1024
+const MIN_WORKER_MEMORY_BYTES = 16 * 1024 * 1024
 
 const OBSERVABILITY_LEVELS = ['basic', 'detailed', 'complete'] as const
 

@@ -15,8 +15,7 @@ import {
   text,
   whole,
 } from './fields.ts'
-import { DEFAULT_MAX_DEAD_LETTERS } from '../ledger/dead-letters.ts'
-import { DEFAULT_CACHE_BYTES } from '../ledger/result-cache.ts'
+import { DEFAULT_MAX_DEAD_LETTERS, DEFAULT_CACHE_BYTES } from '../common/limits.ts'
 import { orderOfTask } from './order-schema.ts'
 import {
   BACKOFF_TYPES,
@@ -27,7 +26,7 @@ import {
   MAX_PRIORITY,
   MAX_RETRY_NAMES,
   PRIORITY_NAMES,
-} from '../task/options.ts'
+} from './task-options.ts'
 
 const MAX_BROWSER_ARGS = 200
 const MAX_RESTART_INTENSITY = 10_000

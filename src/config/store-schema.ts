@@ -5,8 +5,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { choice, MAX_BYTES, ms, section, text, whole } from './fields.ts'
-import { DEFAULT_RETENTION, DEFAULT_STORE_BYTES, MIN_STORE_BYTES } from '../ledger/store.ts'
-import type { SqliteSettings } from '../ledger/stores/sqlite.ts'
+import { DEFAULT_RETENTION, DEFAULT_STORE_BYTES, MIN_STORE_BYTES } from '../common/limits.ts'
 
 const retention = section({
   age: ms('Ended tasks are forgotten after this.').default(DEFAULT_RETENTION.age),
@@ -62,4 +61,21 @@ export function storeSettings(
     maxDeadLetters: limits.deadLetters.max,
     maxCacheBytes: limits.resultCache.maxBytes,
   }
+}
+
+export interface Retention {
+  /** ms since its end. */
+  readonly age: number
+  /** Payloads, results and errors of all ended tasks together. */
+  readonly bytes: number
+}
+
+export interface SqliteSettings {
+  readonly path: string
+  readonly durability: 'each' | 'batched'
+  readonly retention: Retention
+  /** Bytes in the file at which no more tasks are accepted. */
+  readonly maxBytes: number
+  readonly maxDeadLetters: number
+  readonly maxCacheBytes: number
 }

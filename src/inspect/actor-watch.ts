@@ -13,7 +13,7 @@ export interface Standing {
   readonly snapshot: AnyMachineSnapshot
 }
 
-export interface WatchListener {
+interface WatchListener {
   met(standing: Standing): void
   stepped(step: Pick<TraceStep, 'actor' | 'event' | 'from' | 'to' | 'commands'>): void
 }
@@ -44,7 +44,7 @@ export class ActorWatch {
     this.#subjects.set(ref.sessionId, { actor, machine, snapshot: null, commands: [] })
   }
 
-  /** XState does not tell of a command whose deed is one of its own actions: who does it says so. */
+  /** XState does not tell of a command whose action is one of its own actions: who does it says so. */
   note(ref: AnyActorRef, type: string, params: unknown): void {
     this.#subjects.get(ref.sessionId)?.commands.push({ type, params: bounded(params) })
   }

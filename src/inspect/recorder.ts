@@ -21,7 +21,7 @@ import {
 } from './trace-format.ts'
 
 /** Characters of trace kept in memory. */
-export const RING_LIMIT = 1024 * 1024
+const RING_LIMIT = 1024 * 1024
 
 /** Where those above all others stand when nothing goes on below them. */
 const REST: Readonly<Record<string, string>> = { pool: 'idle', session: 'closed' }
@@ -49,7 +49,7 @@ export class Recorder {
   #seq = 0
   /** Nothing goes on, and whether that has been told. */
   #isIdle = false
-  #isEndTold = true
+  #isEndWritten = true
 
   /**
    * @param path Of the trace file; null keeps the newest lines in memory only.
@@ -62,7 +62,7 @@ export class Recorder {
     this.#watch = new ActorWatch({ met: (standing) => this.#meet(standing), stepped })
     this.tasks = new TaskSampler({
       nowMs: ports.nowMs,
-      met: (standing) => this.#tell(actorLine(standing)),
+      met: (standing) => this.#send(actorLine(standing)),
       stepped,
     })
     const filePorts = {
@@ -92,7 +92,7 @@ export class Recorder {
     this.#watch.name(ref, actor, machine)
   }
 
-  /** A command whose deed is one of XState's own actions: those it does not tell of. */
+  /** A command whose action is one of XState's own actions: those it does not tell of. */
   note(ref: AnyActorRef, type: string, params: unknown): void {
     this.#watch.note(ref, type, params)
   }
@@ -122,12 +122,12 @@ export class Recorder {
 
   #meet({ actor, machine, snapshot }: Standing): void {
     this.#follow(actor, snapshot.value)
-    this.#tell(machineLine({ actor, machine, snapshot }))
+    this.#send(machineLine({ actor, machine, snapshot }))
   }
 
   #step(step: StepFacts): void {
     this.#follow(step.actor, step.to)
-    this.#tell(step)
+    this.#send(step)
   }
 
   #follow(actor: string, value: unknown): void {
@@ -135,12 +135,12 @@ export class Recorder {
     if (rest !== undefined) this.#isIdle = value === rest
   }
 
-  #tell(line: Omit<TraceActor, 'seq' | 'ms'> | StepFacts): void {
+  #send(line: Omit<TraceActor, 'seq' | 'ms'> | StepFacts): void {
     const text = this.#numbered(line)
-    this.#isEndTold = false
+    this.#isEndWritten = false
     this.#ring.push(text)
     this.#file?.write(text)
-    for (const tell of this.#followers) tell(text)
+    for (const send of this.#followers) send(text)
   }
 
   #numbered(line: object): string {
@@ -150,7 +150,7 @@ export class Recorder {
   /** A part of a trace stands by itself: it says again who is there. */
   #opening(isFirst: boolean): readonly string[] {
     if (isFirst) return [JSON.stringify({ ...this.header, first: 1 })]
-    this.#isEndTold = false
+    this.#isEndWritten = false
     const standings = [
       ...[...this.#watch.standings()].map(machineLine),
       ...[...this.tasks.standings()].map(actorLine),
@@ -160,8 +160,8 @@ export class Recorder {
   }
 
   #closing(end: TraceEnd['end']): string | null {
-    if (end === 'idle' && (!this.#isIdle || this.#isEndTold)) return null
-    this.#isEndTold = true
+    if (end === 'idle' && (!this.#isIdle || this.#isEndWritten)) return null
+    this.#isEndWritten = true
     return this.#numbered({ end })
   }
 }

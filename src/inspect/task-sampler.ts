@@ -4,16 +4,16 @@
  * many begin a second. It takes the step itself and changes nothing about it.
  */
 import { initialTransition } from 'xstate'
-import { taskMachine } from '../../machines/task.ts'
-import type { TaskCommand, TaskEvent } from '../../machines/task-facts.ts'
-import { type Compiled, FINAL_STATES, step, type StepResult } from '../ledger/compile.ts'
-import type { TaskRecord } from '../ledger/record.ts'
+import { taskMachine } from '../../machines/task.machine.ts'
+import type { TaskCommand, TaskEvent } from '../../machines/task.setup.ts'
+import { type Compiled, FINAL_STATES, step, type StepResult } from '../ledger/task/task-table.ts'
+import type { TaskRecord } from '../ledger/task/record.ts'
 import { bounded, type TraceCommand, type TraceStep } from './trace-format.ts'
 
 /** Tasks followed at once. */
-export const MAX_FOLLOWED = 64
+const MAX_FOLLOWED = 64
 /** Tasks that begin to be followed in one second. */
-export const MAX_FOLLOWED_A_SECOND = 200
+const MAX_FOLLOWED_A_SECOND = 200
 
 const FACTS = Object.keys(initialTransition(taskMachine, {})[0].context)
 
@@ -23,7 +23,7 @@ export interface TaskStanding {
   readonly context: Readonly<Record<string, unknown>>
 }
 
-export interface SamplerListener {
+interface SamplerListener {
   nowMs(): number
   met(standing: TaskStanding): void
   stepped(step: Pick<TraceStep, 'actor' | 'event' | 'from' | 'to' | 'commands'>): void

@@ -7,11 +7,11 @@ import { closeSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** Of both parts of a trace together. */
-export const TRACE_LIMIT_BYTES = 64 * 1024 * 1024
+const TRACE_LIMIT_BYTES = 64 * 1024 * 1024
 /** More than this is not kept back till the end of the turn. */
 const MAX_BUFFERED = 256 * 1024
 
-export interface TraceFilePorts {
+interface TraceFilePorts {
   /** What every part begins with. The first one is begun by the first line there is. */
   opening(isFirst: boolean): readonly string[]
   /** What a part ends with, if nothing is left unsaid in it. */

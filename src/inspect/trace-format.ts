@@ -92,7 +92,7 @@ export function bounded(value: unknown, depth = 0): unknown {
   return kept
 }
 
-/** A command is named `subject.verb`; XState's own deeds are not the machine's words. */
+/** A command is named `subject.verb`; XState's own actions are not the machine's words. */
 export function isCommand(type: string): boolean {
   return type.includes('.') && !type.startsWith('xstate.')
 }

@@ -2,19 +2,19 @@
  * How the tasks of a ledger end after a defect: step by step, each on its own, so that a step which
  * throws keeps no other from being taken.
  */
-import type { TaskEvent } from '../../machines/task-facts.ts'
-import type { ErrorFacts } from '../../machines/vocabulary.ts'
-import { HALTED } from './assignment.ts'
-import type { Books } from './books.ts'
-import { FINAL_STATES, type TaskStateName } from './compile.ts'
-import type { Counts } from './counts.ts'
-import type { Dispatch } from './dispatch.ts'
+import type { TaskEvent } from '../../machines/task.setup.ts'
+import type { SerializedError } from '../../machines/protocol.ts'
+import { HALTED } from './dispatch/assignment.ts'
+import type { CommitGate } from './store/commit-gate.ts'
+import { FINAL_STATES, type TaskStateName } from './task/task-table.ts'
+import type { Counts } from './task/counts.ts'
+import type { Dispatch } from './dispatch/dispatch.ts'
 import type { LedgerEvent } from './events.ts'
-import type { TaskRecord } from './record.ts'
+import type { TaskRecord } from './task/record.ts'
 
 interface Parts {
   readonly dispatch: Dispatch
-  readonly books: Books | null
+  readonly gate: CommitGate | null
   readonly counts: Counts
   /** Tasks that were kept from taking a step to its end, and where they came from. */
   readonly torn: Map<TaskRecord, TaskStateName>
@@ -26,10 +26,10 @@ interface Parts {
   ended(record: TaskRecord): void
 }
 
-export function* abandonment(error: ErrorFacts, parts: Parts): Generator<() => void> {
+export function* abandonment(error: SerializedError, parts: Parts): Generator<() => void> {
   const { dispatch, torn } = parts
   yield () => dispatch.holdAlone('pool')
-  for (const { slot, incarnation } of dispatch.seats.all()) {
+  for (const { slot, incarnation } of dispatch.workers.all()) {
     yield () => parts.lose({ ...HALTED, error, slot, incarnation })
   }
   const left = () => [...parts.tasks().values()]
@@ -37,14 +37,14 @@ export function* abandonment(error: ErrorFacts, parts: Parts): Generator<() => v
   for (const record of new Set([...left(), ...torn.keys()])) {
     yield () => giveUp(record, error, parts)
   }
-  yield () => parts.books?.flush(true)
-  yield () => parts.books?.close()
+  yield () => parts.gate?.flush(true)
+  yield () => parts.gate?.close()
 }
 
 /** The end of a task that cannot be brought there by its own steps. */
 function giveUp(
   record: TaskRecord,
-  error: ErrorFacts,
+  error: SerializedError,
   { torn, counts, tasks, ended }: Parts,
 ): void {
   tasks().delete(record.id)

@@ -1,33 +1,16 @@
 /** What the ledger hears: from submitters, from children, and from the machines around it. */
-import type { PoolToLedger } from '../../machines/pool-facts.ts'
-import type { ShutdownToLedger } from '../../machines/shutdown.ts'
-import type { SupervisorToLedger } from '../../machines/supervisor-words.ts'
-import type { CancelReason, ErrorFacts, SlotId, Verdict } from '../../machines/vocabulary.ts'
-import type { WorkerToLedger } from '../../machines/worker-words.ts'
-import type { TaskRecord } from './record.ts'
-import type { KnownTasks } from './routes.ts'
-import type { TaskStore } from './store.ts'
-
-/** What a child said of an attempt. */
-export type AttemptReport =
-  | { readonly kind: 'started'; readonly taskId: string; readonly attempt: number }
-  | {
-      readonly kind: 'ended'
-      readonly taskId: string
-      readonly attempt: number
-      readonly verdict: Verdict
-      readonly value?: unknown
-      readonly error?: ErrorFacts
-    }
-  | {
-      readonly kind: 'progress'
-      readonly taskId: string
-      readonly attempt: number
-      readonly progress: unknown
-    }
+import type { PoolToLedger } from '../../machines/pool.setup.ts'
+import type { ShutdownToLedger } from '../../machines/shutdown.machine.ts'
+import type { SupervisorToLedger } from '../../machines/supervisor-messages.ts'
+import type { CancelReason, SlotId } from '../../machines/protocol.ts'
+import type { WorkerToLedger } from '../../machines/worker-messages.ts'
+import type { TaskRecord } from './task/record.ts'
+import type { KnownTasks } from './queue/requirement-classes.ts'
+import type { TaskStore } from './store/store.ts'
+import type { AttemptReport } from '../process/ipc/protocol.ts'
 
 /** From who opens and closes the durable store. */
-export type StoreEvent =
+type StoreEvent =
   /** Its tasks come back. Told again when the pool starts again before it was closed. */
   | { type: 'store.opened'; store: TaskStore }
   | { type: 'store.closed' }

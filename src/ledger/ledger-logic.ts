@@ -3,8 +3,8 @@
  * however many tasks wait.
  */
 import type { ActorLogic, Snapshot } from 'xstate'
-import type { ErrorFacts } from '../../machines/vocabulary.ts'
-import { toErrorFacts } from '../errors.ts'
+import type { SerializedError } from '../../machines/protocol.ts'
+import { serializeError } from '../common/errors.ts'
 import type { LedgerEvent } from './events.ts'
 import { Ledger } from './ledger.ts'
 import type { LedgerPolicy, LedgerPorts } from './ports.ts'
@@ -23,7 +23,7 @@ export function ledgerLogic(policy: LedgerPolicy, ports: LedgerPorts): LedgerLog
         else ledger.receive(event)
       } catch (thrown) {
         // A defect. It must end the tasks it has, so it lives on; the pool gives up on it.
-        ports.tellPool({ type: 'actor.failed', actor: 'ledger', error: brokenBy(event, thrown) })
+        ports.sendPool({ type: 'actor.failed', actor: 'ledger', error: brokenBy(event, thrown) })
       }
       return snapshot
     },
@@ -37,7 +37,11 @@ export function ledgerLogic(policy: LedgerPolicy, ports: LedgerPorts): LedgerLog
   }
 }
 
-function brokenBy(event: LedgerEvent, thrown: unknown): ErrorFacts {
+function brokenBy(event: LedgerEvent, thrown: unknown): SerializedError {
   const message = `the ledger broke at ${event.type}: a defect in Troupe, please report it`
-  return { code: 'INVARIANT_VIOLATED', message, cause: toErrorFacts(thrown, 'INVARIANT_VIOLATED') }
+  return {
+    code: 'INVARIANT_VIOLATED',
+    message,
+    cause: serializeError(thrown, 'INVARIANT_VIOLATED'),
+  }
 }

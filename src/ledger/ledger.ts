@@ -3,49 +3,49 @@
  * task machine; what the machine commands (queue, timer, abort, settle) is done here. It knows no
  * process and no promise.
  */
-import type { TaskCommand, TaskEvent } from '../../machines/task-facts.ts'
-import type { ErrorFacts } from '../../machines/vocabulary.ts'
-import { attemptAll } from '../errors.ts'
-import { TableAge } from './table-age.ts'
+import type { TaskCommand, TaskEvent } from '../../machines/task.setup.ts'
+import type { SerializedError } from '../../machines/protocol.ts'
+import { attemptAll } from '../common/errors.ts'
+import { MapCompactor } from '../common/map-compactor.ts'
 import { abandonment } from './abandonment.ts'
-import { Aftermath } from './aftermath.ts'
-import { HALTED } from './assignment.ts'
-import { Attempts } from './attempts.ts'
+import { CompletedTasks } from './results/completed-tasks.ts'
+import { HALTED } from './dispatch/assignment.ts'
+import { Attempts } from './dispatch/attempts.ts'
 import { Awaited } from './awaited.ts'
-import { Books } from './books.ts'
-import { FINAL_STATES, step as takeStep, type TaskStateName } from './compile.ts'
-import { Counts } from './counts.ts'
-import { Deadlines } from './deadlines.ts'
-import { type TaskDeeds, taskDeeds } from './deeds.ts'
-import { Dependencies, type Parent } from './dependencies.ts'
-import { Dispatch } from './dispatch.ts'
+import { CommitGate } from './store/commit-gate.ts'
+import { FINAL_STATES, step as takeStep, type TaskStateName } from './task/task-table.ts'
+import { Counts } from './task/counts.ts'
+import { Deadlines } from './task/deadlines.ts'
+import { type TaskActions, taskActions } from './task-actions.ts'
+import { Dependencies } from './task/dependencies.ts'
+import { type Parent, type TaskRecord } from './task/record.ts'
+import { Dispatch } from './dispatch/dispatch.ts'
 import type { LedgerEvent } from './events.ts'
 import type { LedgerPolicy, LedgerPorts } from './ports.ts'
-import type { TaskRecord } from './record.ts'
-import { recover } from './recovery.ts'
-import type { Seats } from './seats.ts'
-import type { TaskStore } from './store.ts'
-import { TaskCalendar } from './stored-task.ts'
+import { recover } from './store/recovery.ts'
+import type { WorkerCapacities } from './dispatch/worker-capacity.ts'
+import type { TaskStore } from './store/store.ts'
+import { TaskCalendar } from './store/stored-task.ts'
 
 export class Ledger {
   readonly counts = new Counts()
   /** The order in which tasks run, and where. */
   readonly dispatch: Dispatch
   /** What ended tasks leave behind. */
-  readonly aftermath: Aftermath
+  readonly completed: CompletedTasks
   /** Null without a durable store. */
-  readonly books: Books | null
+  readonly gate: CommitGate | null
   #tasks = new Map<string, TaskRecord>()
-  readonly #age = new TableAge()
+  readonly #compactor = new MapCompactor()
   readonly #attempts: Attempts
   readonly #dependencies: Dependencies
   readonly #deadlines: Deadlines
-  readonly #deeds: TaskDeeds
+  readonly #actions: TaskActions
   readonly #ports: LedgerPorts
   readonly #run = (record: TaskRecord, command: TaskCommand) =>
-    this.#deeds[command](record, this.#from)
+    this.#actions[command](record, this.#from)
   /** Why nothing can run, until the intake opens again: what comes back to wait ends with it. */
-  #failure: ErrorFacts | null = null
+  #failure: SerializedError | null = null
   /** Tasks that a defect has kept from taking a step to its end, and where they came from. */
   readonly #torn = new Map<TaskRecord, TaskStateName>()
   /** Where the task that moves now comes from. */
@@ -57,19 +57,19 @@ export class Ledger {
   /** `send` gives an event to the actor that wraps this ledger, so that all pass one door. */
   constructor(policy: LedgerPolicy, world: LedgerPorts, send: (event: LedgerEvent) => void) {
     const isDurable = policy.isDurable === true
-    this.books = isDurable ? new Books(world, () => send({ type: 'store.due' })) : null
-    const ports = this.books?.ports ?? world
+    this.gate = isDurable ? new CommitGate(world, () => send({ type: 'store.due' })) : null
+    const ports = this.gate?.ports ?? world
     const move = (record: TaskRecord, event: TaskEvent) => this.#step(record, event)
     this.#ports = ports
     this.#awaited = new Awaited(ports)
     this.#deadlines = new Deadlines(ports.clock, () => send({ type: 'timers.due' }))
     const due = () => send({ type: 'dispatch.due' })
-    this.aftermath = new Aftermath(ports, policy.cacheTtlMs)
-    const isAnswered = (record: TaskRecord) => this.aftermath.answer(record)
+    this.completed = new CompletedTasks(ports, policy.cacheTtlMs)
+    const isAnswered = (record: TaskRecord) => this.completed.answer(record)
     this.dispatch = new Dispatch(policy, ports, move, due, isAnswered)
     this.#dependencies = new Dependencies(move)
     this.#attempts = new Attempts((id) => this.#tasks.get(id), this.dispatch, ports, move)
-    this.#deeds = taskDeeds({
+    this.#actions = taskActions({
       policy,
       ports,
       dispatch: this.dispatch,
@@ -77,9 +77,9 @@ export class Ledger {
       counts: this.counts,
       forget: (record) => {
         this.#tasks.delete(record.id)
-        if (this.#age.isOver(this.#tasks.size)) this.#tasks = new Map(this.#tasks)
-        if (this.books?.keeps(record, this.#from, this.#event)) this.aftermath.keys.settle(record)
-        else this.aftermath.noteEnd(record)
+        if (this.#compactor.isOver(this.#tasks.size)) this.#tasks = new Map(this.#tasks)
+        if (this.gate?.keeps(record, this.#from, this.#event)) this.completed.keys.settle(record)
+        else this.completed.noteEnd(record)
         this.#dependencies.note(record)
       },
     })
@@ -89,30 +89,30 @@ export class Ledger {
     return this.dispatch.queue.size
   }
 
-  get seats(): Seats {
-    return this.dispatch.seats
+  get workers(): WorkerCapacities {
+    return this.dispatch.workers
   }
 
   has(id: string): boolean {
-    return this.#tasks.has(id) || this.books?.isUntold(id) === true
+    return this.#tasks.has(id) || this.gate?.isUntold(id) === true
   }
 
   /** A task to depend on: one that has not ended, or what is still known of one that has. */
   parent(id: string): Parent | undefined {
-    return this.#tasks.get(id) ?? this.aftermath.ended.get(id) ?? this.books?.find(id) ?? undefined
+    return this.#tasks.get(id) ?? this.completed.ended.get(id) ?? this.gate?.find(id) ?? undefined
   }
 
   /** The task with that id, if it has not ended, or its end is in the store. */
   find(id: string): TaskRecord | null {
     const record = this.#tasks.get(id)
     if (record !== undefined) return record
-    const ended = this.books?.find(id) ?? null
+    const ended = this.gate?.find(id) ?? null
     return ended === null ? null : this.#calendar().endedRecord(ended)
   }
 
   /** Calls back once, after the first event that leaves fewer than `limit` tasks pending. */
-  awaitRoom(limit: number, tell: () => void): void {
-    this.#awaited.room(limit, tell)
+  awaitRoom(limit: number, send: () => void): void {
+    this.#awaited.room(limit, send)
   }
 
   /**
@@ -124,7 +124,7 @@ export class Ledger {
 
   /** All of them, or none. */
   admitAll(records: readonly TaskRecord[]): void {
-    this.books?.accept(records)
+    this.gate?.accept(records)
     for (const record of records) this.#countIn(record)
   }
 
@@ -132,14 +132,14 @@ export class Ledger {
     if (this.#tasks.size === 0) this.#ports.occupied(true)
     this.#tasks.set(record.id, record)
     this.counts.submit(record.state)
-    this.aftermath.keys.admit(record)
+    this.completed.keys.admit(record)
   }
 
   receive(event: LedgerEvent): void {
     this.#receive(event)
     this.#dependencies.release()
-    this.#awaited.tell(this.counts, this.#tasks.size)
-    if (event.type !== 'store.opened') this.books?.flush(event.type === 'dispatch.due')
+    this.#awaited.send(this.counts, this.#tasks.size)
+    if (event.type !== 'store.opened') this.gate?.flush(event.type === 'dispatch.due')
   }
 
   #receive(event: LedgerEvent): void {
@@ -157,7 +157,7 @@ export class Ledger {
       case 'worker.opened':
         return this.dispatch.open(event.slot, event.incarnation)
       case 'worker.closed':
-        return this.seats.close(event.slot, event.incarnation)
+        return this.workers.close(event.slot, event.incarnation)
       case 'worker.exited':
         this.#attempts.lose(event)
         return this.dispatch.exited(event)
@@ -190,9 +190,9 @@ export class Ledger {
       case 'store.opened':
         return this.#recover(event.store)
       case 'store.closed':
-        return this.books?.close()
+        return this.gate?.close()
       case 'store.due':
-        return this.books?.commit()
+        return this.gate?.commit()
     }
   }
 
@@ -201,33 +201,33 @@ export class Ledger {
     this.dispatch.halt()
     this.#deadlines.drop()
     this.#ports.halted()
-    for (const { slot, incarnation } of this.seats.all()) {
+    for (const { slot, incarnation } of this.workers.all()) {
       this.#attempts.lose({ ...HALTED, slot, incarnation })
     }
     this.#stepAll([...this.#tasks.values()], { type: 'task.cancel', reason: 'shutdown' })
-    this.books?.close()
+    this.gate?.close()
   }
 
   /** After a defect: every task ends, whatever state the rest is in. No process is left. */
-  abandon(error: ErrorFacts): void {
+  abandon(error: SerializedError): void {
     this.#failure = error
-    const { dispatch, books, counts } = this
+    const { dispatch, gate, counts } = this
     const parts = {
       dispatch,
-      books,
+      gate,
       counts,
       torn: this.#torn,
       tasks: () => this.#tasks,
       lose: this.#attempts.lose.bind(this.#attempts),
       step: this.#step.bind(this),
-      ended: this.#tellEnd.bind(this),
+      ended: this.#reportEnd.bind(this),
     }
     attemptAll(abandonment(error, parts))
-    this.#awaited.tell(counts, this.#tasks.size)
+    this.#awaited.send(counts, this.#tasks.size)
   }
 
   #recover(store: TaskStore): void {
-    this.books?.open(store)
+    this.gate?.open(store)
     recover(store, {
       calendar: this.#calendar(),
       has: (id) => this.#tasks.has(id),
@@ -235,7 +235,7 @@ export class Ledger {
       admit: (record) => this.#countIn(record),
       accept: (record) => this.#submit(record),
       step: (record, event) => this.#step(record, event),
-      remember: (record) => this.aftermath.keys.settle(record),
+      remember: (record) => this.completed.keys.settle(record),
     })
   }
 
@@ -247,7 +247,7 @@ export class Ledger {
   #submit(record: TaskRecord): void {
     if (record.state !== 'submitted') return
     if (!this.#tasks.has(record.id)) this.admit(record)
-    if (this.aftermath.answer(record)) return this.#step(record, { type: 'result.found' })
+    if (this.completed.answer(record)) return this.#step(record, { type: 'result.found' })
     this.#dependencies.link(record)
     this.#step(record, { type: 'task.accepted' })
     this.#dependencies.settleEnded(record)
@@ -273,20 +273,20 @@ export class Ledger {
     if (result === 'unexpected') this.#ports.unexpected(from, event.type)
     if (from === record.state) return
     this.counts.move(from, record.state)
-    this.books?.note(record, from, event)
-    if (record.state === 'assigned') this.aftermath.noteStart(record)
-    if (record.state === 'backingOff') this.#ports.announce('retried', record)
-    else if (FINAL_STATES.has(record.state)) this.#tellEnd(record)
+    this.gate?.note(record, from, event)
+    if (record.state === 'assigned') this.completed.noteStart(record)
+    if (record.state === 'backingOff') this.#ports.report('retried', record)
+    else if (FINAL_STATES.has(record.state)) this.#reportEnd(record)
     if (this.#failure !== null) this.#step(record, { type: 'pool.failed', error: this.#failure })
   }
 
-  #tellEnd(record: TaskRecord): void {
+  #reportEnd(record: TaskRecord): void {
     if (this.#tasks.size === 0) {
       this.#deadlines.drop()
       this.dispatch.rest()
       this.#ports.occupied(false)
     }
-    this.#ports.announce('ended', record)
+    this.#ports.report('ended', record)
   }
 
   #stepAll(records: readonly TaskRecord[], event: TaskEvent): void {
@@ -294,6 +294,6 @@ export class Ledger {
   }
 
   #waiting(): TaskRecord[] {
-    return [...this.#tasks.values()].filter((record) => record.seat?.tasks.has(record) !== true)
+    return [...this.#tasks.values()].filter((record) => record.worker?.tasks.has(record) !== true)
   }
 }

@@ -2,32 +2,17 @@
  * What the ledger needs from the world. Production gives it the real clock and the real actors; a
  * simulation its own.
  */
-import type { TaskCommand, TaskEvent } from '../../machines/task-facts.ts'
-import type { CancelReason, ErrorFacts, SlotId } from '../../machines/vocabulary.ts'
-import type { WorkerEvent } from '../../machines/worker-facts.ts'
-import type { ShutdownEvent } from '../../machines/shutdown.ts'
-import type { PoolEvent } from '../../machines/pool-facts.ts'
-import type { StepResult } from './compile.ts'
-import type { DeadLetters } from './dead-letters.ts'
-import type { OrderPolicy } from './order-plan.ts'
-import type { ResultCache } from './result-cache.ts'
-import type { TaskRecord } from './record.ts'
-
-export interface Clock {
-  /** Whole milliseconds since the pool was made. */
-  nowMs(): number
-  /** Calls back once; the function returned takes it back. */
-  after(ms: number, callback: () => void): () => void
-  /** Calls back once everything that is due now has been dealt with. */
-  defer(callback: () => void): void
-}
-
-/** Timers as XState's clock has them. */
-export interface Timers {
-  setTimeout(callback: () => void, ms: number): unknown
-  // oxlint-disable-next-line typescript/no-explicit-any -- what setTimeout gave, as XState has it.
-  clearTimeout(timer: any): void
-}
+import type { TaskCommand, TaskEvent } from '../../machines/task.setup.ts'
+import type { CancelReason, SerializedError, SlotId } from '../../machines/protocol.ts'
+import type { WorkerEvent } from '../../machines/worker.setup.ts'
+import type { ShutdownEvent } from '../../machines/shutdown.machine.ts'
+import type { PoolEvent } from '../../machines/pool.setup.ts'
+import type { StepResult } from './task/task-table.ts'
+import type { DeadLetters } from './results/dead-letters.ts'
+import type { OrderPolicy } from '../config/order-plan.ts'
+import type { ResultCache } from './results/result-cache.ts'
+import type { TaskRecord } from './task/record.ts'
+import type { Clock } from '../common/clock.ts'
 
 export interface LedgerPorts {
   readonly clock: Clock
@@ -38,9 +23,9 @@ export interface LedgerPorts {
   readonly resultCache: ResultCache
   /** The slots that have a worker or will have one again; null while nobody knows. */
   slots?(): readonly SlotId[] | null
-  tellWorker(slot: SlotId, event: WorkerEvent): void
-  tellPool(event: PoolEvent): void
-  tellShutdown(event: ShutdownEvent): void
+  sendWorker(slot: SlotId, event: WorkerEvent): void
+  sendPool(event: PoolEvent): void
+  sendShutdown(event: ShutdownEvent): void
   /** Asks the child to stop an attempt: abort signal first, force after `graceMs`. */
   abort(
     slot: SlotId,
@@ -52,11 +37,11 @@ export interface LedgerPorts {
   /** ms from the abort of such a task to the kill of its process. */
   killAfterMs(name: string): number
   /** News of a task, for whoever listens. */
-  announce(news: 'started' | 'progressed' | 'retried' | 'ended', record: TaskRecord): void
+  report(event: 'started' | 'progressed' | 'retried' | 'ended', record: TaskRecord): void
   /** What the task has left, a dead letter or a result, could not be kept, or not be read. */
   readonly unkept?: (record: TaskRecord, error: unknown) => void
   /** The durable store cannot write, or (null) can again. */
-  readonly storeTroubled?: (error: ErrorFacts | null) => void
+  readonly storeTroubled?: (error: SerializedError | null) => void
   /** The first unended task has come, or the last has gone. */
   occupied(isOccupied: boolean): void
   unexpected(state: string, type: string): void
@@ -73,7 +58,7 @@ export interface LedgerPorts {
 export interface LedgerPolicy {
   /** A durable store will be opened; words wait for its commits. Default false. */
   readonly isDurable?: boolean
-  readonly seatsPerWorker: number
+  readonly tasksPerWorker: number
   readonly cancelGraceMs: number
   /** How long a result is kept whose task does not say; 0: for as long as there is room. */
   readonly cacheTtlMs: number

@@ -11,10 +11,10 @@ const NO_LIMIT_BYTES = 2 ** 60
 /** Deeper trees than this are cut off at the bottom. */
 const MAX_GROUPS = 64
 
-export type CgroupVersion = 1 | 2
+type CgroupVersion = 1 | 2
 
 /** Where a hierarchy that counts memory is mounted, and which part of it. */
-export interface CgroupMount {
+interface CgroupMount {
   readonly version: CgroupVersion
   readonly mountPoint: string
   /** The group that is visible at the mount point. */

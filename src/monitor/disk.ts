@@ -2,7 +2,7 @@
 import type { StatsFs } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { TroupeError } from '../errors.ts'
+import { TroupeError } from '../common/errors.ts'
 
 export interface DiskReading {
   /** Bytes that we, not only root, may still write. */

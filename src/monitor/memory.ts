@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { type GroupMemory, memoryGroups, readGroup } from './cgroup.ts'
 
-export interface MemoryLimit {
+interface MemoryLimit {
   readonly bytes: number
   /** `physical`, or the folder of the control group. */
   readonly source: string

@@ -5,9 +5,9 @@
  */
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { descendantsOf, readParents } from '../worker/process-group.ts'
+import { descendantsOf, readParents } from '../process/process-group.ts'
 
-export interface TreeOptions {
+interface TreeOptions {
   /**
    * PSS by smaps_rollup: about 1 ms a process. Default: anonymous and shared memory by status: 15
    * µs.

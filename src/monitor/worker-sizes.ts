@@ -2,7 +2,7 @@
  * How large each worker's process tree is: cheaply every time, and exactly one at a time and in turn.
  * One that cannot be measured is left out.
  */
-import { readParents } from '../worker/process-group.ts'
+import { readParents } from '../process/process-group.ts'
 import { LimitedCall, NoAnswer, type ReaderResults } from './readers.ts'
 import type { readTreePss } from './tree.ts'
 

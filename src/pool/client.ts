@@ -3,41 +3,49 @@
  * checks what comes in and waits for what the machine says; it holds no state of its own.
  */
 import { waitFor } from 'xstate'
-import type { PoolEvent } from '../../machines/pool-facts.ts'
-import { TroupeError } from '../errors.ts'
-import { refuse, wholeNumber } from '../config/option-checks.ts'
-import { DeadLetterDesk } from './dead-letters.ts'
-import { type Accepted, PoolIntake, requestFor, requestOf } from './intake.ts'
-import type { MemoryLevel } from './memory.ts'
-import type { PoolMachineActor, PoolRuntime } from './runtime.ts'
-import { isDraining, isEnding, isStarting, isUp, type PoolSnapshot, stateName } from './states.ts'
-import { whenStored } from './store.ts'
-import { poolResults, poolStatus } from './status.ts'
+import type { PoolEvent } from '../../machines/pool.setup.ts'
+import { TroupeError } from '../common/errors.ts'
+import { refuse, wholeNumber } from '../common/checks.ts'
+import { DeadLetterApi } from './admission/dead-letters.ts'
+import { type Accepted, PoolIntake, requestFor, requestOf } from './admission/admission.ts'
+import type { MemoryLevel } from './observe/memory-listeners.ts'
+import type { PoolRuntime } from './runtime.ts'
+import {
+  type PoolMachineActor,
+  isDraining,
+  isEnding,
+  isStarting,
+  isUp,
+  type PoolSnapshot,
+  stateName,
+} from './states.ts'
+import { whenStored } from './store-lifecycle.ts'
+import { poolResults, poolStatus } from './observe/status.ts'
+import type { GroupUsage, PoolResults, PoolStatus } from '../api/status.ts'
 import type {
-  GroupUsage,
   MapOptions,
   PoolDeadLetters,
-  PoolEvents,
-  PoolResults,
-  PoolStatus,
   TaskHandle,
   TaskOptions,
   TaskOutcome,
   TaskRequest,
-} from './types.ts'
+} from '../api/task.ts'
+import type { PoolEvents } from '../api/events.ts'
 import { MAX_WORKERS } from '../config/schema.ts'
-import { type Groups, MAX_GROUP_LIMITS } from '../ledger/groups.ts'
+import { type Groups } from '../ledger/queue/groups.ts'
+import { MAX_GROUP_LIMITS } from '../common/limits.ts'
 import { requireGroupLimit } from '../config/order-schema.ts'
-import { Handle, type HandleDeeds, resultOf } from '../task/handle.ts'
+import { Handle, type HandleActions, resultOf } from '../ledger/task/handle.ts'
 import { mapTasks } from '../task/map.ts'
-import { parseMapOptions } from '../task/options.ts'
+import { parseMapOptions } from '../config/task-options.ts'
+import type { Subscription } from './observe/emitter.ts'
 
 type Command = Extract<PoolEvent, { type: `pool.${string}` }>
 
 export class PoolClient {
   readonly #actor: PoolMachineActor
   readonly #runtime: PoolRuntime
-  readonly #deeds: HandleDeeds
+  readonly #actions: HandleActions
   readonly #intake: PoolIntake
   readonly deadLetters: PoolDeadLetters
 
@@ -47,14 +55,12 @@ export class PoolClient {
     runtime.router.register('pool', actor)
     const intake = new PoolIntake(actor, runtime)
     this.#intake = intake
-    this.#deeds = {
+    this.#actions = {
       cancel: (record, reason) => intake.cancel(record, reason),
-      stored: (record) => whenStored(runtime.ledger?.books ?? null, record),
+      stored: (record) => whenStored(runtime.ledger?.gate ?? null, record),
       timers: runtime.world.waitClock,
     }
-    this.deadLetters = new DeadLetterDesk(runtime, (request) =>
-      this.#handle(intake.accept(request)),
-    )
+    this.deadLetters = new DeadLetterApi(runtime, (request) => this.#handle(intake.accept(request)))
   }
 
   submit(name: string, payload: unknown, options?: TaskOptions): TaskHandle {
@@ -88,9 +94,9 @@ export class PoolClient {
   ): AsyncGenerator<TaskOutcome, void, undefined> {
     const { config } = this.#runtime
     const { taskFor, concurrency, ordered } = parseMapOptions(options, config.task)
-    const seats = config.maxWorkers * config.concurrentTasksPerWorker
+    const workers = config.maxWorkers * config.concurrentTasksPerWorker
     return mapTasks(payloads, {
-      concurrency: Math.min(concurrency ?? 2 * seats, config.maxQueue),
+      concurrency: Math.min(concurrency ?? 2 * workers, config.maxQueue),
       ordered,
       submit: async (payload) => {
         const request = { name, payload, options: () => taskFor(payload) }
@@ -102,7 +108,7 @@ export class PoolClient {
 
   async find(id: string): Promise<TaskHandle | null> {
     const record = this.#runtime.ledger?.find(id) ?? null
-    return record === null ? null : new Handle(record, this.#deeds)
+    return record === null ? null : new Handle(record, this.#actions)
   }
 
   pause(): void {
@@ -183,7 +189,7 @@ export class PoolClient {
   }
 
   backup(path: string): Promise<void> {
-    return this.#runtime.business.during(this.#runtime.store.backup(path))
+    return this.#runtime.pendingWork.during(this.#runtime.store.backup(path))
   }
 
   cleanProfiles(): Promise<readonly string[]> {
@@ -204,7 +210,7 @@ export class PoolClient {
   }
 
   #handle({ record }: Accepted): TaskHandle {
-    return new Handle(record, this.#deeds)
+    return new Handle(record, this.#actions)
   }
 
   status(): PoolStatus {
@@ -221,13 +227,16 @@ export class PoolClient {
     return poolResults(this.#runtime, stateName(this.#actor.getSnapshot().value), recent)
   }
 
-  listen<T extends keyof PoolEvents>(type: T, listener: (event: PoolEvents[T]) => void) {
-    return this.#runtime.news.on(type, listener)
+  listen<T extends keyof PoolEvents>(
+    type: T,
+    listener: (event: PoolEvents[T]) => void,
+  ): Subscription {
+    return this.#runtime.events.on(type, listener)
   }
 
   /** Waits for what the machine says, and keeps the host alive meanwhile. */
   async #until(isIt: (snapshot: PoolSnapshot) => boolean): Promise<void> {
-    await this.#runtime.business.during(waitFor(this.#actor, isIt))
+    await this.#runtime.pendingWork.during(waitFor(this.#actor, isIt))
   }
 
   #command(event: Command, name: string): void {

@@ -1,17 +1,17 @@
 /**
- * Who hears of what must not happen: a deed that throws, an actor that ends of an error, an event
+ * Who hears of what must not happen: an action that throws, an actor that ends of an error, an event
  * nobody expects. What has to do with a worker's process is its worker's, which ends that process.
- * Any other deed of an actor is a word to another: it is lost, and only the pool can answer for it.
+ * Any other action of an actor is a word to another: it is lost, and only the pool can answer for it.
  */
 import type { AnyActorRef } from 'xstate'
-import type { PortFailed, SlotId } from '../../machines/vocabulary.ts'
-import type { ProcessId } from '../../machines/worker-words.ts'
+import type { PortFailed, SlotId } from '../../machines/protocol.ts'
+import type { ProcessId } from '../../machines/worker-messages.ts'
 import type { Recorder } from '../inspect/recorder.ts'
 import type { LedgerPorts } from '../ledger/ports.ts'
-import type { Logger } from '../logger.ts'
-import { settle } from './announcer.ts'
-import { type DeedGuard, tellSelf } from './machine-deeds.ts'
-import { type Around, defectFacts, processFailed } from './port-failure.ts'
+import type { Logger } from '../common/logger.ts'
+import { settle } from './observe/event-reporter.ts'
+import { type ActionGuard, sendToSelf } from '../common/provide-actions.ts'
+import { type Around, serializedDefect, processFailed } from '../common/port-failure.ts'
 import type { Router } from './router.ts'
 
 /** Lines of the journal that are logged with a defect. */
@@ -19,7 +19,7 @@ const JOURNAL_TAIL = 20
 /** The commands of a worker that are about its own process. */
 const OF_PROCESS = /: (process|session)\./
 
-export interface DefectPorts {
+interface DefectPorts {
   readonly logger: Logger
   readonly recorder: Pick<Recorder, 'tail'> | null
   readonly around: Around | undefined
@@ -27,22 +27,22 @@ export interface DefectPorts {
 }
 
 export class Defects {
-  readonly ofPool: DeedGuard
-  readonly ofWorker: DeedGuard
-  readonly ofOther: DeedGuard
+  readonly ofPool: ActionGuard
+  readonly ofWorker: ActionGuard
+  readonly ofOther: ActionGuard
   readonly #ports: DefectPorts
   readonly #failedTaps = new Set<string>()
 
   constructor(ports: DefectPorts) {
     this.#ports = ports
     const { around } = ports
-    const lost: DeedGuard['failed'] = ({ id }, { port, error }) =>
+    const lost: ActionGuard['failed'] = ({ id }, { port, error }) =>
       ports.router.send('host', 'pool', {
         type: 'actor.failed',
         actor: id,
-        error: defectFacts(port, error),
+        error: serializedDefect(port, error),
       })
-    this.ofPool = { ...tellSelf, around }
+    this.ofPool = { ...sendToSelf, around }
     this.ofOther = { around, failed: lost }
     this.ofWorker = {
       around,
@@ -53,7 +53,7 @@ export class Defects {
     }
   }
 
-  /** Something that has to do with a process threw outside of a deed. */
+  /** Something that has to do with a process threw outside of an action. */
   ofProcess(id: ProcessId, port: string, error: unknown): void {
     this.#endProcess(id.slot, processFailed({ port, error, params: id }))
   }
@@ -61,27 +61,27 @@ export class Defects {
   /** An actor that ends of an error is gone for good: a guard or an update of its machine threw. */
   watch(...actors: readonly AnyActorRef[]): void {
     for (const actor of actors) {
-      const tell = (error: unknown) =>
+      const send = (error: unknown) =>
         this.#ports.router.send('host', 'pool', {
           type: 'actor.failed',
           actor: actor.id,
-          error: defectFacts(`the actor ${actor.id}`, error),
+          error: serializedDefect(`the actor ${actor.id}`, error),
         })
-      actor.subscribe({ error: tell })
+      actor.subscribe({ error: send })
     }
   }
 
   /** The ledger's ways out: what throws there must not break a step of the ledger. */
   guarded(ports: LedgerPorts): LedgerPorts {
     const { storeTroubled } = ports
-    const run = (port: string, deed: () => void, about?: ProcessId) => {
+    const run = (port: string, action: () => void, about?: ProcessId) => {
       const { around } = this.#ports
       try {
-        if (around === undefined) deed()
-        else around('ledger', port, deed)
+        if (around === undefined) action()
+        else around('ledger', port, action)
       } catch (error) {
         if (about !== undefined) return this.ofProcess(about, port, error)
-        const facts = defectFacts(`ledger: ${port}`, error)
+        const facts = serializedDefect(`ledger: ${port}`, error)
         this.#ports.router.send('host', 'pool', {
           type: 'actor.failed',
           actor: 'ledger',
@@ -91,14 +91,14 @@ export class Defects {
     }
     return {
       ...ports,
-      tellWorker: (slot, event) => run('worker.tell', () => ports.tellWorker(slot, event)),
-      tellPool: (event) => run('pool.tell', () => ports.tellPool(event)),
-      tellShutdown: (event) => run('shutdown.tell', () => ports.tellShutdown(event)),
+      sendWorker: (slot, event) => run('worker.send', () => ports.sendWorker(slot, event)),
+      sendPool: (event) => run('pool.send', () => ports.sendPool(event)),
+      sendShutdown: (event) => run('shutdown.send', () => ports.sendShutdown(event)),
       abort: (slot, incarnation, order) =>
         run('attempt.abort', () => ports.abort(slot, incarnation, order), { slot, incarnation }),
-      announce: (news, record) => {
-        run('announce', () => ports.announce(news, record))
-        if (news === 'ended') settle(record)
+      report: (event, record) => {
+        run('report', () => ports.report(event, record))
+        if (event === 'ended') settle(record)
       },
       occupied: (isOccupied) => run('occupied', () => ports.occupied(isOccupied)),
       unexpected: (state, type) => run('event.unexpected', () => ports.unexpected(state, type)),
@@ -112,7 +112,7 @@ export class Defects {
   ofTap(tap: string, error: unknown): void {
     if (this.#failedTaps.has(tap)) return
     this.#failedTaps.add(tap)
-    const { message, ...facts } = defectFacts(`the ${tap} tap of the router`, error)
+    const { message, ...facts } = serializedDefect(`the ${tap} tap of the router`, error)
     this.#ports.logger.error(message, facts)
   }
 

@@ -3,18 +3,18 @@
  * store and the run folder are closed. It goes by no actor's word, and none of its steps can keep
  * another from being taken.
  */
-import type { ErrorFacts, SlotId } from '../../machines/vocabulary.ts'
-import { attemptAll } from '../errors.ts'
+import type { SerializedError, SlotId } from '../../machines/protocol.ts'
+import { attemptAll } from '../common/errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { PoolAlerts } from './alerts.ts'
+import type { PoolAlerts } from './observe/alerts.ts'
 import type { Router } from './router.ts'
-import type { PoolWatch } from './watch.ts'
+import type { PoolWatch } from './observe/readings.ts'
 import type { PoolWorkers } from './workers.ts'
 
 /** A process that has not died of SIGKILL by then is not waited for. */
 const KILL_LIMIT_MS = 3_000
 
-export interface RunParts {
+interface RunParts {
   readonly ledger: Ledger | null
   readonly workers: PoolWorkers
   readonly router: Router
@@ -32,7 +32,7 @@ export interface RunParts {
 export async function endRun(
   parts: RunParts,
   close: () => Promise<void>,
-  error: ErrorFacts,
+  error: SerializedError,
 ): Promise<void> {
   attemptAll([
     () => parts.alerts.raise('POOL_FAILED', error.message),

@@ -4,8 +4,8 @@
  */
 import type { AnyActorRef } from 'xstate'
 import { shutdownMachine, supervisorMachine, workerMachine } from '../../machines/index.ts'
-import type { SlotId } from '../../machines/vocabulary.ts'
-import { type DeedGuard, withDeeds } from './machine-deeds.ts'
+import type { SlotId } from '../../machines/protocol.ts'
+import { type ActionGuard, provideActions } from '../common/provide-actions.ts'
 import type { Router } from './router.ts'
 import type { PoolWorkers } from './workers.ts'
 
@@ -15,7 +15,7 @@ export interface ActionPorts {
   /** Closes the run folder and the store, once no process is left. */
   sweep(): Promise<void>
   /** What becomes of a throw in an action of a worker, and of supervisor and shutdown. */
-  readonly guards: { readonly worker: DeedGuard; readonly other: DeedGuard }
+  readonly guards: { readonly worker: ActionGuard; readonly other: ActionGuard }
   unexpected(self: AnyActorRef, type: string): void
 }
 
@@ -23,7 +23,7 @@ const slotOf = ({ id }: AnyActorRef): SlotId => id as SlotId
 
 export function workerLogic(ports: ActionPorts): typeof workerMachine {
   const { router, workers } = ports
-  return withDeeds(
+  return provideActions(
     workerMachine,
     {
       'process.fork': (_, id) => workers.fork(id),
@@ -32,15 +32,15 @@ export function workerLogic(ports: ActionPorts): typeof workerMachine {
       'process.close': (_, id) => workers.send(id, { kind: 'close' }),
       'process.terminate': (_, id) => workers.terminate(id),
       'process.kill': (_, id) => workers.kill(id),
-      'ledger.tell': ({ self }, event) => router.send(slotOf(self), 'ledger', event),
-      'pool.tell': ({ self }, event) => {
+      'ledger.send': ({ self }, event) => router.send(slotOf(self), 'ledger', event),
+      'pool.send': ({ self }, event) => {
         router.send(slotOf(self), 'pool', event)
         // The ledger looks again at which slots last.
         if (event.type === 'worker.failed') {
           router.send(slotOf(self), 'ledger', { type: 'slots.changed' })
         }
       },
-      'supervisor.tell': ({ self }, event) => router.send(slotOf(self), 'supervisor', event),
+      'supervisor.send': ({ self }, event) => router.send(slotOf(self), 'supervisor', event),
       'event.unexpected': ({ self, event }) => ports.unexpected(self, event.type),
     },
     ports.guards.worker,
@@ -49,10 +49,10 @@ export function workerLogic(ports: ActionPorts): typeof workerMachine {
 
 export function supervisorLogic(ports: ActionPorts): typeof supervisorMachine {
   const { router } = ports
-  return withDeeds(
+  return provideActions(
     supervisorMachine,
     {
-      'workers.tell': (_, { slots, event }) => {
+      'workers.send': (_, { slots, event }) => {
         for (const slot of slots) router.send('supervisor', slot, event)
       },
       'processes.kill': (_, { processes, cause }) => {
@@ -60,8 +60,8 @@ export function supervisorLogic(ports: ActionPorts): typeof supervisorMachine {
           router.send('supervisor', slot, { type: 'worker.kill', incarnation, cause })
         }
       },
-      'ledger.tell': (_, event) => router.send('supervisor', 'ledger', event),
-      'pool.tell': (_, event) => router.send('supervisor', 'pool', event),
+      'ledger.send': (_, event) => router.send('supervisor', 'ledger', event),
+      'pool.send': (_, event) => router.send('supervisor', 'pool', event),
       'event.unexpected': ({ self, event }) => ports.unexpected(self, event.type),
     },
     ports.guards.other,
@@ -70,11 +70,11 @@ export function supervisorLogic(ports: ActionPorts): typeof supervisorMachine {
 
 export function shutdownLogic(ports: ActionPorts): typeof shutdownMachine {
   const { router } = ports
-  return withDeeds(
+  return provideActions(
     shutdownMachine,
     {
-      'ledger.tell': (_, event) => router.send('shutdown', 'ledger', event),
-      'pool.tell': (_, event) => router.send('shutdown', 'pool', event),
+      'ledger.send': (_, event) => router.send('shutdown', 'ledger', event),
+      'pool.send': (_, event) => router.send('shutdown', 'pool', event),
       'run.sweep': () => ports.sweep(),
       'event.unexpected': ({ self, event }) => ports.unexpected(self, event.type),
     },

@@ -1,20 +1,18 @@
 /**
  * The methods of a pool, typed by its task file. Types only: client.ts does what they say.
  */
-import type { MemoryLevel } from './memory.ts'
+import type { MemoryLevel } from './observe/memory-listeners.ts'
+import type { GroupUsage, PoolResults, PoolStatus } from '../api/status.ts'
 import type {
-  GroupUsage,
   MapOptions,
   PoolDeadLetters,
-  PoolResults,
-  PoolStatus,
   TaskHandle,
   TaskOptions,
   TaskOutcome,
-} from './types.ts'
+} from '../api/task.ts'
 import type { StandardSchema } from '../task-types/task-type.ts'
 import type { BuiltInTypes } from '../task-types/built-in.ts'
-import type { DefinedTasks, PayloadOf, ResultOf, TaskMap } from '../tasks.ts'
+import type { DefinedTasks, PayloadOf, ResultOf, TaskMap } from '../task/context.ts'
 
 /** What `typeof import('../tasks.ts')` gives: a module with the tasks as its default export. */
 export interface TasksModule {
@@ -23,7 +21,7 @@ export interface TasksModule {
 type TasksOf<M> = M extends { readonly default: DefinedTasks<infer Tasks> } ? Tasks : TaskMap
 /** What every pool knows beside its task file. */
 type Types = BuiltInTypes & TroupePlugInTypes
-export type NameOf<M> = (keyof TasksOf<M> | keyof Types) & string
+type NameOf<M> = (keyof TasksOf<M> | keyof Types) & string
 type TaskOf<M, N> = N extends keyof Types
   ? Types[N]
   : N extends keyof TasksOf<M>
@@ -44,7 +42,7 @@ export type RequestOf<M = TasksModule> = {
     readonly options?: TaskOptions | undefined
   }
 }[NameOf<M>]
-export type HandleOf<M, Request> = Request extends { readonly name: infer N extends NameOf<M> }
+type HandleOf<M, Request> = Request extends { readonly name: infer N extends NameOf<M> }
   ? TaskHandle<Result<M, N>, Payload<M, N>>
   : TaskHandle
 

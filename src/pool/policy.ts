@@ -1,9 +1,9 @@
 /** A pool's configuration, as the machines want to hear it. */
-import type { ShutdownPolicy } from '../../machines/shutdown.ts'
-import type { SupervisorPolicy } from '../../machines/supervisor-facts.ts'
-import type { WorkerPolicy } from '../../machines/worker-facts.ts'
-import type { PoolConfig } from '../config.ts'
-import type { OrderPolicy } from '../ledger/order-plan.ts'
+import type { ShutdownPolicy } from '../../machines/shutdown.machine.ts'
+import type { SupervisorPolicy } from '../../machines/supervisor.setup.ts'
+import type { WorkerPolicy } from '../../machines/worker.setup.ts'
+import type { PoolConfig } from '../config/parse.ts'
+import type { OrderPolicy } from '../config/order-plan.ts'
 
 const TERMINATE_TIMEOUT_MS = 2_000
 const KILL_TIMEOUT_MS = 1_000

@@ -3,13 +3,13 @@
  * its processes and its host to an actor. It holds no meaning: it hands over, then shows what it handed
  * over to every tap.
  */
-import type { PoolEvent } from '../../machines/pool-facts.ts'
-import type { ShutdownEvent } from '../../machines/shutdown.ts'
-import type { SupervisorEvent } from '../../machines/supervisor-facts.ts'
-import type { SlotId } from '../../machines/vocabulary.ts'
-import type { WorkerEvent } from '../../machines/worker-facts.ts'
+import type { PoolEvent } from '../../machines/pool.setup.ts'
+import type { ShutdownEvent } from '../../machines/shutdown.machine.ts'
+import type { SupervisorEvent } from '../../machines/supervisor.setup.ts'
+import type { SlotId } from '../../machines/protocol.ts'
+import type { WorkerEvent } from '../../machines/worker.setup.ts'
 import type { LedgerEvent } from '../ledger/events.ts'
-import type { Around } from './port-failure.ts'
+import type { Around } from '../common/port-failure.ts'
 
 /** Actors of which there is one a pool, and what they take. */
 interface Inboxes {
@@ -19,13 +19,13 @@ interface Inboxes {
   readonly shutdown: ShutdownEvent
 }
 
-export type Address = keyof Inboxes | SlotId
+type Address = keyof Inboxes | SlotId
 /**
  * `client`: a method of the pool. `process`: the report or the exit of a worker process. `host`: the
  * store, the run folder, the monitor, a defect.
  */
-export type Sender = Address | 'client' | 'process' | 'host'
-export type EventFor<To extends Address> = To extends keyof Inboxes ? Inboxes[To] : WorkerEvent
+type Sender = Address | 'client' | 'process' | 'host'
+type EventFor<To extends Address> = To extends keyof Inboxes ? Inboxes[To] : WorkerEvent
 
 /** Sees every message once, after it was handed over. It neither sends nor changes one. */
 export interface Tap {

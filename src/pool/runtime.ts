@@ -4,21 +4,21 @@
  */
 import { type ActorRefFrom, type AnyActorRef, assign } from 'xstate'
 import { poolMachine, type workerMachine } from '../../machines/index.ts'
-import type { WorkersTold } from '../../machines/supervisor-words.ts'
-import type { ErrorFacts, SlotId } from '../../machines/vocabulary.ts'
-import type { PoolConfig } from '../config.ts'
-import { toErrorFacts } from '../errors.ts'
-import type { DeadLetters } from '../ledger/dead-letters.ts'
+import type { WorkersSend } from '../../machines/supervisor-messages.ts'
+import type { SerializedError, SlotId } from '../../machines/protocol.ts'
+import type { PoolConfig } from '../config/parse.ts'
+import { serializeError } from '../common/errors.ts'
+import type { DeadLetters } from '../ledger/results/dead-letters.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { LedgerLogic } from '../ledger/ledger-logic.ts'
-import type { ResultCache } from '../ledger/result-cache.ts'
-import type { Clock } from '../ledger/ports.ts'
+import type { ResultCache } from '../ledger/results/result-cache.ts'
+import type { Clock } from '../common/clock.ts'
 import type { Recorder } from '../inspect/recorder.ts'
-import { withDeeds } from './machine-deeds.ts'
-import { type Logger, loggerOf } from '../logger.ts'
-import { PoolBusiness } from './business.ts'
-import { PoolAlerts } from './alerts.ts'
-import { PoolAnnouncer } from './announcer.ts'
+import { provideActions } from '../common/provide-actions.ts'
+import { type Logger, loggerOf } from '../common/logger.ts'
+import { PendingWork } from './host/pending-work.ts'
+import { PoolAlerts } from './observe/alerts.ts'
+import { EventReporter } from './observe/event-reporter.ts'
 import { Defects } from './defects.ts'
 import { endRun } from './last-resort.ts'
 import { ledgerOf } from './ledger.ts'
@@ -26,24 +26,21 @@ import { type ActionPorts, shutdownLogic, supervisorLogic, workerLogic } from '.
 import { alertsTap } from './observe/alerts-tap.ts'
 import { eventsTap } from './observe/events-tap.ts'
 import { statusTap } from './observe/status-tap.ts'
-import type { PoolNews } from './events.ts'
-import { defectFacts } from './port-failure.ts'
-import { recorderOf } from './recorder.ts'
+import type { PoolEventEmitter } from './observe/emitter.ts'
+import { serializedDefect } from '../common/port-failure.ts'
+import { recorderOf } from './observe/recorder.ts'
 import { readingIntervalMs, shutdownPolicy, supervisorPolicy, workerPolicy } from './policy.ts'
 import { Router } from './router.ts'
-import { lastingSlots } from './states.ts'
+import { lastingSlots, type PoolLogic } from './states.ts'
 import { requireActive, type Spawn } from './spawn.ts'
 import { PoolWorkers } from './workers.ts'
-import { PoolWatch } from './watch.ts'
-import { RunKeeper } from './run-keeper.ts'
+import { PoolWatch } from './observe/readings.ts'
+import { RunLifecycle } from './host/run-lifecycle.ts'
 import { DEFAULT_SESSION } from '../task/session-definition.ts'
-import { StoreKeeper } from './store.ts'
-import { worldFor } from './in-process.ts'
-import type { World } from './world.ts'
-import { TaskTypes } from '../task-types/registry.ts'
-
-export type PoolLogic = typeof poolMachine
-export type PoolMachineActor = ActorRefFrom<PoolLogic>
+import { StoreLifecycle } from './store-lifecycle.ts'
+import { worldFor } from './host/in-process.ts'
+import type { World } from './host/world.ts'
+import { TaskTypes } from './host/task-type-registry.ts'
 
 export class PoolRuntime {
   readonly config: PoolConfig
@@ -52,8 +49,8 @@ export class PoolRuntime {
   readonly types: TaskTypes
   readonly clock: Clock
   readonly router: Router
-  readonly business = new PoolBusiness()
-  readonly news: PoolNews
+  readonly pendingWork = new PendingWork()
+  readonly events: PoolEventEmitter
   readonly workers: PoolWorkers
   readonly watch: PoolWatch
   /** Null when nothing is recorded. */
@@ -62,9 +59,9 @@ export class PoolRuntime {
   readonly resultCache: ResultCache
   readonly alerts: PoolAlerts
   readonly defects: Defects
-  readonly announcer: PoolAnnouncer
-  readonly #keeper: RunKeeper
-  readonly store: StoreKeeper
+  readonly reporter: EventReporter
+  readonly #lifecycle: RunLifecycle
+  readonly store: StoreLifecycle
   readonly actors = new Map<SlotId, ActorRefFrom<typeof workerMachine>>()
   ledger: Ledger | null = null
   startedAtMs = 0
@@ -82,12 +79,12 @@ export class PoolRuntime {
     this.logger = loggerOf(config)
     this.router = new Router((tap, error) => this.defects.ofTap(tap, error), world.around)
     this.recorder = recorderOf(config, world, this.logger)
-    this.store = new StoreKeeper(this)
+    this.store = new StoreLifecycle(this)
     this.deadLetters = this.store.deadLetters
     this.resultCache = this.store.resultCache
-    this.announcer = new PoolAnnouncer(this.logger)
-    this.news = this.announcer.news
-    this.alerts = new PoolAlerts(this.news, world.wallMs)
+    this.reporter = new EventReporter(this.logger)
+    this.events = this.reporter.events
+    this.alerts = new PoolAlerts(this.events, world.wallMs)
     this.types = new TaskTypes(config.taskTypes)
     this.defects = new Defects({
       logger: this.logger,
@@ -95,15 +92,15 @@ export class PoolRuntime {
       around: world.around,
       router: this.router,
     })
-    this.#keeper = new RunKeeper(config, this.logger, async (...options) => {
+    this.#lifecycle = new RunLifecycle(config, this.logger, async (...options) => {
       if (config.taskTypes.allow.length > 0) await this.types.prepare(this.logger)
       return world.openRun(...options)
     })
     this.workers = new PoolWorkers(config, {
       world,
       logger: this.logger,
-      news: this.news,
-      run: () => this.#keeper.run,
+      events: this.events,
+      run: () => this.#lifecycle.run,
       typesForChild: () => this.types.forChild,
       traceFor: (id) => this.recorder?.pathBeside(`${id.slot}.${id.incarnation}`),
       router: this.router,
@@ -112,11 +109,11 @@ export class PoolRuntime {
     })
     this.watch = new PoolWatch(readingIntervalMs(config), {
       world,
-      news: this.news,
+      events: this.events,
       ledger: () => this.ledger as Ledger,
       living: () => this.workers.living(),
       slots: () => this.#self?.getSnapshot().context ?? null,
-      folders: () => [this.#keeper.run.folder.path, this.#keeper.run.artifacts],
+      folders: () => [this.#lifecycle.run.folder.path, this.#lifecycle.run.artifacts],
       router: this.router,
       alerts: this.alerts,
       logger: this.logger,
@@ -129,7 +126,7 @@ export class PoolRuntime {
         largestOf: (slot) => this.watch.largestOf(slot),
       }),
     )
-    this.router.tap(eventsTap(this.announcer))
+    this.router.tap(eventsTap(this.reporter))
     this.#actions = {
       router: this.router,
       workers: this.workers,
@@ -140,9 +137,9 @@ export class PoolRuntime {
     this.#workerLogic = world.stepped(workerLogic(this.#actions))
   }
 
-  /** The pool machine with its deeds. One logic is for one actor. */
+  /** The pool machine with its actions. One logic is for one actor. */
   logic(): PoolLogic {
-    const machine: PoolLogic = withDeeds(
+    const machine: PoolLogic = provideActions(
       poolMachine,
       {
         // Spawning is a change of the machine's context, even where it changes nothing of it.
@@ -153,17 +150,17 @@ export class PoolRuntime {
         'run.open': () => this.#open(),
         'run.close': () => this.#close(),
         'run.abort': (_, { error }) => this.#abort(error),
-        'workers.tell': assign(({ self, spawn }, { slots, event }: WorkersTold) => {
-          this.recorder?.note(self, 'workers.tell', { slots, event })
+        'workers.send': assign(({ self, spawn }, { slots, event }: WorkersSend) => {
+          this.recorder?.note(self, 'workers.send', { slots, event })
           for (const slot of slots) {
             if (!this.actors.has(slot)) this.#spawnWorker(slot, spawn as unknown as Spawn)
             this.router.send('pool', slot, event)
           }
           return {}
         }),
-        'ledger.tell': (_, event) => this.router.send('pool', 'ledger', event),
-        'supervisor.tell': (_, event) => this.router.send('pool', 'supervisor', event),
-        'shutdown.tell': (_, event) => this.router.send('pool', 'shutdown', event),
+        'ledger.send': (_, event) => this.router.send('pool', 'ledger', event),
+        'supervisor.send': (_, event) => this.router.send('pool', 'supervisor', event),
+        'shutdown.send': (_, event) => this.router.send('pool', 'shutdown', event),
         'event.unexpected': ({ self, event }) => this.defects.unexpected(self, event.type),
       },
       this.defects.ofPool,
@@ -176,7 +173,7 @@ export class PoolRuntime {
     const { config, recorder, router, world } = this
     this.#self = self
     router.register('pool', self)
-    const isOver = (error: unknown) => void this.#endRun(defectFacts('the pool', error))
+    const isOver = (error: unknown) => void this.#endRun(serializedDefect('the pool', error))
     self.subscribe({ error: isOver })
     recorder?.attach(self)
     const ledger = spawn(this.#ledgerLogic(), { id: 'ledger' })
@@ -202,7 +199,7 @@ export class PoolRuntime {
   destroy(): void {
     this.watch.end()
     this.workers.killAll()
-    this.#keeper.removeSync()
+    this.#lifecycle.removeSync()
     this.store.forget()
     this.recorder?.close()
   }
@@ -225,25 +222,25 @@ export class PoolRuntime {
     requireActive([...this.#core, ...this.actors.values()])
     try {
       this.store.open()
-      if (await this.#keeper.open()) this.router.send('host', 'pool', { type: 'run.opened' })
+      if (await this.#lifecycle.open()) this.router.send('host', 'pool', { type: 'run.opened' })
     } catch (error) {
       this.router.send('host', 'pool', {
         type: 'run.failed',
-        error: toErrorFacts(error, 'WORKER_START_FAILED'),
+        error: serializeError(error, 'WORKER_START_FAILED'),
       })
     }
   }
 
   #close(): Promise<void> {
-    return this.store.closeAfter(this.#keeper.close(() => this.workers.endAll()))
+    return this.store.closeAfter(this.#lifecycle.close(() => this.workers.endAll()))
   }
 
-  async #abort(error: ErrorFacts): Promise<void> {
+  async #abort(error: SerializedError): Promise<void> {
     await this.#endRun(error)
     this.router.send('host', 'pool', { type: 'run.aborted' })
   }
 
-  #endRun(error: ErrorFacts): Promise<void> {
+  #endRun(error: SerializedError): Promise<void> {
     return endRun(this, () => this.#close(), error)
   }
 

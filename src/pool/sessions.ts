@@ -2,11 +2,12 @@
  * The books of a pool's sessions: which the task file defines, which process holds which, and how
  * often each has logged in. It never chooses: the session of a process is decided when it opens.
  */
-import type { SlotId } from '../../machines/vocabulary.ts'
-import type { ProcessId } from '../../machines/worker-words.ts'
-import type { SessionStatus } from './types.ts'
+import type { SlotId } from '../../machines/protocol.ts'
+import type { ProcessId } from '../../machines/worker-messages.ts'
+import type { SessionStatus } from '../api/status.ts'
+import { keyOf } from '../common/process-key.ts'
 import { DEFAULT_SESSION } from '../task/session-definition.ts'
-import type { SessionManifest } from '../worker/protocol.ts'
+import type { SessionManifest } from '../process/ipc/protocol.ts'
 
 const PLAIN: SessionManifest = { name: DEFAULT_SESSION, baseProfile: null }
 
@@ -67,8 +68,4 @@ export class PoolSessions {
     for (const held of this.#held.values()) if (held.name === name) slots.add(held.id.slot)
     return [...slots]
   }
-}
-
-function keyOf({ slot, incarnation }: ProcessId): string {
-  return `${slot}#${incarnation}`
 }

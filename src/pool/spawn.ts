@@ -1,9 +1,9 @@
-/** The actors that a pool spawns. It gives them neither deeds nor events. */
+/** The actors that a pool spawns. It gives them neither actions nor events. */
 import type { ActorRefFrom, AnyActorLogic, AnyActorRef, InputFrom } from 'xstate'
-import { TroupeError } from '../errors.ts'
+import { TroupeError } from '../common/errors.ts'
 
 /**
- * XState's spawn, for logic that the machine's setup does not know: the deeds are given here, not
+ * XState's spawn, for logic that the machine's setup does not know: the actions are given here, not
  * in the machine.
  */
 export type Spawn = <L extends AnyActorLogic>(

@@ -1,8 +1,9 @@
 /** What a value of the pool machine means to those outside it. It holds nothing. */
-import type { StateValue } from 'xstate'
-import type { SlotId } from '../../machines/vocabulary.ts'
-import type { PoolMachineActor } from './runtime.ts'
-import type { PoolStatus } from './types.ts'
+import type { StateValue, ActorRefFrom } from 'xstate'
+import type { SlotId } from '../../machines/protocol.ts'
+
+import type { PoolStatus } from '../api/status.ts'
+import { poolMachine } from '../../machines/index.ts'
 
 export type PoolSnapshot = ReturnType<PoolMachineActor['getSnapshot']>
 export type PoolValue = PoolSnapshot['value']
@@ -52,3 +53,7 @@ export function isDraining({ value }: { value: PoolValue }): boolean {
     ? value.running === 'draining'
     : 'paused' in value && value.paused === 'draining'
 }
+
+export type PoolLogic = typeof poolMachine
+
+export type PoolMachineActor = ActorRefFrom<PoolLogic>

@@ -3,19 +3,19 @@
  * is an event for the worker's machine, a line in the log, or a figure. Only what is its sender's to say
  * gets so far. It never decides what follows.
  */
-import type { SlotId } from '../../machines/vocabulary.ts'
-import type { WorkerEvent } from '../../machines/worker-facts.ts'
-import type { ProcessId } from '../../machines/worker-words.ts'
-import type { Logger } from '../logger.ts'
-import { Conversation, type Heard, type OtherReport } from '../worker/conversation.ts'
-import type { Report, TaskManifest } from '../worker/protocol.ts'
-import type { WorkerHandle } from '../worker/worker-handle.ts'
-import type { PoolNews } from './events.ts'
-import { keyOf } from './process-key.ts'
-import { knownOf } from './start-news.ts'
+import type { SlotId } from '../../machines/protocol.ts'
+import type { WorkerEvent } from '../../machines/worker.setup.ts'
+import type { ProcessId } from '../../machines/worker-messages.ts'
+import type { Logger } from '../common/logger.ts'
+import { Conversation, type Heard, type OtherReport } from '../process/ipc/conversation.ts'
+import type { Report, TaskManifest } from '../process/ipc/protocol.ts'
+import type { WorkerHandle } from '../process/worker-handle.ts'
+import type { PoolEventEmitter } from './observe/emitter.ts'
+import { keyOf } from '../common/process-key.ts'
+import { knownOf } from './observe/start-events.ts'
 import type { Router } from './router.ts'
 import type { PoolSessions } from './sessions.ts'
-import type { Run, World } from './world.ts'
+import type { Run, World } from './host/world.ts'
 
 type Log = Extract<Report, { kind: 'log' }>
 /** An event of a worker, before it is stamped. */
@@ -24,15 +24,15 @@ type Unstamped = { [T in WorkerEvent as T['type']]: Omit<T, 'incarnation'> }[Wor
 /** What is heard of a process that is gone. */
 const NOTHING: Heard = { attempts: [], others: [] }
 
-export interface ReportPorts {
+interface ReportPorts {
   readonly world: Pick<World, 'newToken'>
   readonly logger: Logger
-  readonly news: PoolNews
+  readonly events: PoolEventEmitter
   readonly sessions: PoolSessions
   run(): Run
   process(id: ProcessId): WorkerHandle | undefined
   factsOf(slot: SlotId): { rssBytes: number; lastError: string | null }
-  tellWorker(id: ProcessId, event: Unstamped): void
+  sendWorker(id: ProcessId, event: Unstamped): void
   readonly router: Pick<Router, 'send'>
 }
 
@@ -78,7 +78,7 @@ export class WorkerReports {
   }
 
   #hear(id: ProcessId, conversation: Conversation, report: OtherReport): void {
-    const { factsOf, sessions, tellWorker } = this.#ports
+    const { factsOf, sessions, sendWorker } = this.#ports
     switch (report.kind) {
       case 'loaded':
         this.manifest = new Map(report.tasks.map((task) => [task.name, task]))
@@ -87,14 +87,14 @@ export class WorkerReports {
           type: 'tasks.known',
           known: knownOf(report),
         })
-        return tellWorker(id, { type: 'process.loaded' })
+        return sendWorker(id, { type: 'process.loaded' })
       case 'sessionLaunched':
-        return tellWorker(id, { type: 'session.launched' })
+        return sendWorker(id, { type: 'session.launched' })
       case 'sessionReady':
         return this.#sessionReady(id, report.browserPid)
       case 'sessionFailed':
         factsOf(id.slot).lastError = report.error.message
-        return tellWorker(id, {
+        return sendWorker(id, {
           type: 'session.failed',
           error: report.error,
           permanent: report.permanent,
@@ -106,7 +106,7 @@ export class WorkerReports {
       case 'login':
         return sessions.noteLogin(id)
       case 'retire':
-        return tellWorker(id, { type: 'retire.requested' })
+        return sendWorker(id, { type: 'retire.requested' })
       case 'heartbeat':
         factsOf(id.slot).rssBytes = report.rssBytes
         return
@@ -116,12 +116,12 @@ export class WorkerReports {
   }
 
   #log(id: ProcessId, conversation: Conversation, { level, message, fields, token }: Log): void {
-    const { logger, news } = this.#ports
+    const { logger, events } = this.#ports
     const name = token === undefined ? undefined : conversation.nameOf(token)
     // A child's fields never say whose they are.
     const stamped = { ...fields, ...name }
     logger[level](message, { ...stamped, worker: id.slot })
-    news.tell('worker.log', () => ({ slot: id.slot, level, message, fields: stamped }))
+    events.emit('worker.log', () => ({ slot: id.slot, level, message, fields: stamped }))
   }
 
   #sessionReady(id: ProcessId, browserPid: number | null): void {
@@ -131,9 +131,9 @@ export class WorkerReports {
     const isOwn = browserPid !== null && process.owns(browserPid) === true
     process.browserPid = isOwn ? browserPid : null
     if (isOwn) this.#ports.run().guardian.watch(browserPid)
-    this.#ports.tellWorker(id, { type: 'session.ready' })
+    this.#ports.sendWorker(id, { type: 'session.ready' })
     const pid = process.pid ?? 0
-    this.#ports.news.tell('worker.ready', () => ({ ...id, pid }))
+    this.#ports.events.emit('worker.ready', () => ({ ...id, pid }))
     this.#ports.logger.debug('worker ready', { worker: id.slot, pid, browserPid })
   }
 

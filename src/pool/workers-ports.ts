@@ -1,15 +1,15 @@
 /** What the workers of a pool need of it, and what is known of each of them. */
-import type { ProcessId } from '../../machines/worker-words.ts'
-import type { Logger } from '../logger.ts'
-import type { ChildTaskTypes } from '../worker/child-types.ts'
-import type { PoolNews } from './events.ts'
+import type { ProcessId } from '../../machines/worker-messages.ts'
+import type { Logger } from '../common/logger.ts'
+import type { ChildTaskTypes } from '../process/ipc/child-types.ts'
+import type { PoolEventEmitter } from './observe/emitter.ts'
 import type { Router } from './router.ts'
-import type { Run, World } from './world.ts'
+import type { Run, World } from './host/world.ts'
 
 export interface WorkersPorts {
   readonly world: World
   readonly logger: Logger
-  readonly news: PoolNews
+  readonly events: PoolEventEmitter
   run(): Run
   typesForChild(): ChildTaskTypes
   readonly router: Pick<Router, 'send'>
@@ -22,7 +22,7 @@ export interface WorkersPorts {
 }
 
 /** What is known of a slot beyond its machine. */
-export interface SlotFacts {
+export interface SlotStats {
   processesStarted: number
   tasksExecuted: number
   rssBytes: number

@@ -1,28 +1,28 @@
 /**
- * The deeds of the workers: forks, orders, kills, and what the children report. One entry per
+ * The actions of the workers: forks, orders, kills, and what the children report. One entry per
  * living process. It never decides: the worker machines command, and every word of a child becomes
  * an event for them or for the ledger.
  */
-import type { Assignment, ErrorFacts, ExitStatus, SlotId } from '../../machines/vocabulary.ts'
-import type { WorkerEvent } from '../../machines/worker-facts.ts'
-import type { ProcessId } from '../../machines/worker-words.ts'
-import type { PoolConfig } from '../config.ts'
-import { attemptAll, toErrorFacts } from '../errors.ts'
-import { keyOf } from './process-key.ts'
+import type { Assignment, SerializedError, ExitStatus, SlotId } from '../../machines/protocol.ts'
+import type { WorkerEvent } from '../../machines/worker.setup.ts'
+import type { ProcessId } from '../../machines/worker-messages.ts'
+import type { PoolConfig } from '../config/parse.ts'
+import { attemptAll, serializeError } from '../common/errors.ts'
+import { keyOf } from '../common/process-key.ts'
 import { PoolSessions } from './sessions.ts'
-import type { Heard } from '../worker/conversation.ts'
+import type { Heard } from '../process/ipc/conversation.ts'
 import { WorkerReports } from './worker-reports.ts'
-import { isPermanent } from './start-news.ts'
-import { RunCare } from './run-care.ts'
-import type { SlotFacts, WorkersPorts } from './workers-ports.ts'
-import type { Order, Report, TaskAbort, TaskManifest, TaskOrder } from '../worker/protocol.ts'
-import type { WorkerHandle } from '../worker/worker-handle.ts'
+import { isPermanent } from './observe/start-events.ts'
+import { RunCare } from './host/run-care.ts'
+import type { SlotStats, WorkersPorts } from './workers-ports.ts'
+import type { Order, Report, TaskAbort, TaskManifest, TaskOrder } from '../process/ipc/protocol.ts'
+import type { WorkerHandle } from '../process/worker-handle.ts'
 
 /** What does not die of a kill is killed again. */
 const KILL_EVERY_MS = 1_000
 
 export class PoolWorkers {
-  readonly slots = new Map<SlotId, SlotFacts>()
+  readonly slots = new Map<SlotId, SlotStats>()
   readonly sessions = new PoolSessions()
   processesStarted = 0
   readonly #processes = new Map<string, WorkerHandle>()
@@ -40,12 +40,12 @@ export class PoolWorkers {
       sessions: this.sessions,
       process: (id) => this.#processes.get(keyOf(id)),
       factsOf: (slot) => this.factsOf(slot),
-      tellWorker: (id, event) => this.#tell(id, event),
+      sendWorker: (id, event) => this.#send(id, event),
     })
     this.#care = new RunCare({
       ...ports,
       living: () => this.living(),
-      retire: (id) => this.#tell(id, { type: 'retire.requested' }),
+      retire: (id) => this.#send(id, { type: 'retire.requested' }),
     })
   }
 
@@ -56,7 +56,7 @@ export class PoolWorkers {
 
   /** The slot's newest living process. */
   newest(slot: SlotId): WorkerHandle | null {
-    const mine = [...this.#processes.values()].filter((process) => process.birth.slot === slot)
+    const mine = [...this.#processes.values()].filter((process) => process.init.slot === slot)
     return mine.at(-1) ?? null
   }
 
@@ -64,7 +64,7 @@ export class PoolWorkers {
     return [...this.#processes.values()]
   }
 
-  factsOf(slot: SlotId): SlotFacts {
+  factsOf(slot: SlotId): SlotStats {
     let facts = this.slots.get(slot)
     if (facts === undefined) {
       facts = { processesStarted: 0, tasksExecuted: 0, rssBytes: 0, lastError: null }
@@ -99,7 +99,7 @@ export class PoolWorkers {
         unreachable: (error) => this.#ports.failed(id, 'send', error),
         violated: (error) => this.#end(id, error),
         output: (stream, text) => this.#output(id, stream, text),
-        exited: (exit, error) => this.#bury(id, exit, error),
+        exited: (exit, error) => this.#reap(id, exit, error),
       },
     )
     this.#processes.set(keyOf(id), process)
@@ -107,7 +107,7 @@ export class PoolWorkers {
     this.processesStarted++
     this.factsOf(id.slot).processesStarted++
     if (process.pid !== null) run.guardian.watch(process.pid)
-    this.#ports.news.tell('worker.started', () => ({ ...id, pid: process.pid }))
+    this.#ports.events.emit('worker.started', () => ({ ...id, pid: process.pid }))
   }
 
   async openSession(id: ProcessId): Promise<void> {
@@ -124,8 +124,8 @@ export class PoolWorkers {
       this.#reports.of(id)?.opened(launch)
       process.send({ kind: 'open', launch })
     } catch (error) {
-      const facts = toErrorFacts(error, 'WORKER_START_FAILED')
-      this.#tell(id, { type: 'session.failed', error: facts, permanent: isPermanent(error) })
+      const facts = serializeError(error, 'WORKER_START_FAILED')
+      this.#send(id, { type: 'session.failed', error: facts, permanent: isPermanent(error) })
     }
   }
 
@@ -153,7 +153,7 @@ export class PoolWorkers {
     const process = this.#processes.get(keyOf(id))
     if (process !== undefined) return process.kill()
     // Its fork has failed, so that nobody will ever tell of its exit.
-    this.#tellExited(id, { code: null, signal: null }, null)
+    this.#sendExited(id, { code: null, signal: null }, null)
   }
 
   async cleanProfiles(): Promise<readonly string[]> {
@@ -197,15 +197,15 @@ export class PoolWorkers {
 
   /** It has sent what no worker sends. Whatever else it says, nobody believes it. */
   #end(id: ProcessId, violation: unknown): void {
-    const { message } = toErrorFacts(violation)
+    const { message } = serializeError(violation)
     const { slot, incarnation } = id
     const error = { code: 'WORKER_LOST', message: `it broke the protocol: ${message}` }
     const text = 'a worker process broke the protocol: it is killed'
     this.#ports.logger.error(text, { worker: slot, incarnation, reason: message })
-    this.#tell(id, { type: 'worker.kill', cause: 'violated', error })
+    this.#send(id, { type: 'worker.kill', cause: 'violated', error })
   }
 
-  #tell(
+  #send(
     id: ProcessId,
     event: { [T in WorkerEvent as T['type']]: Omit<T, 'incarnation'> }[WorkerEvent['type']],
   ): void {
@@ -213,7 +213,7 @@ export class PoolWorkers {
     this.#ports.router.send('process', id.slot, stamped)
   }
 
-  #bury(id: ProcessId, exit: ExitStatus, error: ErrorFacts | null): void {
+  #reap(id: ProcessId, exit: ExitStatus, error: SerializedError | null): void {
     const process = this.#processes.get(keyOf(id))
     if (process === undefined) return
     this.#guarded(id, 'bury', () => {
@@ -226,23 +226,23 @@ export class PoolWorkers {
     this.sessions.forget(id)
     if (this.#processes.size === 0) {
       this.#care.end()
-      for (const tell of this.#gone.splice(0)) tell()
+      for (const send of this.#gone.splice(0)) send()
     }
     if (error !== null) this.factsOf(id.slot).lastError = error.message
     void this.#releaseProfile(id)
-    this.#tellExited(id, exit, error)
+    this.#sendExited(id, exit, error)
   }
 
-  #tellExited(id: ProcessId, exit: ExitStatus, error: ErrorFacts | null): void {
+  #sendExited(id: ProcessId, exit: ExitStatus, error: SerializedError | null): void {
     const { clock, random } = this.#ports.world
     const how = { exit, error, random: random(), atMs: clock.nowMs() }
-    this.#tell(id, { type: 'process.exited', ...how })
+    this.#send(id, { type: 'process.exited', ...how })
   }
 
   /** What comes from a process comes from the event loop: a throw there would end the host. */
-  #guarded(id: ProcessId, port: string, deed: () => void): void {
+  #guarded(id: ProcessId, port: string, action: () => void): void {
     try {
-      deed()
+      action()
     } catch (error) {
       this.#ports.failed(id, port, error)
     }

@@ -6,7 +6,7 @@
 import type { Dirent } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join, posix } from 'node:path'
-import { TroupeError } from '../errors.ts'
+import { TroupeError } from '../common/errors.ts'
 
 const KEPT_FILES = [
   'Local State',
@@ -39,7 +39,7 @@ export const COOKIE_FILES: ReadonlySet<string> = new Set([
   'Default/Network/Cookies',
 ])
 
-export interface KeptFile {
+interface KeptFile {
   /** Relative to the profile, with forward slashes. */
   readonly path: string
   readonly bytes: number

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { removeFolder } from '../worker/own-folder.ts'
+import { removeFolder } from '../process/own-folder.ts'
 import { cloneProfile } from './clone.ts'
 import { QUARANTINE } from './listing.ts'
 import { checkContents, sealContents } from './seal.ts'
@@ -14,7 +14,7 @@ import { checkContents, sealContents } from './seal.ts'
 /** Bad copies that are kept to be looked at. */
 const MAX_QUARANTINED = 3
 
-export interface BaseCopiesOptions {
+interface BaseCopiesOptions {
   /** Of the run's profiles. */
   readonly folder: string
   readonly maxBytes: number

@@ -6,15 +6,15 @@
 import { constants } from 'node:fs'
 import { chmod, copyFile, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { TroupeError } from '../errors.ts'
-import { removeFolder } from '../worker/own-folder.ts'
+import { TroupeError } from '../common/errors.ts'
+import { removeFolder } from '../process/own-folder.ts'
 import { listKept } from './allow-list.ts'
 import { checkProfile, failed } from './seal.ts'
 
 /** Bytes of kept files a profile may have unless told otherwise. */
 export const DEFAULT_MAX_PROFILE_BYTES = 100 * 1024 * 1024
 
-export interface CloneOptions {
+interface CloneOptions {
   /** The profile to clone. Without one the new profile is empty. */
   readonly base?: string
   /** Must not exist yet; made 0700. */
@@ -71,7 +71,7 @@ async function copyKept(base: string, target: string, maxBytes: number): Promise
     throw new TroupeError(
       'PROFILE_FAILED',
       `the profile ${base} has ${bytes} bytes to keep, ${maxBytes} are allowed. ` +
-        'Clear its storage, or raise the limit.',
+        'Clear its storage, or raise the limit',
     )
   }
   for (const { path } of kept) {

@@ -7,8 +7,8 @@ import { open, readFile, readlink, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { lockHolder } from '../worker/file-lock.ts'
-import { browsersOn, isAlive } from '../worker/process-group.ts'
+import { lockHolder } from '../process/file-lock.ts'
+import { browsersOn, isAlive } from '../process/process-group.ts'
 import { COOKIE_FILES, JSON_FILES, listKept } from './allow-list.ts'
 
 /** Our own lock, in the profile folder: a headless browser has none. */

@@ -3,15 +3,13 @@
  * after a longer wait, until they are gone or the run ends, which takes them along.
  */
 import { existsSync } from 'node:fs'
-import { removeFolder } from '../worker/own-folder.ts'
+import { removeFolder } from '../process/own-folder.ts'
 
 /**
  * ms before the n-th further try; the last wait repeats. The first are soon: on a busy machine a
  * killed browser's helpers write for a moment longer than the browser lives.
  */
-export const RETRY_DELAYS_MS: readonly number[] = [
-  100, 300, 700, 2_000, 4_000, 8_000, 16_000, 32_000,
-]
+const RETRY_DELAYS_MS: readonly number[] = [100, 300, 700, 2_000, 4_000, 8_000, 16_000, 32_000]
 /**
  * ms until a deleted folder is looked at again: a browser that was in its exec when its worker was
  * killed could not be seen, and writes its profile once more before it finds its pipe closed.

@@ -3,7 +3,7 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { sizeOf } from './size.ts'
+import { sizeOf } from '../common/folder-size.ts'
 
 export const QUARANTINE = 'quarantine'
 const OF_WORKER = /^(worker-\d+)\.(\d+)$/

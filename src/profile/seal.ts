@@ -8,8 +8,8 @@ import { createReadStream } from 'node:fs'
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { TroupeError } from '../errors.ts'
-import { tryLock } from '../worker/file-lock.ts'
+import { TroupeError } from '../common/errors.ts'
+import { tryLock } from '../process/file-lock.ts'
 import { listKept } from './allow-list.ts'
 import { findDamage, LOCK, type ProfileProblem, userOf } from './health.ts'
 
@@ -17,19 +17,19 @@ export const MANIFEST = 'troupe-seal.json'
 const MANIFEST_VERSION = 1
 const MAX_MANIFEST_BYTES = 8 * 1024 * 1024
 
-export interface SealedFile {
+interface SealedFile {
   readonly path: string
   readonly bytes: number
   /** Lower-case hex. */
   readonly sha256: string
 }
 
-export interface Seal {
+interface Seal {
   readonly files: readonly SealedFile[]
   readonly bytes: number
 }
 
-export interface ProfileCheck {
+interface ProfileCheck {
   readonly folder: string
   readonly sealed: boolean
   /** True when there is no problem. */

@@ -5,7 +5,7 @@
  */
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { removeFolder } from '../worker/own-folder.ts'
+import { removeFolder } from '../process/own-folder.ts'
 import { nameOf } from './base-copies.ts'
 import { listKept } from './allow-list.ts'
 import { type Clone, copyProfile } from './clone.ts'

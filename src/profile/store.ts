@@ -5,10 +5,10 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
-import { TroupeError } from '../errors.ts'
+import { TroupeError } from '../common/errors.ts'
 import { assertRoom } from '../monitor/disk.ts'
-import { type FileLock, tryLock } from '../worker/file-lock.ts'
-import { removeFolder } from '../worker/own-folder.ts'
+import { type FileLock, tryLock } from '../process/file-lock.ts'
+import { removeFolder } from '../process/own-folder.ts'
 import { BaseCopies } from './base-copies.ts'
 import { copyProfile, DEFAULT_MAX_PROFILE_BYTES } from './clone.ts'
 import { LOCK } from './health.ts'

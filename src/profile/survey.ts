@@ -5,24 +5,24 @@
  */
 import { readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { lockHolder } from '../worker/file-lock.ts'
-import { isMarked } from '../worker/mark.ts'
-import { removeFolder } from '../worker/own-folder.ts'
-import { probeOwner } from '../worker/owner-socket.ts'
-import { browsersOn } from '../worker/process-group.ts'
-import { sweepRunFolders } from '../worker/run-folder.ts'
+import { lockHolder } from '../process/file-lock.ts'
+import { isMarked } from '../process/mark.ts'
+import { removeFolder } from '../process/own-folder.ts'
+import { probeOwner } from '../process/owner-socket.ts'
+import { browsersOn } from '../process/process-group.ts'
+import { sweepRunFolders } from '../process/run-folder.ts'
 import { LOCK, userOf } from './health.ts'
 import { listProfiles, type StoredProfile } from './listing.ts'
 import { checkContents, MANIFEST } from './seal.ts'
-import { sizeOf } from './size.ts'
+import { sizeOf } from '../common/folder-size.ts'
 
 /** Folders that one survey looks into. */
-export const MAX_SURVEYED = 1_000
+const MAX_SURVEYED = 1_000
 const RUN = /^run-[0-9a-f]{12}$/
 /** A profile is made before it is locked: one without a lock is a leftover once it is this old. */
 const HALF_MADE_GRACE_MS = 60_000
 
-export interface SurveyedProfile {
+interface SurveyedProfile {
   readonly folder: string
   /**
    * Of a run: as in the pool's own list. Of a base: `sealed` and whole, `unsealed`, `damaged`, or
@@ -35,7 +35,7 @@ export interface SurveyedProfile {
   readonly run: { readonly folder: string; readonly isAlive: boolean } | null
 }
 
-export interface Cleared {
+interface Cleared {
   readonly removed: readonly string[]
   /** What should have gone and is still there, and why. */
   readonly kept: readonly { readonly folder: string; readonly problem: string }[]

@@ -3,7 +3,8 @@
  * pool knows them beside the tasks of its task file. Types and one table; what they do is in
  * `child/task-types`, what they accept is checked by `schema.ts`.
  */
-import type { Artifact, TaskDefinition } from '../tasks.ts'
+import type { Artifact, TaskDefinition } from '../task/context.ts'
+import { OPT_IN_TYPES, type OptInName } from '../api/task-types.ts'
 
 /** What every `browser.*` type takes. */
 export interface PageRequest {
@@ -210,10 +211,6 @@ declare global {
 }
 
 export type BuiltInName = keyof BuiltInTypes
-
-/** Off until `taskTypes.allow` names them: each runs what the payload brings. */
-export const OPT_IN_TYPES = ['execute-code', 'shell-command'] as const
-export type OptInName = (typeof OPT_IN_TYPES)[number]
 
 /** Whether a type needs a browser. */
 export const BUILT_IN_TYPES: Readonly<Record<BuiltInName, { readonly browser: boolean }>> = {

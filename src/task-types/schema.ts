@@ -3,16 +3,16 @@
  * trusts what the pool has checked, and is spared the 80 ms and 18 MB that zod costs it.
  */
 import { z } from 'zod'
-import { MAX_DURATION_MS } from '../config/option-checks.ts'
+import { MAX_DURATION_MS } from '../common/checks.ts'
 import type { BuiltInName, BuiltInTypes } from './built-in.ts'
-import type { PayloadOf } from '../tasks.ts'
+import type { PayloadOf } from '../task/context.ts'
 
-export const MAX_URL_LENGTH = 2 * 1024 * 1024
-export const MAX_HTML_LENGTH = 32 * 1024 * 1024
+const MAX_URL_LENGTH = 2 * 1024 * 1024
+const MAX_HTML_LENGTH = 32 * 1024 * 1024
 export const MAX_CODE_LENGTH = 1024 * 1024
-export const MAX_ARGUMENTS = 4_096
+const MAX_ARGUMENTS = 4_096
 /** Of all arguments together; Linux takes no more than 128 KiB in one. */
-export const MAX_ARGUMENT_LENGTH = 128 * 1024 - 1
+const MAX_ARGUMENT_LENGTH = 128 * 1024 - 1
 const MAX_NAME_LENGTH = 255
 const MAX_SELECTOR_LENGTH = 10_000
 const MAX_HEADERS = 200

@@ -3,7 +3,7 @@
  * schema may come from any library that speaks Standard Schema (zod, valibot, ArkType). The pool
  * loads the module for the schema, each worker for the handler.
  */
-import type { Handler, PlainHandler, PlainTaskContext, TaskContext } from '../tasks.ts'
+import type { Handler, PlainHandler, PlainTaskContext, TaskContext } from '../task/context.ts'
 
 /** What is used of the Standard Schema interface, version 1. */
 export interface StandardSchema<Input = unknown, Output = Input> {

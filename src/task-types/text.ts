@@ -1,7 +1,7 @@
 /** What is wrong with a payload, in words: each field by its path, with what it must be. */
 import { relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { TroupeError, type TroupeErrorOptions } from '../errors.ts'
+import { TroupeError, type TroupeErrorOptions } from '../common/errors.ts'
 import type { StandardIssue } from './task-type.ts'
 
 export type StandardIssues = readonly StandardIssue[]

@@ -2,9 +2,9 @@
  * Many payloads, bounded tasks under way: reads its input no faster than outcomes leave, hands an
  * outcome out as soon as it is there, and cancels what is left when the reader stops.
  */
-import type { TaskHandle, TaskOutcome } from '../pool/types.ts'
+import type { TaskHandle, TaskOutcome } from '../api/task.ts'
 
-export interface MapPlan {
+interface MapPlan {
   readonly concurrency: number
   readonly ordered: boolean
   /** `isNew` is false for a task that somebody else has submitted: it is not the map's to cancel. */

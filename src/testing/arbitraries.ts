@@ -4,9 +4,10 @@
  * it otherwise.
  */
 import type { Arbitrary } from 'fast-check'
-import type { TaskOptions } from '../pool/types.ts'
-import { FAULT_NAMES, FAULTS, type FaultName, type Faults } from './faults.ts'
-import { poolModel, type PoolPath } from './pool-model.ts'
+import type { TaskOptions } from '../api/task.ts'
+import { FAULT_NAMES, FAULTS, type FaultName, type Faults } from './simulation/faults.ts'
+import { poolModel } from './model/pool-model.ts'
+import { type PoolPath } from './model/pool-walk.ts'
 
 /** The module fast-check: `import fc from 'fast-check'`. */
 export type FastCheck = typeof import('fast-check').default

@@ -3,8 +3,8 @@
  * another sender. Each is a violation, whatever the pool has told the process: nothing in it may have
  * an effect.
  */
-import type { Frame, Report } from '../worker/protocol.ts'
-import type { SeededRandom } from './seeded-random.ts'
+import type { Frame, Report } from '../process/ipc/protocol.ts'
+import type { SeededRandom } from './simulation/seeded-random.ts'
 
 type Fields = Record<string, unknown>
 /** Makes another frame of one. `foreign` names no attempt of the process of `slot`, which sends it. */
@@ -54,7 +54,7 @@ const loaded = (rest: Fields = {}): Fields => ({
 })
 
 /** By what each forges; `foreign` names no attempt of the process that sends it. */
-export const FORGERIES: Readonly<Record<string, (foreign: number, odd: unknown) => unknown>> = {
+const FORGERIES: Readonly<Record<string, (foreign: number, odd: unknown) => unknown>> = {
   kind: (_, odd) => ({ kind: odd }),
   'no record': (_, odd) => (isRecord(odd) ? [odd] : odd),
   'level of a log line': () => ({ kind: 'log', level: 'toString', message: 'forged', fields: {} }),

@@ -23,51 +23,55 @@ export {
   type TaskPlan,
   taskPlans,
 } from './arbitraries.ts'
-export {
-  checkConformance,
-  type ConformanceReport,
-  problemText,
-  TraceCheck,
-  type TraceProblem,
-} from './conformance.ts'
+export { checkConformance, problemText, TraceCheck } from './conformance/conformance.ts'
+export { type ConformanceReport, type TraceProblem } from './conformance/trace-tally.ts'
 export { type SettleOptions, type TroupeMatchers, troupeMatchers } from './matchers.ts'
 export {
-  flawIn,
-  flawOfCleanEnd,
-  flawOfFork,
-  flawOfRun,
+  violationIn,
+  violationOfCleanEnd,
+  violationOfFork,
+  violationOfRun,
   type PoolView,
-  unrestIn,
+  pendingIn,
 } from './pool-invariants.ts'
 export {
   type CommandedPool,
   type DrivenPool,
   POOL_COMMAND_NAMES,
-  type PoolBooks,
-  poolBooks,
+  type PoolOracle,
+  poolOracle,
   type PoolCommand,
   type PoolCommandName,
   poolCommands,
   type PoolCommandsOptions,
-  type PoolStand,
+  type PoolPhase,
   runPoolCommands,
   type RunCommandsOptions,
-} from './pool-commands.ts'
+} from './commands/pool-commands.ts'
 export {
   type PathFilter,
   type PoolModel,
   poolModel,
   type PoolModelCoverage,
-  type PoolModelEvent,
+} from './model/pool-model.ts'
+export {
   type PoolModelStep,
   type PoolPath,
-} from './pool-model.ts'
-export type { WalkablePool, WalkOptions } from './pool-walk.ts'
-export { FAULT_NAMES, FAULTS, type FaultName, type FaultRule, type Faults } from './faults.ts'
+  type WalkablePool,
+  type WalkOptions,
+} from './model/pool-walk.ts'
+export { type PoolModelEvent } from './model/pool-model-logic.ts'
+export {
+  FAULT_NAMES,
+  FAULTS,
+  type FaultName,
+  type FaultRule,
+  type Faults,
+} from './simulation/faults.ts'
 export {
   type PoolSimulation,
   type SimulateOptions,
   simulatePool,
   type SimulationReport,
-  type Stage,
-} from './simulate-pool.ts'
+  type Scenario,
+} from './simulation/simulate-pool.ts'

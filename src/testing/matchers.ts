@@ -4,13 +4,15 @@
  */
 import type { AnyStateMachine } from 'xstate'
 import { type MachineId, machines } from '../../machines/index.ts'
-import type { PoolEvents, TaskHandle, TaskOutcome } from '../pool/types.ts'
-import { checkConformance, type ConformanceReport, problemText } from './conformance.ts'
+import type { PoolEvents } from '../api/events.ts'
+import type { TaskHandle, TaskOutcome } from '../api/task.ts'
+import { checkConformance, problemText } from './conformance/conformance.ts'
+import { type ConformanceReport } from './conformance/trace-tally.ts'
 
 /** ms that a task may take to settle, unless told otherwise. */
-export const DEFAULT_SETTLE_WITHIN_MS = 30_000
+const DEFAULT_SETTLE_WITHIN_MS = 30_000
 
-export interface MatcherResult {
+interface MatcherResult {
   readonly pass: boolean
   readonly message: () => string
 }
@@ -46,9 +48,9 @@ async function toSettleExactlyOnce(
   { within = DEFAULT_SETTLE_WITHIN_MS, pool }: SettleOptions = {},
 ): Promise<MatcherResult> {
   const handles = (Array.isArray(received) ? received : [received]) as readonly Handle[]
-  const told = new Map<string, number>()
+  const reported = new Map<string, number>()
   const subscriptions = ENDS.map((type) =>
-    pool?.on(type, ({ taskId }) => told.set(taskId, (told.get(taskId) ?? 0) + 1)),
+    pool?.on(type, ({ taskId }) => reported.set(taskId, (reported.get(taskId) ?? 0) + 1)),
   )
   // Its end is told already, or still to be told: once in all.
   const due = new Map(handles.map((handle) => [handle.id, isEnded(handle) ? 0 : 1]))
@@ -57,7 +59,7 @@ async function toSettleExactlyOnce(
   for (const [at, handle] of handles.entries()) {
     const problem = await problemOf(handle, outcomes[at] ?? null, within)
     if (problem !== null) problems.push(problem)
-    const count = told.get(handle.id) ?? 0
+    const count = reported.get(handle.id) ?? 0
     if (problem === null && pool !== undefined && count !== due.get(handle.id)) {
       problems.push(`${handle.id}: its end was told ${count} times`)
     }

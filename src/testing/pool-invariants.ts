@@ -3,7 +3,7 @@
  * the simulation, which drives the real one. Each rule reads a view of the whole and says what is
  * wrong with it, or null. It never looks for itself.
  */
-import type { WorkerContext } from '../../machines/worker-facts.ts'
+import type { WorkerContext } from '../../machines/worker.setup.ts'
 
 export interface ProcessView {
   readonly incarnation: number
@@ -30,7 +30,7 @@ export interface SlotView {
 }
 
 /** Where tasks run: a slot's incarnation, as the ledger keeps it. */
-export interface SeatView {
+export interface CapacityView {
   readonly slot: string
   readonly incarnation: number
   readonly tasks: readonly (string | number)[]
@@ -52,7 +52,7 @@ export interface PoolView {
   /** Crashes that count, and how many may. */
   readonly crashes: number
   readonly intensity: number
-  /** Slots that hold leave to start. */
+  /** Slots that hold a start permit. */
   readonly starting: readonly string[]
   /** Slots whose browser runs: they have given their leave back, and are not ready yet. */
   readonly launched: readonly string[]
@@ -66,7 +66,7 @@ export interface PoolView {
   readonly warm: readonly string[]
   readonly failed: readonly string[]
   readonly slots: readonly SlotView[]
-  readonly seats: readonly SeatView[]
+  readonly workers: readonly CapacityView[]
   /** All that were accepted. */
   readonly tasks: readonly TaskView[]
   /** What is under way outside: `dispatch is due`, `the run folder is at work`. */
@@ -85,16 +85,16 @@ const WAITING: ReadonlySet<string> = new Set([
 ])
 
 /** `always`: must hold between any two events. */
-export function flawIn(view: PoolView): string | null {
-  if (view.isAborting) return flawOfOwners(view)
+export function violationIn(view: PoolView): string | null {
+  if (view.isAborting) return violationOfOwners(view)
   if (view.breaker === 'closed' && view.crashes > view.intensity) {
     return 'more crashes than the intensity allows, and the breaker is closed'
   }
-  return flawOfOwners(view) ?? flawOfSeats(view) ?? flawOfTasks(view)
+  return violationOfOwners(view) ?? violationOfCapacity(view) ?? violationOfTasks(view)
 }
 
 /** No process without an owner. */
-function flawOfOwners({ slots }: PoolView): string | null {
+function violationOfOwners({ slots }: PoolView): string | null {
   for (const { owned, processes } of slots) {
     for (const { incarnation } of processes) {
       if (!owned.includes(incarnation)) return 'a process lives that no worker knows of'
@@ -104,44 +104,46 @@ function flawOfOwners({ slots }: PoolView): string | null {
 }
 
 /** What the ledger believes to run in a process, and what its worker counts, is the same. */
-function flawOfSeats({ slots, seats }: PoolView): string | null {
+function violationOfCapacity({ slots, workers }: PoolView): string | null {
   let found = 0
   for (const { slot, crews, processes } of slots) {
     for (const { incarnation, inFlight } of crews) {
       if (!processes.some((process) => process.incarnation === incarnation)) {
         return 'a worker serves with a process that is gone'
       }
-      const seat = seats.find((one) => one.slot === slot && one.incarnation === incarnation)
-      if (seat !== undefined) found++
-      const seated = seat?.tasks.length ?? 0
+      const worker = workers.find((one) => one.slot === slot && one.incarnation === incarnation)
+      if (worker !== undefined) found++
+      const seated = worker?.tasks.length ?? 0
       if (seated !== inFlight) {
         return `a worker counts ${inFlight} tasks in flight, the ledger ${seated}`
       }
     }
   }
-  return found === seats.length ? null : 'the ledger keeps a seat of a process that no worker has'
+  return found === workers.length
+    ? null
+    : 'the ledger keeps capacity of a process that no worker has'
 }
 
-function flawOfTasks({ seats, tasks }: PoolView): string | null {
+function violationOfTasks({ workers, tasks }: PoolView): string | null {
   const seated: (string | number)[] = []
-  for (const seat of seats) {
-    for (const id of seat.tasks) {
+  for (const worker of workers) {
+    for (const id of worker.tasks) {
       if (seated.includes(id)) return 'a task runs twice at once'
       seated.push(id)
     }
   }
   for (const { id, state } of tasks) {
     const isSeated = seated.includes(id)
-    if (ENDED.has(state) && isSeated) return 'a task has ended and still has a seat'
+    if (ENDED.has(state) && isSeated) return 'a task has ended and still has a place'
     if (!ENDED.has(state) && isSeated === WAITING.has(state)) {
-      return `a task is ${state} and has ${isSeated ? 'a' : 'no'} seat`
+      return `a task is ${state} and has ${isSeated ? 'a' : 'no'} worker`
     }
   }
   return null
 }
 
 /** Judged as a process is about to be forked for the slot. */
-export function flawOfFork(view: PoolView, slot: string): string | null {
+export function violationOfFork(view: PoolView, slot: string): string | null {
   const { pool, shutdown, breaker, starting, launched } = view
   // Its leave was on its way as the defect came; so is the kill.
   if (view.isAborting) return null
@@ -151,7 +153,7 @@ export function flawOfFork(view: PoolView, slot: string): string | null {
   }
   if (breaker === 'open') return 'a process was started while the breaker is open'
   if (starting.length > view.maxStarting) return 'more processes start at once than may'
-  if (!starting.includes(slot)) return 'a process was started without leave'
+  if (!starting.includes(slot)) return 'a process was started without a start permit'
   if (breaker === 'halfOpen' && starting.length + launched.length > 1) {
     return 'a half-open breaker has two probes'
   }
@@ -161,14 +163,14 @@ export function flawOfFork(view: PoolView, slot: string): string | null {
 }
 
 /** Judged as tasks are about to be sent to a process. */
-export function flawOfRun({ pool }: Pick<PoolView, 'pool'>): string | null {
+export function violationOfRun({ pool }: Pick<PoolView, 'pool'>): string | null {
   if (pool === 'paused') return 'a task was started while the pool is paused'
   if (pool === 'running' || pool === 'starting') return null
   return `a task was started while the pool is ${pool}`
 }
 
 /** Judged as a shutdown is about to say that it was clean: it has left no process. */
-export function flawOfCleanEnd(view: Pick<PoolView, 'slots'>): string | null {
+export function violationOfCleanEnd(view: Pick<PoolView, 'slots'>): string | null {
   return processesIn(view) > 0 ? 'a clean end was told while a process lives' : null
 }
 
@@ -176,15 +178,15 @@ export function flawOfCleanEnd(view: Pick<PoolView, 'slots'>): string | null {
  * `eventually`: once nothing goes wrong any more, a pool comes to rest. Null at rest: nothing is
  * under way, and nothing that was asked for is missing. Else what is not yet as it should be.
  */
-export function unrestIn(view: PoolView): string | null {
+export function pendingIn(view: PoolView): string | null {
   const { pool, pending } = view
   if (pending !== null) return pending
   if (pool === 'starting' || pool === 'stopping') return `the pool is still ${pool}`
-  if (view.starting.length > 0) return 'leave to start is held by nobody who starts'
+  if (view.starting.length > 0) return 'a start permit is held by nobody who starts'
   if (view.launched.length > 0) return 'a start that nobody makes has not ended'
-  if (view.waiting.length > 0) return 'a slot waits for leave to start'
+  if (view.waiting.length > 0) return 'a slot waits for a start permit'
   const living = view.tasks.filter(({ state }) => !ENDED.has(state))
-  if (pool === 'idle' || pool === 'error') return unrestOfEnd(view, living)
+  if (pool === 'idle' || pool === 'error') return pendingOfEnd(view, living)
   const { serving, spares, ready, warm, failed } = view
   const isThere = (slot: string, there: readonly string[]) =>
     there.includes(slot) || failed.includes(slot)
@@ -205,7 +207,7 @@ export function unrestIn(view: PoolView): string | null {
   return view.isDraining ? 'the pool drains and nothing is left' : null
 }
 
-function unrestOfEnd(view: PoolView, living: readonly TaskView[]): string | null {
+function pendingOfEnd(view: PoolView, living: readonly TaskView[]): string | null {
   const { pool, alive, slots } = view
   if (living.length > 0) return `the pool is ${pool} and a task has not ended`
   if (processesIn(view) > 0) return `the pool is ${pool} and a process lives`
@@ -222,9 +224,9 @@ function processesIn({ slots }: Pick<PoolView, 'slots'>): number {
 /** The incarnations that a worker in this state sees to the end of. */
 export function ownedBy(
   life: unknown,
-  { incarnation, current, retiree }: WorkerContext,
+  { incarnation, current, outgoing }: WorkerContext,
 ): readonly number[] {
-  const left = retiree === null ? [] : [retiree.incarnation]
+  const left = outgoing === null ? [] : [outgoing.incarnation]
   if (typeof life === 'string' && ASLEEP.has(life)) return left
   return [incarnation, ...(current === null ? [] : [current.incarnation]), ...left]
 }

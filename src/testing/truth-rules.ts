@@ -2,9 +2,9 @@
  * What a simulated machine really did, compared with what the pool says: functions that say what is
  * wrong, or null. The rules for the pool's own inside are in `invariants.ts`.
  */
-import type { TaskOutcome } from '../pool/types.ts'
-import type { Leftovers } from './virtual-machine.ts'
-import type { Deed, WorldTruth } from './virtual-tasks.ts'
+import type { TaskOutcome } from '../api/task.ts'
+import type { Leftovers } from './simulation/virtual-machine.ts'
+import type { Action, WorldTruth } from './simulation/virtual-tasks.ts'
 
 /** Codes of what comes of a task that was accepted and did not succeed. */
 export const FALLS = [
@@ -20,7 +20,7 @@ export const FALLS = [
 ] as const
 
 /** A task is submitted, and then it is in exactly one place. */
-export function flawOfBalance(counts: {
+export function violationOfBalance(counts: {
   readonly submitted: number
   readonly pending: number
   readonly active: number
@@ -38,25 +38,25 @@ export function flawOfBalance(counts: {
 }
 
 /** A slot has one process and perhaps its successor. */
-export function flawOfCrowd(
+export function violationOfCrowd(
   processes: Iterable<{
-    readonly birth: { readonly slot: string }
+    readonly init: { readonly slot: string }
     readonly life: string
     readonly isOrphan: boolean
   }>,
 ): string | null {
   const living = new Map<string, number>()
-  for (const { birth, life, isOrphan } of processes) {
+  for (const { init, life, isOrphan } of processes) {
     if (life !== 'living' || isOrphan) continue
-    const count = (living.get(birth.slot) ?? 0) + 1
-    if (count > 2) return `${birth.slot} has ${count} living processes`
-    living.set(birth.slot, count)
+    const count = (living.get(init.slot) ?? 0) + 1
+    if (count > 2) return `${init.slot} has ${count} living processes`
+    living.set(init.slot, count)
   }
   return null
 }
 
 /** A pool that was shut down has left nothing. */
-export function flawOfLeftovers(leftovers: Leftovers): string | null {
+export function violationOfLeftovers(leftovers: Leftovers): string | null {
   const left = Object.entries(leftovers).flatMap(([what, found]: [string, unknown]) => {
     const count = Array.isArray(found) ? found.length : Number(found)
     return count === 0
@@ -67,7 +67,7 @@ export function flawOfLeftovers(leftovers: Leftovers): string | null {
 }
 
 /** A success was one, and what was stopped has stopped. */
-export function flawOfOutcome(outcome: TaskOutcome, truth: WorldTruth): string | null {
+export function violationOfOutcome(outcome: TaskOutcome, truth: WorldTruth): string | null {
   const { taskId, attempts } = outcome
   if (outcome.status === 'succeeded') {
     if (outcome.cached === true) return null
@@ -85,18 +85,18 @@ export function flawOfOutcome(outcome: TaskOutcome, truth: WorldTruth): string |
  * As a handler starts: none of the same task may still run. With a browser it may: a lost tab ends the
  * attempt, and its code learns of it at its next step.
  */
-export function flawOfStart(deed: Deed, earlier: readonly Deed[]): string | null {
-  if (deed.needsBrowser) return null
+export function violationOfStart(action: Action, earlier: readonly Action[]): string | null {
+  if (action.needsBrowser) return null
   const running = earlier.find(
     ({ state, process }) => state === 'running' && process.life === 'living',
   )
   if (running === undefined) return null
-  return `${deed.taskId} starts in ${deed.process.scope.name} while it runs in ${running.process.scope.name}`
+  return `${action.taskId} starts in ${action.process.scope.name} while it runs in ${running.process.scope.name}`
 }
 
 /** As a handler starts that must not be repeated: every earlier start is known to have failed. */
-export function flawOfRepetition(deed: Deed, earlier: readonly Deed[]): string | null {
+export function violationOfRepetition(action: Action, earlier: readonly Action[]): string | null {
   const unknown = earlier.find(({ state }) => state !== 'failed')
   if (unknown === undefined) return null
-  return `${deed.taskId} may not be repeated, and its attempt ${unknown.attempt} was ${unknown.state}`
+  return `${action.taskId} may not be repeated, and its attempt ${unknown.attempt} was ${unknown.state}`
 }

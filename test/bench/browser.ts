@@ -3,9 +3,9 @@
  * costs everybody the same and only what is around the browser differs.
  */
 import type { LaunchOptions } from 'puppeteer-core'
-import { chromiumArgs } from '../../src/child/browser-process.ts'
-import { findBrowser } from '../../src/worker/browser-finder.ts'
-import { browserFlags } from '../../src/worker/browser-flags.ts'
+import { chromiumArgs } from '../../src/child/browser/browser-process.ts'
+import { findBrowser } from '../../src/browser/finder.ts'
+import { browserFlags } from '../../src/browser/flags.ts'
 
 /** Path of the Chromium that all contestants of a run use. */
 export async function browserPath(): Promise<string> {

@@ -9,7 +9,7 @@ export const folderBugs: readonly PlantedBug[] = [
     ...folders(
       'simulation',
       'a run folder that is gone stays gone',
-      'src/pool/run-care.ts',
+      'src/pool/host/run-care.ts',
       'there again',
     ),
     text: 'const parts = run.folder.renew()',
@@ -19,7 +19,7 @@ export const folderBugs: readonly PlantedBug[] = [
     ...folders(
       'simulation',
       'a browser whose profile is gone is kept',
-      'src/pool/run-care.ts',
+      'src/pool/host/run-care.ts',
       'costs each browser',
     ),
     text: '    this.#ports.retire(id)\n',
@@ -29,7 +29,7 @@ export const folderBugs: readonly PlantedBug[] = [
     ...folders(
       'process',
       'a part of the run folder that is gone stays gone',
-      'src/worker/run-folder.ts',
+      'src/process/run-folder.ts',
       'is whole again',
     ),
     text: "['', ...SUBFOLDERS].filter",
@@ -39,7 +39,7 @@ export const folderBugs: readonly PlantedBug[] = [
     ...folders(
       'process',
       'a living pool whose socket is gone is swept',
-      'src/worker/run-folder.ts',
+      'src/process/run-folder.ts',
       'without its socket',
     ),
     text: '    void socket.listenAgain(path)\n',

@@ -11,12 +11,12 @@ const frames = (bug: string, file: string): Omit<PlantedBug, 'text' | 'instead'>
 
 export const frameBugs: readonly PlantedBug[] = [
   {
-    ...frames('a log line of any level is believed', 'src/worker/frame.ts'),
+    ...frames('a log line of any level is believed', 'src/process/ipc/frame.ts'),
     text: "level: isOneOf('error', 'warn', 'info', 'debug'),",
     instead: 'level: isAnything,',
   },
   {
-    ...frames('a second load is believed', 'src/worker/conversation.ts'),
+    ...frames('a second load is believed', 'src/process/ipc/conversation.ts'),
     text: "if (this.#hasLoaded) throw new Error('a process said twice that it has loaded')",
     instead: '',
   },

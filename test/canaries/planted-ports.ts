@@ -6,13 +6,13 @@ const ports = (bug: string, file: string, named: string) =>
 
 export const portBugs: readonly PlantedBug[] = [
   {
-    ...ports('a deed that throws ends its actor', 'src/pool/machine-deeds.ts', 'once'),
+    ...ports('a deed that throws ends its actor', 'src/common/provide-actions.ts', 'once'),
     text: '    } catch (error) {\n      fail(error)\n',
     instead: '    } catch (error) {\n      throw error\n',
   },
   {
     ...ports('a fork that throws is waited for', 'src/pool/workers.ts', 'process.fork'),
-    text: '    this.#tellExited(id, { code: null, signal: null }, null)\n',
+    text: '    this.#sendExited(id, { code: null, signal: null }, null)\n',
     instead: '',
   },
   {
@@ -26,7 +26,7 @@ export const portBugs: readonly PlantedBug[] = [
   },
   {
     ...ports('what a defect tears off never ends', 'src/ledger/abandonment.ts', 'tears off'),
-    test: 'test/simulation/ledger-words.test.ts',
+    test: 'test/simulation/ledger-messages.test.ts',
     text: 'new Set([...left(), ...torn.keys()])',
     instead: 'new Set(left())',
   },
@@ -44,8 +44,8 @@ export const portBugs: readonly PlantedBug[] = [
     layer: 'process',
     test: 'test/process/child-session.test.ts',
     named: 'a port of the session',
-    file: 'src/child/session-host.ts',
-    text: '{ failed: (_, failure) => failed(failure) }',
+    file: 'src/child/session/session-host.ts',
+    text: '{\n      failed: (_, failure) => failed(failure),\n    }',
     instead: '{ failed: (_, failure) => void (failure ?? failed) }',
   },
 ]

@@ -17,21 +17,25 @@ export const valueBugs: readonly PlantedBug[] = [
   {
     ...values(
       'a payload stays the object of its submitter',
-      'src/task/snapshot.ts',
+      'src/values/snapshot.ts',
       'runs as it was at each submit',
     ),
     text: 'walk.isCopying ? spread(record, walk) : record',
     instead: 'record',
   },
   {
-    ...values('a refusal hands back the copy of the pool', 'src/pool/given-task.ts', 'hands back'),
+    ...values(
+      'a refusal hands back the copy of the pool',
+      'src/pool/admission/given-task.ts',
+      'hands back',
+    ),
     text: 'payload: given }',
     instead: 'payload: structuredClone(given) }',
   },
   {
     ...values(
       'an outcome gives out what a dependent will get',
-      'src/task/outcome.ts',
+      'src/ledger/task/outcome.ts',
       "is a dependent's as its parent ended",
     ),
     text: 'const value = copyOf(record.value)',
@@ -40,7 +44,7 @@ export const valueBugs: readonly PlantedBug[] = [
   {
     ...values(
       'a result is looked at once the next task has begun',
-      'src/child/task-runner.ts',
+      'src/child/attempt/task-runner.ts',
       'is what it was when the handler returned it',
     ),
     text: 'isPending(returned) ? await returned : returned',
@@ -49,7 +53,7 @@ export const valueBugs: readonly PlantedBug[] = [
   {
     ...values(
       'a result is not checked',
-      'src/child/task-runner.ts',
+      'src/child/attempt/task-runner.ts',
       'that is no plain data fails its task',
     ),
     text: "const result = snapshot(value, 'result')",

@@ -9,7 +9,7 @@ const RUN_LIMIT_MS = 120_000
 /** A test that waits for what the bug prevents need not wait long. */
 const TEST_LIMIT_MS = 30_000
 
-export interface TestRun {
+interface TestRun {
   readonly passed: number
   /** Names of tests that failed, and of files that failed as a whole. */
   readonly failed: readonly string[]

@@ -3,7 +3,7 @@
  * how far it is.
  */
 import { createPoolActor } from '../../src/index.ts'
-import type { ChaosTasks } from './client-books.ts'
+import type { ChaosTasks } from './client-oracle.ts'
 
 const [root = ''] = process.argv.slice(2)
 const say = (line: string) => process.stdout.write(`${line}\n`)

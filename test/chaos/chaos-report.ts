@@ -1,8 +1,8 @@
 /** What a chaos run ends with, and what of it is clean. */
-import type { BooksSummary } from './client-books.ts'
+import type { OracleSummary } from './client-oracle.ts'
 import type { PlannedFault } from './fault-plan.ts'
 
-export interface ChaosReport extends BooksSummary {
+export interface ChaosReport extends OracleSummary {
   readonly seed: number
   readonly workers: number
   readonly kills: number

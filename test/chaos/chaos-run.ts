@@ -8,12 +8,12 @@ import { join } from 'node:path'
 import { createPoolActor } from '../../src/index.ts'
 import { leftAfter, takeCensus } from '../support/census.ts'
 import { type ChaosReport, countByName, largest, median } from './chaos-report.ts'
-import { type ChaosPool, type ChaosTasks, ClientBooks } from './client-books.ts'
+import { type ChaosPool, type ChaosTasks, ClientOracle } from './client-oracle.ts'
 import { SITE_VARIABLE, startSite } from './chaos-site.ts'
 import { type FaultName, type PlannedFault, planFaults } from './fault-plan.ts'
 import { GONE_WITHIN_MS, Graves } from './graves.ts'
 import { mountDisk } from './small-disk.ts'
-import { Stage } from './stage.ts'
+import { Scenario } from './scenario.ts'
 import { startLoad } from './steady-load.ts'
 
 /** A fault whose event has not come by then has left something wedged. */
@@ -46,27 +46,27 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   using census = takeCensus({ root })
   const unexpected: string[] = []
   const pool = chaosPool(options.workers, root, ground.base, unexpected)
-  const stage = new Stage({
+  const scenario = new Scenario({
     pool,
-    books: new ClientBooks(pool),
+    oracle: new ClientOracle(pool),
     graves: new Graves(),
     site,
     disk,
     root,
     hostRoots: ground.hosts,
   })
-  watchProfiles(stage)
+  watchProfiles(scenario)
   pool.start()
-  const load = startLoad(stage.books, 2 * options.workers)
+  const load = startLoad(scenario.oracle, 2 * options.workers)
   const possible = options.kinds.filter((kind) => !skipped.some(([name]) => name === kind))
   const plan = planFaults(options.kills, options.seed, possible)
-  const unhealed = await strikeAll(stage, plan, options)
-  const capacityBack = await isWhole(stage)
+  const unhealed = await injectAll(scenario, plan, options)
+  const capacityBack = await isWhole(scenario)
   await within(load.stop(), FAULT_LIMIT_MS, 'the load did not end').catch(noteIn(unhealed))
   await pool.shutdown({ force: unhealed.length > 0 })
-  await stage.graves.settled()
+  await scenario.graves.settled()
   const left = await leftAfter(census, { withinMs: GONE_WITHIN_MS })
-  const { graves, measures, books } = stage
+  const { graves, measures, oracle } = scenario
   const processesLeft = [...graves.orphans, ...left.processes]
   const foldersLeft = [...graves.folders, ...left.folders]
   return {
@@ -74,7 +74,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     workers: options.workers,
     kills: plan.length,
     faultsByKind: countByName(plan),
-    ...books.summary(),
+    ...oracle.summary(),
     orphanProcesses: processesLeft.length,
     orphanMsMax: graves.orphanMsMax,
     profilesLeft: foldersLeft.length,
@@ -149,15 +149,15 @@ function chaosPool(workers: number, root: string, base: string, unexpected: stri
 }
 
 /** A profile goes with its process, whoever ended it. */
-function watchProfiles({ pool, graves, root }: Stage): void {
+function watchProfiles({ pool, graves, root }: Scenario): void {
   pool.on('worker.exited', ({ slot, incarnation }) => {
     graves.watchProfile(root, `${slot}.${incarnation}`)
   })
 }
 
 /** Resolves with what did not heal. */
-async function strikeAll(
-  stage: Stage,
+async function injectAll(
+  scenario: Scenario,
   plan: readonly PlannedFault[],
   { lanes, onFault }: ChaosOptions,
 ): Promise<string[]> {
@@ -166,9 +166,9 @@ async function strikeAll(
   const lane = async () => {
     for (let fault = waiting.shift(); fault !== undefined; fault = waiting.shift()) {
       const startedMs = performance.now()
-      const problem = await within(fault.strike(stage, fault.random), FAULT_LIMIT_MS, 'no end')
+      const problem = await within(fault.inject(scenario, fault.random), FAULT_LIMIT_MS, 'no end')
         .then(() => null)
-        .catch((error: Error) => `${error.message} (${stage.tell()})`)
+        .catch((error: Error) => `${error.message} (${scenario.report()})`)
       if (problem !== null) unhealed.push(`${fault.number} ${fault.name}: ${problem}`)
       onFault(fault, Math.round(performance.now() - startedMs), problem)
     }
@@ -178,9 +178,9 @@ async function strikeAll(
 }
 
 /** Every slot does a browser task that began after all the faults. */
-async function isWhole(stage: Stage): Promise<boolean> {
-  const slots = stage.pool.status().workers.map(({ slot }) => slot)
-  const all = Promise.all(slots.map((slot) => stage.serves(slot)))
+async function isWhole(scenario: Scenario): Promise<boolean> {
+  const slots = scenario.pool.status().workers.map(({ slot }) => slot)
+  const all = Promise.all(slots.map((slot) => scenario.serves(slot)))
   return within(all, FAULT_LIMIT_MS, 'capacity is not back').then(
     () => true,
     () => false,

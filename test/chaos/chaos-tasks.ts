@@ -2,7 +2,8 @@
  * What the workers of a chaos run do: honest work, and tasks that do harm when they are told to.
  */
 import { readFileSync } from 'node:fs'
-import { defineTasks, type PlainTaskContext, type TaskContext, task } from '../../src/tasks.ts'
+import { defineTasks, task } from '../../src/tasks.ts'
+import { type PlainTaskContext, type TaskContext } from '../../src/task/context.ts'
 import { SITE_VARIABLE } from './chaos-site.ts'
 
 const site = process.env[SITE_VARIABLE] ?? ''

@@ -29,7 +29,7 @@ export class Graves {
   }
 
   watch(find: () => readonly OsProcess[]): void {
-    this.#watches.push(this.#bury(find))
+    this.#watches.push(this.#reap(find))
   }
 
   /** A profile in any run folder below the root. */
@@ -54,7 +54,7 @@ export class Graves {
     await Promise.all(this.#watches)
   }
 
-  async #bury(find: () => readonly OsProcess[]): Promise<void> {
+  async #reap(find: () => readonly OsProcess[]): Promise<void> {
     const { left, tookMs } = await untilNothing(find)
     this.orphanMsMax = Math.max(this.orphanMsMax, tookMs)
     this.orphans.push(...left)

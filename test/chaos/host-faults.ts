@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { processesNaming, runsIn } from './graves.ts'
 import type { Random } from './random.ts'
-import type { Stage } from './stage.ts'
+import type { Scenario } from './scenario.ts'
 
 const HOST = new URL('./chaos-host.ts', import.meta.url).pathname
 
@@ -43,23 +43,23 @@ class Host {
 }
 
 /** Ctrl-C, and once more while it shuts down: it dies of that signal, with all it had. */
-export async function doubleInterrupt(stage: Stage): Promise<void> {
-  const host = new Host(freshRoot(stage))
+export async function doubleInterrupt(scenario: Scenario): Promise<void> {
+  const host = new Host(freshRoot(scenario))
   await host.says('up')
   host.child.kill('SIGINT')
   await host.says('stopping')
   host.child.kill('SIGINT')
   const signal = await host.ends()
   if (signal !== 'SIGINT') throw new Error(`a host ended by ${signal}, not by SIGINT`)
-  leavesNothing(stage, host.root)
+  leavesNothing(scenario, host.root)
 }
 
 /**
  * SIGKILL to the pool's own process, as it starts or as it works; then a new start over the same
  * folder.
  */
-export async function poolKill(stage: Stage, random: Random): Promise<void> {
-  const root = freshRoot(stage)
+export async function poolKill(scenario: Scenario, random: Random): Promise<void> {
+  const root = freshRoot(scenario)
   const host = new Host(root)
   const moment = random.pick(['starting', 'ready', 'up'])
   await host.says(moment)
@@ -68,9 +68,9 @@ export async function poolKill(stage: Stage, random: Random): Promise<void> {
   if (isUnguarded) killGuardian(root)
   host.child.kill('SIGKILL')
   await host.ends()
-  if (isUnguarded) stage.graves.watch(() => processesNaming(root))
-  else leavesNothing(stage, root)
-  await stage.graves.settled()
+  if (isUnguarded) scenario.graves.watch(() => processesNaming(root))
+  else leavesNothing(scenario, root)
+  await scenario.graves.settled()
   const next = new Host(root)
   await next.says('up')
   const runs = runsIn(root)
@@ -79,16 +79,16 @@ export async function poolKill(stage: Stage, random: Random): Promise<void> {
   await next.says('stopping')
   next.child.kill('SIGTERM')
   await next.ends()
-  leavesNothing(stage, root)
+  leavesNothing(scenario, root)
 }
 
-function freshRoot(stage: Stage): string {
-  return mkdtempSync(join(stage.hostRoots, 'host-'))
+function freshRoot(scenario: Scenario): string {
+  return mkdtempSync(join(scenario.hostRoots, 'host-'))
 }
 
-function leavesNothing(stage: Stage, root: string): void {
-  stage.graves.watch(() => processesNaming(root))
-  stage.graves.watchRuns(root)
+function leavesNothing(scenario: Scenario, root: string): void {
+  scenario.graves.watch(() => processesNaming(root))
+  scenario.graves.watchRuns(root)
 }
 
 function killGuardian(root: string): void {

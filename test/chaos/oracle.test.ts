@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import type { TaskOutcome } from '../../src/index.ts'
 import { type ChaosReport, isClean } from './chaos-report.ts'
-import { type ChaosPool, ClientBooks } from './client-books.ts'
+import { type ChaosPool, ClientOracle } from './client-oracle.ts'
 import { FAULT_NAMES, planFaults } from './fault-plan.ts'
 import { Graves, processesNaming, treeOf } from './graves.ts'
 
@@ -21,36 +21,37 @@ function scriptedPool(times: number, value: unknown) {
     },
     submit: () => {
       const outcome = { taskId: `task-${++count}`, status: 'succeeded', value } as TaskOutcome
-      for (let told = 0; told < times; told++) for (const listener of listeners) listener(outcome)
+      for (let reported = 0; reported < times; reported++)
+        for (const listener of listeners) listener(outcome)
       const never = new Promise<TaskOutcome>(() => {})
       return { id: outcome.taskId, outcome: () => (times === 0 ? never : Promise.resolve(outcome)) }
     },
   } as unknown as ChaosPool
 }
 
-async function booksOf(times: number, value: unknown) {
-  const books = new ClientBooks(scriptedPool(times, value))
-  books.submit('double', 1, {}, 2)
+async function oracleOf(times: number, value: unknown) {
+  const oracle = new ClientOracle(scriptedPool(times, value))
+  oracle.submit('double', 1, {}, 2)
   await new Promise(setImmediate)
-  return books.summary()
+  return oracle.summary()
 }
 
 describe('the books of a client see', () => {
   test('a task that ended once', async () => {
-    const seen = await booksOf(1, 2)
+    const seen = await oracleOf(1, 2)
     expect(seen).toMatchObject({ submitted: 1, settledOnce: 1, lost: 0, doubled: 0, wrong: 0 })
   })
 
   test('a task that never ended', async () => {
-    expect(await booksOf(0, 2)).toMatchObject({ settledOnce: 0, lost: 1, doubled: 0 })
+    expect(await oracleOf(0, 2)).toMatchObject({ settledOnce: 0, lost: 1, doubled: 0 })
   })
 
   test('an end told twice', async () => {
-    expect(await booksOf(2, 2)).toMatchObject({ settledOnce: 0, lost: 0, doubled: 1 })
+    expect(await oracleOf(2, 2)).toMatchObject({ settledOnce: 0, lost: 0, doubled: 1 })
   })
 
   test("another task's value", async () => {
-    expect(await booksOf(1, 3)).toMatchObject({ settledOnce: 1, wrong: 1 })
+    expect(await oracleOf(1, 3)).toMatchObject({ settledOnce: 1, wrong: 1 })
   })
 })
 
@@ -124,8 +125,8 @@ describe('a report', () => {
     { capacityBack: false },
     { unhealed: ['1 workerKill: no end'] },
     { unexpectedEvents: ['worker-1'] },
-  ])('with %o is not clean', (flaw) => {
+  ])('with %o is not clean', (violation) => {
     expect(isClean(clean)).toBe(true)
-    expect(isClean({ ...clean, ...flaw })).toBe(false)
+    expect(isClean({ ...clean, ...violation })).toBe(false)
   })
 })

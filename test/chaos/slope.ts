@@ -5,7 +5,7 @@ export interface Sample {
   readonly value: number
 }
 
-export interface Slope {
+interface Slope {
   readonly perMinute: number
   /**
    * The slope's standard error: what chance alone would make of a level row this long and this

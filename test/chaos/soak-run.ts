@@ -9,9 +9,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createPoolActor } from '../../src/index.ts'
-import { RECENT_ENDS } from '../../src/ledger/recent-ends.ts'
+import { RECENT_ENDS } from '../../src/ledger/results/recent-ends.ts'
 import { SITE_VARIABLE, startSite } from './chaos-site.ts'
-import type { ChaosPool, ChaosTasks } from './client-books.ts'
+import type { ChaosPool, ChaosTasks } from './client-oracle.ts'
 import { readProc, runsIn, treeOf } from './graves.ts'
 import { type Sample, slopeOf } from './slope.ts'
 
@@ -29,7 +29,7 @@ setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
 /** More than this per minute is a leak. Processes and profiles come and go with every recycling. */
-export const SLOPE_LIMITS = {
+const SLOPE_LIMITS = {
   /**
    * Of the whole tree, browsers included; its anonymous part, for file pages are shared with
    * whatever else runs.
@@ -46,7 +46,7 @@ type Kind = keyof typeof SLOPE_LIMITS
 type Samples = Record<Kind, Sample[]>
 const KINDS = Object.keys(SLOPE_LIMITS) as Kind[]
 
-export interface SoakOptions {
+interface SoakOptions {
   readonly minutes: number
   readonly workers: number
   readonly maxTasksPerWorker: number
@@ -62,7 +62,7 @@ interface JudgedSlope {
   readonly isOver: boolean
 }
 
-export interface SoakReport {
+interface SoakReport {
   readonly minutes: number
   readonly workers: number
   readonly tasks: number

@@ -1,17 +1,17 @@
 /** A stream of honest tasks that never runs dry: as one ends, the next is handed in. */
-import type { ClientBooks } from './client-books.ts'
+import type { ClientOracle } from './client-oracle.ts'
 
 /** One task in so many needs no browser. */
 const PLAIN_EVERY = 5
 const OPTIONS = { attempts: 12, timeout: 3_000, backoff: { delay: 20, maxDelay: 200 } } as const
 
-export interface SteadyLoad {
+interface SteadyLoad {
   readonly ended: number
   /** Hands in no more. Resolves when what is under way has ended. */
   stop(): Promise<void>
 }
 
-export function startLoad(books: ClientBooks, concurrency: number): SteadyLoad {
+export function startLoad(oracle: ClientOracle, concurrency: number): SteadyLoad {
   const stopping = new AbortController()
   let number = 0
   let ended = 0
@@ -20,8 +20,8 @@ export function startLoad(books: ClientBooks, concurrency: number): SteadyLoad {
       const order = ++number
       const handle =
         order % PLAIN_EVERY === 0
-          ? books.submit('double', order, OPTIONS, order * 2)
-          : books.submit('visit', order, OPTIONS, `order ${order}`)
+          ? oracle.submit('double', order, OPTIONS, order * 2)
+          : oracle.submit('visit', order, OPTIONS, `order ${order}`)
       await handle.outcome()
       ended++
     }

@@ -16,7 +16,7 @@ import { formatResult, refusedResult, resultOf } from '../../src/cli/result-line
 import { fileSink } from '../../src/cli/result-sink.ts'
 import { decodeText, type Row, UnreadableError } from '../../src/cli/rows.ts'
 import { commandName, resumeCommand } from '../../src/cli/summary.ts'
-import { isTroupeError } from '../../src/errors.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'troupe-cli-input-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { profilesCommand } from '../../src/cli/profiles.ts'
-import { isTroupeError } from '../../src/errors.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
 
 const KEPT = [
   'Local State',
@@ -110,12 +110,12 @@ describe('profiles', () => {
         fc.constantFrom(...KEPT),
         fc.constantFrom('replace', 'remove'),
         bytes,
-        async (path, deed, fresh) => {
+        async (path, action, fresh) => {
           const folder = await write(sound)
           expect(await troupe('seal', folder)).toMatchObject({ sealed: true })
           const target = join(folder, path)
           const before = await readFile(target).catch(() => null)
-          if (deed === 'remove') await rm(target, { force: true })
+          if (action === 'remove') await rm(target, { force: true })
           else {
             await mkdir(dirname(target), { recursive: true })
             await writeFile(target, fresh)

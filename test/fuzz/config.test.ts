@@ -9,9 +9,9 @@ import {
   parseConfig,
   parseMapOptions,
   parseTaskOptions,
-} from '../../src/config.ts'
-import { isTroupeError } from '../../src/errors.ts'
-import { DEFAULT_TASK_OPTIONS } from '../../src/task/options.ts'
+} from '../../src/config/parse.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/config/task-options.ts'
 
 const TASKS = { tasks: './tasks.ts' }
 const PLAIN_NAMES = Object.keys(parseConfig(TASKS))
@@ -42,10 +42,10 @@ describe('parseConfig', () => {
     const options = fc.dictionary(fc.constantFrom(...PLAIN_NAMES), value, { maxKeys: 4 })
     fc.assert(
       fc.property(options, (input) => {
-        const told = refusal(() => parseConfig({ ...TASKS, ...input }))
-        if (told === null) return
-        const named = Object.keys(input).some((key) => told.includes(key))
-        expect(named, told).toBe(true)
+        const reported = refusal(() => parseConfig({ ...TASKS, ...input }))
+        if (reported === null) return
+        const named = Object.keys(input).some((key) => reported.includes(key))
+        expect(named, reported).toBe(true)
       }),
       { numRuns: 1_000 },
     )
@@ -185,12 +185,12 @@ describe('parseTaskOptions', () => {
     const known = fc.dictionary(fc.constantFrom(...TASK_NAMES), fc.anything(), { maxKeys: 3 })
     fc.assert(
       fc.property(fc.oneof(known, fc.anything()), (input) => {
-        const told = refusal(() => parseTaskOptions(input as never, DEFAULT_TASK_OPTIONS))
-        if (told === null || typeof input !== 'object' || input === null) return
+        const reported = refusal(() => parseTaskOptions(input as never, DEFAULT_TASK_OPTIONS))
+        if (reported === null || typeof input !== 'object' || input === null) return
         const names = [...Object.keys(input), 'task options']
         expect(
-          names.some((name) => told.includes(name)),
-          told,
+          names.some((name) => reported.includes(name)),
+          reported,
         ).toBe(true)
       }),
       { numRuns: 2_000 },
@@ -220,8 +220,8 @@ describe('parseTaskOptions', () => {
     ['a negative delay', { delay: -1 }, 'delay must be a whole number of ms from 0'],
     ['a priority out of range', { priority: 101 }, 'priority must be a whole number from 0 to 100'],
   ])('refuses %s by name', (_, input, message) => {
-    const told = refusal(() => parseTaskOptions(input as never, DEFAULT_TASK_OPTIONS))
-    expect(told).toContain(message)
+    const reported = refusal(() => parseTaskOptions(input as never, DEFAULT_TASK_OPTIONS))
+    expect(reported).toContain(message)
   })
 
   it('lets a map choose ids and keys by payload, and checks what it chose', () => {
@@ -230,8 +230,8 @@ describe('parseTaskOptions', () => {
     expect(taskFor('a')).toMatchObject({ id: 'a', cache: { key: 'a', ttl: 5 } })
     expect(refusal(() => taskFor(''))).toContain('id must be a string of 1 to 256 characters')
     for (const fixed of [{ id: 'a' }, { cache: { key: 'k' } }, { deduplication: { key: 'k' } }]) {
-      const told = refusal(() => parseMapOptions(fixed as never, DEFAULT_TASK_OPTIONS))
-      expect(told).toContain('cannot be one for a whole map')
+      const reported = refusal(() => parseMapOptions(fixed as never, DEFAULT_TASK_OPTIONS))
+      expect(reported).toContain('cannot be one for a whole map')
     }
   })
 

@@ -2,8 +2,8 @@
  * Mutations of a valid frame, drawn at random: its structure, its types, its order, its sender, and the
  * bytes that carry it. What comes out may still be a frame, or be none, or not even be readable.
  */
-import type { SeededRandom } from '../../src/testing/seeded-random.ts'
-import { encodeMessage, MAX_MESSAGE_BYTES, MessageReader } from '../../src/worker/channel.ts'
+import type { SeededRandom } from '../../src/testing/simulation/seeded-random.ts'
+import { encodeMessage, MAX_MESSAGE_BYTES, MessageReader } from '../../src/process/ipc/channel.ts'
 
 type Fields = Record<string, unknown>
 /** A place in a value: what holds it, and under which key. */

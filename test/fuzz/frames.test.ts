@@ -3,13 +3,18 @@
  * should, and each of its own ends once. Deep form: `TROUPE_FRAMES=200000`.
  */
 import { expect, it, onTestFinished } from 'vitest'
-import type { LogSink } from '../../src/logger.ts'
-import type { TaskHandle } from '../../src/pool/types.ts'
-import { defineTasks, type PlainTaskContext, task } from '../../src/tasks.ts'
+import type { LogSink } from '../../src/common/logger.ts'
+import type { TaskHandle } from '../../src/api/task.ts'
+import { defineTasks, task } from '../../src/tasks.ts'
+import { type PlainTaskContext } from '../../src/task/context.ts'
 import { forgedFrame } from '../../src/testing/forged-frames.ts'
-import { SeededRandom } from '../../src/testing/seeded-random.ts'
-import { configFor, prepareSimulation, Simulation } from '../../src/testing/simulation.ts'
-import { inside, useVirtualTime } from '../../src/testing/virtual-time.ts'
+import { SeededRandom } from '../../src/testing/simulation/seeded-random.ts'
+import {
+  configFor,
+  prepareSimulation,
+  Simulation,
+} from '../../src/testing/simulation/simulation.ts'
+import { inside, useVirtualTime } from '../../src/testing/simulation/virtual-time.ts'
 import { Mutations } from './frame-mutations.ts'
 
 const FRAMES = Number(process.env['TROUPE_FRAMES'] ?? 1_000)
@@ -92,12 +97,12 @@ it(`lives through ${FRAMES} mutated frames, and no other worker suffers`, {
   let given: Given[] = []
   let [submitted, byOthers, wrong, failed] = [0, 0, 0, 0]
   const judge = ({ n, handle }: Given): boolean => {
-    const told = ends.get(handle.id)
-    if (told === undefined) return false
+    const reported = ends.get(handle.id)
+    if (reported === undefined) return false
     const isOthers = lastWorker.get(handle.id) === OTHER
     if (isOthers) byOthers++
-    if (told.length !== 1) wrong++
-    const isRight = told[0] === n * 2
+    if (reported.length !== 1) wrong++
+    const isRight = reported[0] === n * 2
     if (isOthers && !isRight) wrong++
     if (!isRight) failed++
     lastWorker.delete(handle.id)

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { Writable } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createLogger, type LogSink, loggerOf, silentLogger } from '../../src/logger.ts'
+import { createLogger, type LogSink, loggerOf, silentLogger } from '../../src/common/logger.ts'
 
 class Memory extends Writable {
   text = ''
@@ -21,7 +21,7 @@ class Memory extends Writable {
   }
 }
 
-const LOGGER = JSON.stringify(new URL('../../src/logger.ts', import.meta.url).href)
+const LOGGER = JSON.stringify(new URL('../../src/common/logger.ts', import.meta.url).href)
 
 describe('createLogger', () => {
   it('writes one line of JSON, whatever the fields are', async () => {

@@ -6,9 +6,9 @@ import { deserialize, serialize } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isTroupeError } from '../../src/errors.ts'
-import { MAX_PAYLOAD_DEPTH, payloadOf } from '../../src/task/payload.ts'
-import { MAX_PAYLOAD_BYTES } from '../../src/worker/protocol.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
+import { MAX_PAYLOAD_DEPTH, payloadOf } from '../../src/values/payload.ts'
+import { MAX_PAYLOAD_BYTES } from '../../src/common/limits.ts'
 
 function refusal(value: unknown): string | null {
   try {
@@ -82,9 +82,9 @@ describe('payloadOf', () => {
           return Object.assign(Array.from<unknown>({ length: step }).fill(0), { [step]: inner })
         }, value)
         const path = steps.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`))
-        const told = refusal(payload)
-        expect(told).toContain(`payload${path.join('')} `)
-        expect(told).toContain(words)
+        const reported = refusal(payload)
+        expect(reported).toContain(`payload${path.join('')} `)
+        expect(reported).toContain(words)
       }),
       { numRuns: 500 },
     )

@@ -4,10 +4,10 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseConfig } from '../../src/config.ts'
-import { isTroupeError } from '../../src/errors.ts'
+import { parseConfig } from '../../src/config/parse.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
 import { taskTypesOf } from '../../src/task-types/task-type.ts'
-import { TaskTypes } from '../../src/task-types/registry.ts'
+import { TaskTypes } from '../../src/pool/host/task-type-registry.ts'
 import { BUILT_IN_SCHEMAS, MAX_CODE_LENGTH } from '../../src/task-types/schema.ts'
 import { issuesText } from '../../src/task-types/text.ts'
 import { BUILT_IN_TYPES, type BuiltInName } from '../../src/task-types/built-in.ts'

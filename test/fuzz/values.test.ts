@@ -8,11 +8,11 @@ import { isDeepStrictEqual } from 'node:util'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isTroupeError } from '../../src/errors.ts'
-import { copyOf, snapshot, weigh } from '../../src/task/snapshot.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
+import { copyOf, snapshot, weigh } from '../../src/values/snapshot.ts'
 import { logLine } from '../../src/child/log-line.ts'
 import { Outbox } from '../../src/child/outbox.ts'
-import type { Frame, Report } from '../../src/worker/protocol.ts'
+import type { Frame, Report } from '../../src/process/ipc/protocol.ts'
 
 const LIMIT = 64 * 1024 * 1024
 
@@ -192,9 +192,9 @@ describe('values that cross the border', () => {
     ['30 million characters of two bytes', () => ['日'.repeat(3e7)], true],
     ['a billion empty places', () => Object.assign([], { length: 1e9 }), false],
   ])('are measured right: %s', (_, make, passes) => {
-    const told = refusal(make())
-    if (passes) expect(told).toBe('it passed')
-    else expect(told).toContain('result is larger than 64 MiB')
+    const reported = refusal(make())
+    if (passes) expect(reported).toBe('it passed')
+    else expect(reported).toContain('result is larger than 64 MiB')
   })
 })
 

@@ -7,16 +7,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { TaskSampler } from '../../src/inspect/task-sampler.ts'
-import { step } from '../../src/ledger/compile.ts'
-import { TaskRecord } from '../../src/ledger/record.ts'
-import { parseTaskOptions } from '../../src/config.ts'
-import { DEFAULT_TASK_OPTIONS } from '../../src/task/options.ts'
+import { step } from '../../src/ledger/task/task-table.ts'
+import { TaskRecord } from '../../src/ledger/task/record.ts'
+import { parseTaskOptions } from '../../src/config/parse.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/config/task-options.ts'
 import {
   checkConformance,
   problemText,
   TraceCheck,
-  type TraceProblem,
-} from '../../src/testing/conformance.ts'
+} from '../../src/testing/conformance/conformance.ts'
+import { type TraceProblem } from '../../src/testing/conformance/trace-tally.ts'
 import { falseTrace, trueTrace } from '../support/recorded-run.ts'
 
 const trace = trueTrace()
@@ -42,12 +42,12 @@ describe('a true trace', () => {
 
   test('of a sampled task conforms to the task machine', () => {
     const lines: string[] = []
-    const tell = (line: object) =>
+    const send = (line: object) =>
       lines.push(JSON.stringify({ seq: lines.length + 1, ms: 0, ...line }))
     const sampler = new TaskSampler({
       nowMs: () => 0,
-      met: (standing) => tell({ ...standing, machine: 'task', history: {} }),
-      stepped: tell,
+      met: (standing) => send({ ...standing, machine: 'task', history: {} }),
+      stepped: send,
     })
     const options = parseTaskOptions({ attempts: 2 }, DEFAULT_TASK_OPTIONS)
     const record = new TaskRecord('one', 'title', null, options, 0)

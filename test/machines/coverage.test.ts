@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { machines } from '../../machines/index.ts'
-import { workingTransitions } from '../../src/testing/transitions.ts'
+import { workingTransitions } from '../../src/testing/conformance/transitions.ts'
 import { COVERAGE_VARIABLE, layerOf, noteCoverage, readCoverage } from '../support/coverage.ts'
 
 let folder = ''

@@ -1,8 +1,13 @@
 /** The pure decisions: backoff, intensity, bands, limits of size, scaling, who serves and who stands by. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { firstCast, recast, substitution, vacancy } from '../../machines/pool-cast.ts'
-import type { PoolContext } from '../../machines/pool-facts.ts'
+import {
+  firstRoster,
+  reassign,
+  swapVacant,
+  vacancy,
+  type PoolContext,
+} from '../../machines/pool.setup.ts'
 import {
   type Backoff,
   backoffMs,
@@ -21,7 +26,7 @@ import {
   wantsLess,
   wantsMore,
 } from '../../machines/policy.ts'
-import type { Reading, SlotId, WorkerReading } from '../../machines/vocabulary.ts'
+import type { Reading, SlotId, WorkerReading } from '../../machines/protocol.ts'
 
 const backoff: Backoff = { type: 'exponential', delayMs: 200, maxDelayMs: 30_000, jitter: 0.2 }
 const memory: MemoryPolicy = {
@@ -205,7 +210,7 @@ describe('the cast of a pool', () => {
     })
 
   it('begins with the first slots', () => {
-    expect(firstCast(context({ size: 2, affordable: 1 }))).toEqual({
+    expect(firstRoster(context({ size: 2, affordable: 1 }))).toEqual({
       serving: ['worker-1', 'worker-2'],
       spares: ['worker-3'],
     })
@@ -215,7 +220,7 @@ describe('the cast of a pool', () => {
     const wanted = [fc.integer({ min: 1, max: 6 }), fc.integer({ min: 0, max: 3 })] as const
     fc.assert(
       fc.property(company, ...wanted, (before, size, standby) => {
-        const next = recast(before, size, standby)
+        const next = reassign(before, size, standby)
         expect([next.serving.length, next.spares.length]).toEqual([size, standby])
         expect(new Set([...next.serving, ...next.spares]).size).toBe(size + standby)
         const kept = before.serving.filter((slot) => next.serving.includes(slot))
@@ -237,7 +242,7 @@ describe('the cast of a pool', () => {
       fc.property(company, (before) => {
         const vacant = vacancy(context(before))
         const [called] = before.warm
-        const change = substitution(context(before))
+        const change = swapVacant(context(before))
         if (vacant === null || called === undefined) {
           expect(change).toEqual({})
           return

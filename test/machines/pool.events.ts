@@ -1,14 +1,14 @@
 /** Every event a pool may meet, from two slots. The world keeps what the ledger was told. */
-import type { PoolContext, PoolEvent } from '../../machines/pool-facts.ts'
-import type { WorkersTold } from '../../machines/supervisor-words.ts'
-import type { SlotId } from '../../machines/vocabulary.ts'
+import type { PoolContext, PoolEvent } from '../../machines/pool.setup.ts'
+import type { WorkersSend } from '../../machines/supervisor-messages.ts'
+import type { SlotId } from '../../machines/protocol.ts'
 import type { Command, ExplorePlan, Situation, Step } from '../support/explore.ts'
 
 interface World {
   readonly isHeld: boolean
   readonly intake: 'shut' | 'open' | 'draining'
   /** What each slot was told last of what is wanted of it. */
-  readonly told: Readonly<Partial<Record<SlotId, 'start' | 'stand' | 'stop'>>>
+  readonly reported: Readonly<Partial<Record<SlotId, 'start' | 'stand' | 'stop'>>>
 }
 
 const error = { code: 'WORKER_START_FAILED', message: 'no' }
@@ -59,20 +59,20 @@ function after({ from, to, commands }: Step<World>): World {
   const world = commands.reduce(obey, from.world)
   const isGoingDown = to.matches('stopping') || to.matches('error')
   const frees = commands.some(
-    ({ params }) => (params as Words | undefined)?.type === 'dispatch.free',
+    ({ params }) => (params as Messages | undefined)?.type === 'dispatch.free',
   )
   if (isGoingDown && frees) throw new Error('dispatch is freed on the way down')
   return world
 }
 
-interface Words {
+interface Messages {
   readonly type?: string
 }
 
 function obey(world: World, command: Command): World {
   const { type, params } = command
-  if (type === 'workers.tell') return tell(world, params as WorkersTold)
-  switch ((params as Words | undefined)?.type) {
+  if (type === 'workers.send') return send(world, params as WorkersSend)
+  switch ((params as Messages | undefined)?.type) {
     case 'dispatch.hold':
       return { ...world, isHeld: true }
     case 'dispatch.free':
@@ -86,11 +86,15 @@ function obey(world: World, command: Command): World {
   }
 }
 
-function tell(world: World, { slots: whom, event: { type } }: WorkersTold): World {
-  const wish = { 'worker.start': 'start', 'worker.stand': 'stand', 'worker.stop': 'stop' } as const
+function send(world: World, { slots: whom, event: { type } }: WorkersSend): World {
+  const wish = {
+    'worker.start': 'start',
+    'worker.standBy': 'stand',
+    'worker.stop': 'stop',
+  } as const
   if (!Object.hasOwn(wish, type)) return world
-  const told = whom.map((slot) => [slot, wish[type as keyof typeof wish]] as const)
-  return { ...world, told: { ...world.told, ...Object.fromEntries(told) } }
+  const reported = whom.map((slot) => [slot, wish[type as keyof typeof wish]] as const)
+  return { ...world, reported: { ...world.reported, ...Object.fromEntries(reported) } }
 }
 
 function check({ snapshot, world }: Situation<World>) {
@@ -105,8 +109,10 @@ function check({ snapshot, world }: Situation<World>) {
     if (warm.length > 0 && serving.some((slot) => !ready.includes(slot))) {
       throw new Error('a warm spare stands by while a place is empty')
     }
-    if (serving.some((slot) => world.told[slot] !== 'start')) throw new Error('not told to start')
-    if (spares.some((slot) => world.told[slot] !== 'stand')) throw new Error('not told to stand by')
+    if (serving.some((slot) => world.reported[slot] !== 'start'))
+      throw new Error('not told to start')
+    if (spares.some((slot) => world.reported[slot] !== 'stand'))
+      throw new Error('not told to stand by')
   }
   if (snapshot.matches('paused') && !world.isHeld) throw new Error('paused but dispatching')
   if (snapshot.matches('running') && world.isHeld) throw new Error('running but held')
@@ -130,7 +136,7 @@ function canonical({ snapshot, world: { isHeld, intake } }: Situation<World>) {
 
 export const poolPlan: ExplorePlan<World> = {
   inputs: [{ workers: 2, startTimeoutMs: 1 }],
-  world: { isHeld: false, intake: 'shut', told: {} },
+  world: { isHeld: false, intake: 'shut', reported: {} },
   events: () => Object.values(poolEvents).flat(),
   after,
   check,

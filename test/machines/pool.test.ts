@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type AnyMachineSnapshot, type EventObject, initialTransition, transition } from 'xstate'
-import { poolMachine } from '../../machines/pool.ts'
+import { poolMachine } from '../../machines/pool.machine.ts'
 import { commandsOf, explore } from '../support/explore.ts'
 import { rewritten, without } from '../support/instrument.ts'
 import { describeMachine } from '../support/machine-suite.ts'
@@ -31,17 +31,17 @@ describeMachine({
         rewritten(machine, 'pool.running.draining · pool.pause · 0', {
           target: '#pool.paused.accepting',
         }),
-      foundBy: 'flaws',
+      foundBy: 'violations',
     },
     {
       fault: 'the place of one that is lost stays empty beside a warm spare',
       plant: (machine) => without(machine, 'pool.running · always · 0'),
-      foundBy: 'flaws',
+      foundBy: 'violations',
     },
     {
       fault: 'a pool whose last worker failed goes on',
       plant: (machine) => without(machine, 'pool.running · worker.failed · 0'),
-      foundBy: 'flaws',
+      foundBy: 'violations',
     },
   ],
 })

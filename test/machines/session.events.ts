@@ -4,7 +4,7 @@ import type {
   SessionMachineContext,
   SessionMachineEvent,
   SessionPolicy,
-} from '../../machines/session-facts.ts'
+} from '../../machines/session.setup.ts'
 import type { Command, ExplorePlan, Situation, Step } from '../support/explore.ts'
 
 interface World {
@@ -13,7 +13,7 @@ interface World {
   readonly isClosing: boolean
   readonly isLoggingIn: boolean
   /** What the worker was told last. */
-  readonly told: 'nothing' | 'ready' | 'lost' | 'failed' | 'closed'
+  readonly reported: 'nothing' | 'ready' | 'lost' | 'failed' | 'closed'
 }
 
 export const sessionEvents: {
@@ -89,16 +89,16 @@ function obey(world: World, { type, params }: Command): World {
       if (world.isLoggingIn) throw new Error('two logins at a time')
       return { ...world, isLoggingIn: true }
     case 'session.report':
-      return hear(world, (params as { report: World['told'] }).report)
+      return hear(world, (params as { report: World['reported'] }).report)
     default:
       return world
   }
 }
 
-function hear(world: World, told: World['told']): World {
-  if (told === 'ready' && world.browser !== 'there') throw new Error('ready without a browser')
-  if (told === 'ready' && world.told === 'ready') throw new Error('ready twice')
-  return { ...world, told }
+function hear(world: World, reported: World['reported']): World {
+  if (reported === 'ready' && world.browser !== 'there') throw new Error('ready without a browser')
+  if (reported === 'ready' && world.reported === 'ready') throw new Error('ready twice')
+  return { ...world, reported }
 }
 
 function check({ snapshot, world }: Situation<World>) {
@@ -106,7 +106,7 @@ function check({ snapshot, world }: Situation<World>) {
   if (working < 0 || working > policy.concurrency) throw new Error(`${working} tabs are held`)
   const isOver = snapshot.value === 'failed' || snapshot.value === 'closed'
   if (isOver && world.browser !== 'none') throw new Error(`${snapshot.value} with a browser left`)
-  if (snapshot.hasTag('serving') && world.told !== 'ready') {
+  if (snapshot.hasTag('serving') && world.reported !== 'ready') {
     throw new Error('serves though the worker was not told')
   }
 }
@@ -128,7 +128,7 @@ export const sessionPlan: ExplorePlan<World> = {
     { policy: { ...policy, hasLogin: true } },
     { policy: { ...policy, hasLogin: true, relaunchLimit: 0 } },
   ],
-  world: { ...GONE, told: 'nothing' },
+  world: { ...GONE, reported: 'nothing' },
   events: () => Object.values(sessionEvents).flat(),
   isReal,
   after,

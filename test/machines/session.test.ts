@@ -1,5 +1,5 @@
 /** The session machine, explored whole. Holds G8, and that no browser is left beside another. */
-import { sessionMachine } from '../../machines/session.ts'
+import { sessionMachine } from '../../machines/session.machine.ts'
 import { unguarded, without } from '../support/instrument.ts'
 import { describeMachine } from '../support/machine-suite.ts'
 import { sessionEvents, sessionPlan } from './session.events.ts'
@@ -30,7 +30,7 @@ describeMachine({
           without(machine, 'session.authenticating · login.succeeded · 1'),
           'session.authenticating · login.succeeded · 0',
         ),
-      foundBy: 'flaws',
+      foundBy: 'violations',
     },
   ],
 })

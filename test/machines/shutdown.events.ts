@@ -1,5 +1,5 @@
 /** Every event a shutdown may meet, and what it must have said by then. */
-import type { ShutdownEvent } from '../../machines/shutdown.ts'
+import type { ShutdownEvent } from '../../machines/shutdown.machine.ts'
 import type { ExplorePlan, Step } from '../support/explore.ts'
 
 export const shutdownEvents: { readonly [T in ShutdownEvent['type']]: readonly ShutdownEvent[] } = {

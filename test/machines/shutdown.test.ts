@@ -1,5 +1,5 @@
 /** The shutdown machine, explored whole. Holds G3 (it ends, and says whether all is clean) and G8. */
-import { shutdownMachine } from '../../machines/shutdown.ts'
+import { shutdownMachine } from '../../machines/shutdown.machine.ts'
 import { unguarded, without } from '../support/instrument.ts'
 import { describeMachine } from '../support/machine-suite.ts'
 import { shutdownEvents, shutdownPlan } from './shutdown.events.ts'

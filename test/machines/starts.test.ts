@@ -4,10 +4,10 @@
  */
 import { describe, expect, test } from 'vitest'
 import { initialTransition, transition } from 'xstate'
-import type { SupervisorEvent, SupervisorPolicy } from '../../machines/supervisor-facts.ts'
-import { supervisorMachine } from '../../machines/supervisor.ts'
-import type { WorkersTold } from '../../machines/supervisor-words.ts'
-import type { SlotId } from '../../machines/vocabulary.ts'
+import type { SupervisorEvent, SupervisorPolicy } from '../../machines/supervisor.setup.ts'
+import { supervisorMachine } from '../../machines/supervisor.machine.ts'
+import type { WorkersSend } from '../../machines/supervisor-messages.ts'
+import type { SlotId } from '../../machines/protocol.ts'
 
 const POLICY: SupervisorPolicy = {
   intensity: 0,
@@ -48,21 +48,21 @@ class Starts {
   }
 
   asks = (...numbers: readonly number[]) =>
-    numbers.flatMap((number) => this.#tell({ type: 'start.requested', slot: slot(number) }))
-  launches = (number: number) => this.#tell({ type: 'start.launched', slot: slot(number) })
-  isReady = (number: number) => this.#tell({ type: 'start.ended', slot: slot(number), ready: true })
-  fails = (number: number) => this.#tell({ type: 'start.ended', slot: slot(number), ready: false })
-  crashes = (number: number) => this.#tell({ type: 'worker.crashed', slot: slot(number), atMs: 0 })
-  coolsDown = () => this.#tell({ type: COOLDOWN } as never)
-  poolCloses = () => this.#tell({ type: 'pool.closed' })
+    numbers.flatMap((number) => this.#send({ type: 'start.requested', slot: slot(number) }))
+  launches = (number: number) => this.#send({ type: 'start.launched', slot: slot(number) })
+  isReady = (number: number) => this.#send({ type: 'start.ended', slot: slot(number), ready: true })
+  fails = (number: number) => this.#send({ type: 'start.ended', slot: slot(number), ready: false })
+  crashes = (number: number) => this.#send({ type: 'worker.crashed', slot: slot(number), atMs: 0 })
+  coolsDown = () => this.#send({ type: COOLDOWN } as never)
+  poolCloses = () => this.#send({ type: 'pool.closed' })
 
-  #tell(event: SupervisorEvent): number[] {
+  #send(event: SupervisorEvent): number[] {
     const [next, actions] = transition(supervisorMachine, this.#snapshot, event)
     this.#snapshot = next
     return actions.flatMap(({ type, params }) => {
-      const told = params as unknown as WorkersTold
-      if (type !== 'workers.tell' || told.event.type !== 'start.granted') return []
-      return told.slots.map((one) => Number(one.slice(7)))
+      const reported = params as unknown as WorkersSend
+      if (type !== 'workers.send' || reported.event.type !== 'start.granted') return []
+      return reported.slots.map((one) => Number(one.slice(7)))
     })
   }
 }
@@ -73,7 +73,7 @@ const six = () => {
   return starts
 }
 
-describe('leave to start', () => {
+describe('a start permit', () => {
   test('is handed on at a launch, in the order in which it was asked for', () => {
     const starts = six()
     expect(starts.launches(2)).toEqual([3])

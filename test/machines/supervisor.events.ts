@@ -1,5 +1,5 @@
 /**
- * Every event a supervisor may meet, over two slots. The world keeps the time and which slots asked for leave to start
+ * Every event a supervisor may meet, over two slots. The world keeps the time and which slots asked for a start permit
  * and were given it.
  */
 import type { EventObject } from 'xstate'
@@ -7,9 +7,9 @@ import type {
   SupervisorContext,
   SupervisorEvent,
   SupervisorPolicy,
-} from '../../machines/supervisor-facts.ts'
-import type { ProcessesKilled, WorkersTold } from '../../machines/supervisor-words.ts'
-import type { SlotId, WorkerReading } from '../../machines/vocabulary.ts'
+} from '../../machines/supervisor.setup.ts'
+import type { ProcessesKilled, WorkersSend } from '../../machines/supervisor-messages.ts'
+import type { SlotId, WorkerReading } from '../../machines/protocol.ts'
 import type { Command, ExplorePlan, Situation, Step } from '../support/explore.ts'
 
 interface World {
@@ -122,16 +122,16 @@ export const supervisorEvents: { readonly [T in SupervisorEvent['type']]: Events
 
 /** A slot asks once, and ends or withdraws only what it asked for. */
 function isReal({ world }: Situation<World>, event: EventObject): boolean {
-  const told = event as SupervisorEvent
-  switch (told.type) {
+  const reported = event as SupervisorEvent
+  switch (reported.type) {
     case 'start.requested':
-      return ![...world.asked, ...world.granted, ...world.launched].includes(told.slot)
+      return ![...world.asked, ...world.granted, ...world.launched].includes(reported.slot)
     case 'start.launched':
-      return world.granted.includes(told.slot)
+      return world.granted.includes(reported.slot)
     case 'start.withdrawn':
-      return world.asked.includes(told.slot)
+      return world.asked.includes(reported.slot)
     case 'start.ended':
-      return [...world.granted, ...world.launched].includes(told.slot)
+      return [...world.granted, ...world.launched].includes(reported.slot)
     default:
       return true
   }
@@ -142,31 +142,32 @@ const isReadingMissed = ({ type }: EventObject) => type.startsWith('xstate.after
 
 /** Readings come long after each other, crashes close together, and the pool has two slots or is closed. */
 function isLeap({ world }: Situation<World>, event: EventObject): boolean {
-  const told = event as SupervisorEvent
-  if (told.type === 'reading.taken') return told.reading.atMs > world.nowMs
-  if (told.type === 'worker.crashed') return told.atMs === world.nowMs
-  return told.type !== 'pool.resized'
+  const reported = event as SupervisorEvent
+  if (reported.type === 'reading.taken') return reported.reading.atMs > world.nowMs
+  if (reported.type === 'worker.crashed') return reported.atMs === world.nowMs
+  return reported.type !== 'pool.resized'
 }
 
 function after({ from, event, to, commands }: Step<World>): World {
   let { world } = from
-  const told = event as SupervisorEvent | null
-  if (told?.type === 'start.requested') world = { ...world, asked: [...world.asked, told.slot] }
-  if (told?.type === 'start.withdrawn' || told?.type === 'start.ended') {
-    world = leave(world, told.slot)
+  const reported = event as SupervisorEvent | null
+  if (reported?.type === 'start.requested')
+    world = { ...world, asked: [...world.asked, reported.slot] }
+  if (reported?.type === 'start.withdrawn' || reported?.type === 'start.ended') {
+    world = leave(world, reported.slot)
   }
-  if (told?.type === 'start.launched' && world.granted.includes(told.slot)) {
-    world = { ...leave(world, told.slot), launched: [...world.launched, told.slot] }
+  if (reported?.type === 'start.launched' && world.granted.includes(reported.slot)) {
+    world = { ...leave(world, reported.slot), launched: [...world.launched, reported.slot] }
   }
   /** Slots that are not wanted any more ask no more: they are about to hear it. */
-  if (told?.type === 'pool.resized') {
-    world = { ...world, asked: world.asked.filter((slot) => told.slots.includes(slot)) }
+  if (reported?.type === 'pool.resized') {
+    world = { ...world, asked: world.asked.filter((slot) => reported.slots.includes(slot)) }
   }
   /** A closed pool has no worker left that waits or starts. */
-  if (told?.type === 'pool.closed') world = { ...world, asked: [], granted: [], launched: [] }
-  if (told?.type === 'reading.taken') world = { ...world, nowMs: told.reading.atMs }
-  if (told?.type === 'worker.crashed') world = { ...world, nowMs: told.atMs }
-  demandJudgement(told, commands)
+  if (reported?.type === 'pool.closed') world = { ...world, asked: [], granted: [], launched: [] }
+  if (reported?.type === 'reading.taken') world = { ...world, nowMs: reported.reading.atMs }
+  if (reported?.type === 'worker.crashed') world = { ...world, nowMs: reported.atMs }
+  demandJudgement(reported, commands)
   const next = commands.reduce(obey, world)
   const { restarts } = to.value as { restarts: unknown }
   const isGranting = next.granted.some((slot) => !from.world.granted.includes(slot))
@@ -179,8 +180,8 @@ function after({ from, event, to, commands }: Step<World>): World {
 /**
  * Who is silent for too long or far too large is killed and who is too large is recycled, whatever else goes on.
  */
-function demandJudgement(told: SupervisorEvent | null, commands: readonly Command[]) {
-  if (told?.type !== 'reading.taken') return
+function demandJudgement(reported: SupervisorEvent | null, commands: readonly Command[]) {
+  if (reported?.type !== 'reading.taken') return
   const killedFor = (wanted: string) =>
     commands.flatMap((command) => {
       if (command.type !== 'processes.kill') return []
@@ -188,12 +189,12 @@ function demandJudgement(told: SupervisorEvent | null, commands: readonly Comman
       return cause === wanted ? processes.map(({ slot }) => slot) : []
     })
   const recycled = commands.flatMap((command) => {
-    if (command.type !== 'workers.tell') return []
-    const { slots: whom, event } = command.params as WorkersTold
+    if (command.type !== 'workers.send') return []
+    const { slots: whom, event } = command.params as WorkersSend
     return event.type === 'worker.recycle' ? whom : []
   })
   const { maxWorkerBytes, killWorkerBytes } = policy.memory
-  for (const { slot, silentMs, memoryBytes } of told.reading.workers) {
+  for (const { slot, silentMs, memoryBytes } of reported.reading.workers) {
     const isSilent = silentMs > policy.zombieAfterMs
     const isBursting = memoryBytes > killWorkerBytes
     const isOversized = memoryBytes > maxWorkerBytes && !isBursting
@@ -217,8 +218,8 @@ function leave(world: World, slot: SlotId): World {
 }
 
 function obey(world: World, { type, params }: Command): World {
-  if (type !== 'workers.tell') return world
-  const { slots: whom, event } = params as WorkersTold
+  if (type !== 'workers.send') return world
+  const { slots: whom, event } = params as WorkersSend
   if (event.type !== 'start.granted') return world
   if (whom.length === 0) throw new Error('leave is given to nobody')
   for (const slot of whom) {

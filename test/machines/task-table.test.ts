@@ -4,10 +4,10 @@
  */
 import { describe, expect, test } from 'vitest'
 import { getInitialSnapshot, initialTransition, type SnapshotFrom, transition } from 'xstate'
-import { taskMachine } from '../../machines/task.ts'
-import { taskCommands, type TaskEvent, type TaskFacts } from '../../machines/task-facts.ts'
-import type { CancelReason, ExitCause, Verdict } from '../../machines/vocabulary.ts'
-import { type Compiled, step } from '../../src/ledger/compile.ts'
+import { taskMachine } from '../../machines/task.machine.ts'
+import { taskCommands, type TaskEvent, type TaskMachineContext } from '../../machines/task.setup.ts'
+import type { CancelReason, ExitCause, Verdict } from '../../machines/protocol.ts'
+import { type Compiled, step } from '../../src/ledger/task/task-table.ts'
 
 type Snapshot = SnapshotFrom<typeof taskMachine>
 
@@ -44,7 +44,7 @@ const EVENTS: TaskEvent[] = [
   ...REASONS.map((reason): TaskEvent => ({ type: 'task.cancel', reason })),
   { type: 'pool.failed', error },
 ]
-const INPUTS: Partial<TaskFacts>[] = [
+const INPUTS: Partial<TaskMachineContext>[] = [
   { attempts: 1 },
   { attempts: 3 },
   { attempts: 2, blockers: 2 },
@@ -74,7 +74,7 @@ function stepTable(snapshot: Snapshot, event: TaskEvent) {
   return { task, ran }
 }
 
-function walk(input: Partial<TaskFacts>): { edges: number; differences: string[] } {
+function walk(input: Partial<TaskMachineContext>): { edges: number; differences: string[] } {
   const [first] = initialTransition(taskMachine, input)
   const seen = new Set([keyOf(first)])
   const frontier: Snapshot[] = [first]

@@ -1,12 +1,12 @@
 /** Every event a task may meet, small but on both sides of each of its guards. */
-import type { TaskEvent, TaskFacts } from '../../machines/task-facts.ts'
+import type { TaskEvent, TaskMachineContext } from '../../machines/task.setup.ts'
 import { MAX_RELEASES } from '../../machines/policy.ts'
-import type { ErrorFacts } from '../../machines/vocabulary.ts'
+import type { SerializedError } from '../../machines/protocol.ts'
 import type { ExplorePlan, Step } from '../support/explore.ts'
 
-const error: ErrorFacts = { code: 'TASK_FAILED', message: 'no' }
-const browserLost: ErrorFacts = { code: 'BROWSER_LOST', message: 'gone' }
-const lost: ErrorFacts = { code: 'WORKER_LOST', message: 'gone' }
+const error: SerializedError = { code: 'TASK_FAILED', message: 'no' }
+const browserLost: SerializedError = { code: 'BROWSER_LOST', message: 'gone' }
+const lost: SerializedError = { code: 'WORKER_LOST', message: 'gone' }
 
 export const taskEvents: { readonly [T in TaskEvent['type']]: readonly TaskEvent[] } = {
   'task.accepted': [{ type: 'task.accepted' }],
@@ -75,11 +75,11 @@ export const taskPlan: ExplorePlan = {
   after,
   events: () => Object.values(taskEvents).flat(),
   isWithin: ({ snapshot }) => {
-    const { released } = snapshot.context as TaskFacts
+    const { released } = snapshot.context as TaskMachineContext
     return released <= 1 || released >= MAX_RELEASES - 1
   },
   canonical: ({ snapshot }) => {
-    const { error: last, attempt, ...facts } = snapshot.context as TaskFacts
+    const { error: last, attempt, ...facts } = snapshot.context as TaskMachineContext
     return { ...facts, starts: attempt - facts.released, error: last?.code ?? null }
   },
   maxStates: 2_000,

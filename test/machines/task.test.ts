@@ -1,5 +1,5 @@
 /** The task machine, explored whole. Holds G1 (it ends, once) and G2 (it has not ended while its code may run). */
-import { taskMachine } from '../../machines/task.ts'
+import { taskMachine } from '../../machines/task.machine.ts'
 import { rewritten, unguarded, without } from '../support/instrument.ts'
 import { describeMachine } from '../support/machine-suite.ts'
 import { taskEvents, taskPlan } from './task.events.ts'
@@ -14,7 +14,7 @@ describeMachine({
       fault: 'a task ends while its code may still run',
       plant: (machine) =>
         rewritten(machine, 'task.running · task.cancel · 0', { target: 'cancelled' }),
-      foundBy: 'flaws',
+      foundBy: 'violations',
     },
     {
       fault: 'running no longer ignores pool.failed',

@@ -3,7 +3,7 @@
  * leave the supervisor gave, what the ledger and the pool were told.
  */
 import type { AnyMachineSnapshot } from 'xstate'
-import type { WorkerContext, WorkerEvent, WorkerPolicy } from '../../machines/worker-facts.ts'
+import type { WorkerContext, WorkerEvent, WorkerPolicy } from '../../machines/worker.setup.ts'
 import type { Command, ExplorePlan, Situation, Step } from '../support/explore.ts'
 
 interface World {
@@ -34,14 +34,14 @@ const exit = { code: 1, signal: null }
 type EventsOf = (context: WorkerContext, world: World) => readonly WorkerEvent[]
 
 /** The incarnations worth telling apart, and one nobody knows. */
-const known = ({ incarnation, current, retiree }: WorkerContext) => [
-  ...new Set([incarnation, current?.incarnation ?? STALE, retiree?.incarnation ?? STALE, STALE]),
+const known = ({ incarnation, current, outgoing }: WorkerContext) => [
+  ...new Set([incarnation, current?.incarnation ?? STALE, outgoing?.incarnation ?? STALE, STALE]),
 ]
 const upTo = (count: number) => Array.from({ length: count }, (_, at) => at + 1)
 
 export const workerEvents: { readonly [T in WorkerEvent['type']]: EventsOf } = {
   'worker.start': () => [{ type: 'worker.start' }],
-  'worker.stand': () => [{ type: 'worker.stand' }],
+  'worker.standBy': () => [{ type: 'worker.standBy' }],
   'worker.stop': () => [{ type: 'worker.stop' }],
   'worker.terminate': () => [{ type: 'worker.terminate' }],
   'worker.kill': (context) => [
@@ -88,9 +88,9 @@ export const workerEvents: { readonly [T in WorkerEvent['type']]: EventsOf } = {
       incarnation,
       tasks: [{ taskId: 'a', attempt: 1, order: null }],
     })),
-  'tasks.ended': ({ current, retiree }, { alive }) => [
+  'tasks.ended': ({ current, outgoing }, { alive }) => [
     { type: 'tasks.ended', incarnation: STALE, count: 1 },
-    ...[current, retiree].flatMap((crew) =>
+    ...[current, outgoing].flatMap((crew) =>
       crew && alive.includes(crew.incarnation)
         ? upTo(crew.inFlight).map((count) => ({
             type: 'tasks.ended' as const,
@@ -109,7 +109,7 @@ export const workerEvents: { readonly [T in WorkerEvent['type']]: EventsOf } = {
       incarnation,
       error,
     })),
-  'process.left': () => [],
+  'process.outgoing': () => [],
 }
 
 function eventsAt({ snapshot, world }: Situation<World>): WorkerEvent[] {
@@ -118,33 +118,35 @@ function eventsAt({ snapshot, world }: Situation<World>): WorkerEvent[] {
 }
 
 function after({ from, event, to, commands }: Step<World>): World {
-  const told = event as WorkerEvent | null
+  const reported = event as WorkerEvent | null
   let world = from.world
-  if (told?.type === 'worker.kill' && world.alive.includes(told.incarnation ?? STALE)) {
-    if (!isKilling(to, told.incarnation)) throw new Error('a process to be killed lives on')
+  if (reported?.type === 'worker.kill' && world.alive.includes(reported.incarnation ?? STALE)) {
+    if (!isKilling(to, reported.incarnation)) throw new Error('a process to be killed lives on')
   }
-  if (told?.type === 'port.failed' && world.alive.includes(told.incarnation ?? STALE)) {
-    if (!isKilling(to, told.incarnation))
+  if (reported?.type === 'port.failed' && world.alive.includes(reported.incarnation ?? STALE)) {
+    if (!isKilling(to, reported.incarnation))
       throw new Error('a process that cannot be reached lives on')
   }
-  if (told?.type === 'process.exited') {
-    const isTold = commands.some(({ params }) => {
-      const words = (params ?? {}) as Words
-      return words.type === 'worker.exited' && words.incarnation === told.incarnation
+  if (reported?.type === 'process.exited') {
+    const isReported = commands.some(({ params }) => {
+      const messages = (params ?? {}) as Messages
+      return messages.type === 'worker.exited' && messages.incarnation === reported.incarnation
     })
-    if (!isTold && told.incarnation !== STALE) throw new Error('an exit that nobody hears of')
-    demandOnePayer(from.snapshot, told.incarnation, to, commands)
-    world = { ...world, alive: world.alive.filter((one) => one !== told.incarnation) }
+    if (!isReported && reported.incarnation !== STALE)
+      throw new Error('an exit that nobody hears of')
+    demandOnePayer(from.snapshot, reported.incarnation, to, commands)
+    world = { ...world, alive: world.alive.filter((one) => one !== reported.incarnation) }
   }
-  if (told?.type === 'session.launched' && commands.length > 0) {
+  if (reported?.type === 'session.launched' && commands.length > 0) {
     const { incarnation } = to.context as WorkerContext
-    if (told.incarnation !== incarnation) throw new Error('a stale launch gives leave back')
+    if (reported.incarnation !== incarnation) throw new Error('a stale launch gives leave back')
   }
   const hasRun = commands.some(({ type }) => type === 'process.run')
-  if (told?.type === 'tasks.assigned' && told.incarnation === STALE && hasRun) {
+  if (reported?.type === 'tasks.assigned' && reported.incarnation === STALE && hasRun) {
     throw new Error('a stale order runs')
   }
-  if (told?.type === 'start.granted' && world.leave === 'asked') world = { ...world, leave: 'held' }
+  if (reported?.type === 'start.granted' && world.leave === 'asked')
+    world = { ...world, leave: 'held' }
   return commands.reduce(obey, world)
 }
 
@@ -169,7 +171,7 @@ function demandOnePayer(
   // Killed or asked to go, it was; what it does while its tasks run out, it does by itself.
   if (life !== 'draining' && ASKED_FOR.has(ending?.cause ?? 'crashed')) return
   const { life: next, wanted } = to.value as { life: unknown; wanted: string }
-  const isCounted = commands.some(({ params }) => (params as Words)?.type === 'worker.crashed')
+  const isCounted = commands.some(({ params }) => (params as Messages)?.type === 'worker.crashed')
   const isOfTask = current.inFlight === 1
   if (isOfTask && (isCounted || next === 'backoff')) throw new Error('a death is charged twice')
   if (!isOfTask && !isCounted && wanted !== 'stopped') {
@@ -178,28 +180,28 @@ function demandOnePayer(
 }
 
 function isKilling({ context, value }: AnyMachineSnapshot, incarnation: number | null): boolean {
-  const { incarnation: newest, current, retiree } = context as WorkerContext
-  const { life, retiree: leaving } = value as { life: unknown; retiree: string }
+  const { incarnation: newest, current, outgoing } = context as WorkerContext
+  const { life, outgoing: leaving } = value as { life: unknown; outgoing: string }
   const isEnding = life === 'killing' && incarnation === (current?.incarnation ?? newest)
-  return isEnding || (leaving === 'killing' && incarnation === retiree?.incarnation)
+  return isEnding || (leaving === 'killing' && incarnation === outgoing?.incarnation)
 }
 
-interface Words {
+interface Messages {
   readonly type?: string
   readonly incarnation: number
 }
 
 function obey(world: World, { type, params }: Command): World {
-  const words = (params ?? {}) as Words
-  const { incarnation } = words
+  const messages = (params ?? {}) as Messages
+  const { incarnation } = messages
   if (type === 'process.fork') {
-    if (world.leave !== 'held') throw new Error('forked without leave')
+    if (world.leave !== 'held') throw new Error('forked without a start permit')
     return { ...world, alive: [...world.alive, incarnation] }
   }
   if (type === 'process.run' && !world.opened.includes(incarnation)) {
     throw new Error('tasks run in a process the ledger does not know')
   }
-  return words.type === undefined ? world : hear(world, words.type, incarnation)
+  return messages.type === undefined ? world : hear(world, messages.type, incarnation)
 }
 
 function hear(world: World, type: string, incarnation: number): World {
@@ -242,33 +244,33 @@ function hear(world: World, type: string, incarnation: number): World {
 const ASLEEP = new Set(['stopped', 'backoff', 'failed', 'lingering'])
 
 function check({ snapshot, world }: Situation<World>) {
-  const { incarnation, current, retiree } = snapshot.context as WorkerContext
+  const { incarnation, current, outgoing } = snapshot.context as WorkerContext
   const { life } = snapshot.value as { life: string | Record<string, string> }
   const isAsleep = typeof life === 'string' && ASLEEP.has(life)
   const own = isAsleep ? [] : [incarnation, current?.incarnation]
-  const cared = new Set([...own, retiree?.incarnation])
+  const cared = new Set([...own, outgoing?.incarnation])
   for (const one of world.alive) {
     if (!cared.has(one)) throw new Error('a process lives that the worker has forgotten')
   }
   if (isAsleep && world.leave !== 'none') throw new Error(`leave kept while ${life}`)
   if (isAsleep && world.standing !== 'gone')
     throw new Error(`the pool thinks it is ${world.standing} while ${life}`)
-  if (life === 'standby' && world.opened.length > (retiree === null ? 0 : 1))
+  if (life === 'standby' && world.opened.length > (outgoing === null ? 0 : 1))
     throw new Error('the ledger knows a process that only stands by')
   if (life === 'stopped' && world.alive.length > 0) throw new Error('stopped with a process')
   for (const one of world.opened) {
     if (!world.alive.includes(one)) throw new Error('the ledger waits for a process that is gone')
   }
-  if ((current?.inFlight ?? 0) < 0 || (retiree?.inFlight ?? 0) < 0)
+  if ((current?.inFlight ?? 0) < 0 || (outgoing?.inFlight ?? 0) < 0)
     throw new Error('fewer than no tasks')
 }
 
 function canonical({ snapshot, world }: Situation<World>) {
-  const { incarnation, current, retiree, failures, ending } = snapshot.context as WorkerContext
+  const { incarnation, current, outgoing, failures, ending } = snapshot.context as WorkerContext
   const all = [
     incarnation,
     current?.incarnation,
-    retiree?.incarnation,
+    outgoing?.incarnation,
     ...world.alive,
     ...world.opened,
   ]
@@ -281,7 +283,7 @@ function canonical({ snapshot, world }: Situation<World>) {
       current.inFlight,
       Math.min(current.tasksRun, policy.maxTasks),
     ],
-    retiree && [back(retiree.incarnation), retiree.inFlight],
+    outgoing && [back(outgoing.incarnation), outgoing.inFlight],
     failures > 0,
     ending && [ending.cause, ending.permanent],
     world.alive.map(back),

@@ -6,19 +6,19 @@
 import { Moves, type Move } from './moves.ts'
 import type { CompositionPlan } from './plan.ts'
 import { Numbers, Rows } from './rows.ts'
-import { flawOf, unrest } from './rules.ts'
-import { staleFlaw } from './stale-words.ts'
+import { violationOf, pending } from './rules.ts'
+import { staleViolation } from './stale-messages.ts'
 import { type Row, System } from './system.ts'
 
 export interface Limits {
   readonly maxStates: number
   readonly maxSeconds: number
   /** Stop at the first violation. */
-  readonly isUntilFlaw?: boolean
+  readonly isUntilViolation?: boolean
 }
 
 export interface Violation {
-  readonly flaw: string
+  readonly violation: string
   /** Rows from the start to where it shows; the last move, if it is a move that is at fault. */
   readonly rows: readonly Row[]
   readonly last: Move | null
@@ -89,8 +89,8 @@ class Checker {
   }
 
   #isOver(id: number, seconds: () => number): boolean {
-    const { maxStates, maxSeconds, isUntilFlaw } = this.#limits
-    if (isUntilFlaw === true && this.#violations.size > 0) return true
+    const { maxStates, maxSeconds, isUntilViolation } = this.#limits
+    if (isUntilViolation === true && this.#violations.size > 0) return true
     if (this.#violations.size >= MAX_VIOLATIONS || this.#rows.size > maxStates) return true
     return id % CHECK_EVERY === 0 && seconds() > maxSeconds
   }
@@ -107,7 +107,7 @@ class Checker {
   #take(id: number, row: Row, move: Move): void {
     const next = this.#system.step(row, move)
     this.#edges++
-    if (this.#system.flaw !== null) return this.#blame(this.#system.flaw, id, move)
+    if (this.#system.violation !== null) return this.#report(this.#system.violation, id, move)
     const known = this.#rows.add(next)
     const target = known < 0 ? ~known : known
     if (known < 0) this.#arrive(target, id, next)
@@ -118,16 +118,16 @@ class Checker {
 
   #arrive(id: number, parent: number, row: Row): void {
     this.#parents.push(parent)
-    const flaw = flawOf(this.#system, row) ?? staleFlaw(this.#system, row)
-    if (flaw !== null) this.#blame(flaw, id, null)
+    const violation = violationOf(this.#system, row) ?? staleViolation(this.#system, row)
+    if (violation !== null) this.#report(violation, id, null)
   }
 
-  #blame(flaw: string, id: number, last: Move | null): void {
-    if (this.#violations.has(flaw)) return
+  #report(violation: string, id: number, last: Move | null): void {
+    if (this.#violations.has(violation)) return
     const rows: Row[] = []
     for (let at = id; at !== -1; at = this.#parents.at(at))
       rows.unshift(Array.from(this.#rows.at(at)))
-    this.#violations.set(flaw, { flaw, rows, last })
+    this.#violations.set(violation, { violation, rows, last })
   }
 
   /** Which rows come to rest by themselves, and which run in circles. */
@@ -137,7 +137,7 @@ class Checker {
     const isReaching = new Uint8Array(size)
     const work: number[] = []
     for (let id = 0; id < size; id++) {
-      if (unrest(this.#system, this.#rows.at(id)) !== null) continue
+      if (pending(this.#system, this.#rows.at(id)) !== null) continue
       isReaching[id] = 1
       work.push(id)
     }
@@ -151,7 +151,7 @@ class Checker {
     }
     for (let id = 0; id < size; id++) {
       if (isReaching[id] === 1) continue
-      this.#blame(`never at rest: ${unrest(this.#system, this.#rows.at(id)) ?? ''}`, id, null)
+      this.#report(`never at rest: ${pending(this.#system, this.#rows.at(id)) ?? ''}`, id, null)
     }
     const inCircles = this.#circles(size)
     return { atRest, inCircles }
@@ -168,7 +168,7 @@ class Checker {
     for (let id = 0; id < size; id++) {
       if (left[id] === 0 || right[id] === 0) continue
       count++
-      this.#blame('it runs in circles by itself', id, null)
+      this.#report('it runs in circles by itself', id, null)
     }
     return count
   }

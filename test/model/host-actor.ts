@@ -4,7 +4,7 @@
  * to say.
  */
 import type { EventObject } from 'xstate'
-import type { PlainLogic, Voice } from './plain-actor.ts'
+import type { PlainLogic, Sender } from './plain-actor.ts'
 
 export interface ModelProcess {
   incarnation: number
@@ -23,7 +23,7 @@ export interface HostState {
 }
 
 /** A slot has its process and the one it replaces, never a third. */
-export const MAX_PROCESSES = 2
+const MAX_PROCESSES = 2
 const GONE = { code: null, signal: 'SIGKILL' }
 const NEVER = { code: null, signal: null }
 export const LOST = { code: 'WORKER_LOST', message: 'gone' }
@@ -34,10 +34,10 @@ export const hostLogic: PlainLogic<HostState> = {
   initial: { processes: [] },
   clone: ({ processes }) => ({ processes: processes.map((process) => ({ ...process })) }),
   canonical: (state) => state,
-  step(state, event, voice, slot) {
+  step(state, event, sender, slot) {
     const stamped = event as Stamped
     const process = state.processes.find((one) => one.incarnation === stamped.incarnation)
-    if (event.type === 'process.fork') return fork(state, stamped, voice)
+    if (event.type === 'process.fork') return fork(state, stamped, sender)
     if (event.type === 'process.killAll') {
       for (const one of state.processes) one.isKilled = true
       return
@@ -53,38 +53,38 @@ export const hostLogic: PlainLogic<HostState> = {
         random: 0.5,
         atMs: 0,
       }
-      return voice.say('worker', slot, exit as EventObject)
+      return sender.say('worker', slot, exit as EventObject)
     }
     if (process === undefined) {
       // What was meant for a process that is gone is lost, as in a closed pipe: only tasks must not be.
-      if (event.type === 'process.run') voice.blame('tasks were sent to a process that is gone')
+      if (event.type === 'process.run') sender.report('tasks were sent to a process that is gone')
       return
     }
-    obey(process, event, voice)
-    report(state, process, stamped, voice, slot)
+    obey(process, event, sender)
+    report(state, process, stamped, sender, slot)
   },
 }
 
-function fork(state: HostState, { incarnation }: Stamped, voice: Voice): void {
+function fork(state: HostState, { incarnation }: Stamped, sender: Sender): void {
   const fresh = { isHung: false, isLeaving: false, isKilled: false, isMute: false }
-  if (state.processes.length >= MAX_PROCESSES) voice.blame('a slot has more than two processes')
+  if (state.processes.length >= MAX_PROCESSES) sender.report('a slot has more than two processes')
   if (state.processes.some((one) => one.incarnation >= incarnation)) {
-    voice.blame('an incarnation was used twice')
+    sender.report('an incarnation was used twice')
   }
   state.processes.push({ incarnation, phase: 'loading', ...fresh })
 }
 
 /** What the worker machine commands. */
-function obey(process: ModelProcess, { type }: EventObject, voice: Voice): void {
+function obey(process: ModelProcess, { type }: EventObject, sender: Sender): void {
   if (type === 'session.open') process.phase = 'opening'
   if (type === 'process.close' || type === 'process.terminate') process.isLeaving = true
-  if (type === 'process.terminate') voice.mark('deed: terminate')
+  if (type === 'process.terminate') sender.mark('action: terminate')
   if (type === 'process.kill') {
     process.isKilled = true
-    voice.mark('deed: kill')
+    sender.mark('action: kill')
   }
   if (type === 'process.run' && process.phase !== 'ready') {
-    voice.blame('tasks were sent to a process without a session')
+    sender.report('tasks were sent to a process without a session')
   }
 }
 
@@ -93,12 +93,12 @@ function report(
   state: HostState,
   process: ModelProcess,
   event: Stamped,
-  voice: Voice,
+  sender: Sender,
   slot: number,
 ): void {
   const { incarnation } = process
   const say = (type: string, facts: object = {}) =>
-    voice.say('worker', slot, { type, incarnation, ...facts } as EventObject)
+    sender.say('worker', slot, { type, incarnation, ...facts } as EventObject)
   switch (event.type) {
     case 'does.load':
       process.phase = 'loaded'
@@ -123,13 +123,13 @@ function report(
       return
     case 'does.exit':
       state.processes = state.processes.filter((one) => one !== process)
-      voice.mark('deed: exit')
+      sender.mark('action: exit')
       return say('process.exited', { exit: GONE, error: null, random: 0.5, atMs: 0 })
   }
 }
 
-export interface KeeperState {
-  /** What is under way or waits for it, in order (`src/pool/run-keeper.ts`). */
+export interface RunActorState {
+  /** What is under way or waits for it, in order (`src/pool/host/run-lifecycle.ts`). */
   work: ('open' | 'givenUp' | 'close' | 'sweep' | 'abort')[]
   /** Readings are taken. */
   isWatching: boolean
@@ -141,11 +141,11 @@ const ENDINGS: Readonly<Record<string, 'close' | 'sweep' | 'abort'>> = {
   'run.abort': 'abort',
 }
 
-export const keeperLogic: PlainLogic<KeeperState> = {
+export const runLogic: PlainLogic<RunActorState> = {
   initial: { work: [], isWatching: false },
   clone: ({ work, isWatching }) => ({ work: [...work], isWatching }),
   canonical: (state) => state,
-  step(state, { type }, voice) {
+  step(state, { type }, sender) {
     if (type === 'run.open') state.work.push('open')
     const ending = ENDINGS[type]
     if (ending !== undefined) {
@@ -157,18 +157,18 @@ export const keeperLogic: PlainLogic<KeeperState> = {
     if (type === 'watch.begin') state.isWatching = true
     if (type === 'watch.end') state.isWatching = false
     if (type === 'does.open' && state.work.shift() === 'open') {
-      voice.say('pool', 0, { type: 'run.opened' })
+      sender.say('pool', 0, { type: 'run.opened' })
     }
     if (type === 'does.fail') {
       state.work.shift()
-      voice.say('pool', 0, { type: 'run.failed', error: LOST } as EventObject)
+      sender.say('pool', 0, { type: 'run.failed', error: LOST } as EventObject)
     }
     if (type === 'does.close') {
       const work = state.work.shift()
-      if (work === 'sweep') voice.say('shutdown', 0, { type: 'run.swept' })
+      if (work === 'sweep') sender.say('shutdown', 0, { type: 'run.swept' })
       if (work === 'abort') {
-        voice.say('ledger', 0, { type: 'tasks.abandon' })
-        voice.say('pool', 0, { type: 'run.aborted' })
+        sender.say('ledger', 0, { type: 'tasks.abandon' })
+        sender.say('pool', 0, { type: 'run.aborted' })
       }
     }
   },

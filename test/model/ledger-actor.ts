@@ -1,12 +1,12 @@
 /**
- * The ledger of the model: the compiled task machine that ships, over seats and a queue as plain
+ * The ledger of the model: the compiled task machine that ships, over places and a queue as plain
  * data. It mirrors `src/ledger/ledger.ts` event for event; `test/model/ledger-mirror.test.ts` plays
  * both side by side.
  */
 import type { EventObject } from 'xstate'
-import type { TaskCommand, TaskEvent } from '../../machines/task-facts.ts'
-import type { SlotId, Verdict } from '../../machines/vocabulary.ts'
-import { step } from '../../src/ledger/compile.ts'
+import type { TaskCommand, TaskEvent } from '../../machines/task.setup.ts'
+import type { SlotId, Verdict } from '../../machines/protocol.ts'
+import { step } from '../../src/ledger/task/task-table.ts'
 import { LOST } from './host-actor.ts'
 import {
   ACTIVE,
@@ -14,13 +14,13 @@ import {
   cloneLedger,
   ENDED,
   type LedgerState,
-  type ModelSeat,
+  type ModelCapacity,
   type ModelTask,
   plannedTask,
-  seatName,
+  workerName,
 } from './ledger-state.ts'
-import type { LedgerPlan, LedgerWord, SteerWord, Step } from './ledger-words.ts'
-import type { PlainLogic, Voice } from './plain-actor.ts'
+import type { LedgerPlan, LedgerMessage, SteerMessage, Step } from './ledger-messages.ts'
+import type { PlainLogic, Sender } from './plain-actor.ts'
 
 const slotIndex = (slot: string) => Number(slot.slice(7)) - 1
 
@@ -29,7 +29,7 @@ export function ledgerLogic(plan: LedgerPlan): PlainLogic<LedgerState> {
     initial: {
       tasks: Array.from({ length: plan.tasks }, () => plannedTask(plan.task)),
       queue: [],
-      seats: [],
+      workers: [],
       open: [],
       turn: 0,
       holders: [],
@@ -39,35 +39,36 @@ export function ledgerLogic(plan: LedgerPlan): PlainLogic<LedgerState> {
     },
     clone: cloneLedger,
     canonical: (state) => (plan.isCanonical === false ? state : canonicalLedger(state, plan.task)),
-    step: (state, event, voice) => new Round(state, voice, plan).receive(event),
+    step: (state, event, sender) => new Round(state, sender, plan).receive(event),
   }
 }
 
 /** One event's worth of the ledger. */
 class Round {
   readonly #state: LedgerState
-  readonly #voice: Voice
+  readonly #sender: Sender
   readonly #plan: LedgerPlan
   readonly #step: Step
   #from = ''
   #settled = 0
 
-  constructor(state: LedgerState, voice: Voice, plan: LedgerPlan) {
+  constructor(state: LedgerState, sender: Sender, plan: LedgerPlan) {
     this.#state = state
-    this.#voice = voice
+    this.#sender = sender
     this.#plan = plan
     this.#step = plan.step ?? step
   }
 
   receive(event: EventObject): void {
-    this.#receive(event as LedgerWord)
-    this.#tellAwaited()
-    for (const seat of this.#state.seats) {
-      if (seat.tasks.length > this.#plan.seatsPerWorker) this.#voice.blame('a seat was taken twice')
+    this.#receive(event as LedgerMessage)
+    this.#notifyAwaited()
+    for (const worker of this.#state.workers) {
+      if (worker.tasks.length > this.#plan.tasksPerWorker)
+        this.#sender.report('a place was taken twice')
     }
   }
 
-  #receive(event: LedgerWord): void {
+  #receive(event: LedgerMessage): void {
     const state = this.#state
     switch (event.type) {
       case 'task.submitted':
@@ -88,13 +89,13 @@ class Round {
         this.#task(event.task).hasDeadline = false
         return this.#move(event.task, { type: 'deadline.passed' })
       case 'worker.opened':
-        state.seats.push({
+        state.workers.push({
           slot: event.slot,
           incarnation: event.incarnation,
           isOpen: true,
           tasks: [],
         })
-        state.open.push(seatName(event))
+        state.open.push(workerName(event))
         return this.#wantDispatch()
       case 'worker.closed':
         return this.#close(event)
@@ -105,7 +106,7 @@ class Round {
     }
   }
 
-  #steer(event: SteerWord): void {
+  #steer(event: SteerMessage): void {
     const state = this.#state
     switch (event.type) {
       case 'dispatch.hold':
@@ -131,7 +132,7 @@ class Round {
       case 'tasks.abandon':
         state.holders = ['pool']
         state.hasFailed = true
-        for (const seat of state.seats) this.#lose(halted(seat))
+        for (const worker of state.workers) this.#lose(halted(worker))
         return this.#moveAll(this.#living(), { type: 'pool.failed', error: LOST })
       case 'pool.failed':
         state.hasFailed = true
@@ -147,10 +148,11 @@ class Round {
     this.#settled = 0
     const released = task.released
     const result = this.#step(task, event, (_, command) => this.#do(at, command))
-    if (result === 'unexpected') this.#voice.blame(`task does not expect ${event.type} in ${from}`)
-    if (task.released > released) this.#voice.mark('task: released')
+    if (result === 'unexpected')
+      this.#sender.report(`task does not expect ${event.type} in ${from}`)
+    if (task.released > released) this.#sender.mark('task: released')
     if (from === task.state) return
-    if (wasEnded) this.#voice.blame('a task has left its end')
+    if (wasEnded) this.#sender.report('a task has left its end')
     if (this.#state.hasFailed) this.#move(at, { type: 'pool.failed', error: LOST })
   }
 
@@ -190,12 +192,13 @@ class Round {
         return
       case 'worker.kill':
         task.timer = null
-        return this.#killSeatOf(at)
+        return this.#killWorkerOf(at)
       case 'attempt.abort':
-        if (this.#seatOf(at) === null) this.#voice.blame('an attempt without a seat was aborted')
+        if (this.#workerOf(at) === null)
+          this.#sender.report('an attempt without a place was aborted')
         return
       case 'task.retry':
-        return this.#voice.mark('task: retry')
+        return this.#sender.mark('task: retry')
       case 'task.settle':
         return this.#settle(at)
     }
@@ -204,87 +207,87 @@ class Round {
   #settle(at: number): void {
     const task = this.#task(at)
     this.#settled++
-    if (ENDED.has(this.#from) || this.#settled > 1) this.#voice.blame('a task has ended twice')
-    if (task.kills >= 2) this.#voice.mark('task: quarantine')
-    this.#voice.mark(`task: ${task.state}`)
+    if (ENDED.has(this.#from) || this.#settled > 1) this.#sender.report('a task has ended twice')
+    if (task.kills >= 2) this.#sender.mark('task: quarantine')
+    this.#sender.mark(`task: ${task.state}`)
     task.hasDeadline = false
     task.isStuck = false
   }
 
-  #killSeatOf(at: number): void {
-    const seat = this.#seatOf(at)
-    if (seat === null) return this.#voice.blame('a task without a seat asks for a kill')
-    this.#voice.mark('task: kill past its grace')
-    this.#tellWorker(seat, { type: 'worker.kill', cause: 'cancelled' })
+  #killWorkerOf(at: number): void {
+    const worker = this.#workerOf(at)
+    if (worker === null) return this.#sender.report('a task without a place asks for a kill')
+    this.#sender.mark('task: kill past its grace')
+    this.#sendWorker(worker, { type: 'worker.kill', cause: 'cancelled' })
   }
 
   #dispatch(): void {
     const state = this.#state
     state.isDispatchDue = false
     if (state.holders.length > 0) return
-    const sent = new Map<ModelSeat, number>()
+    const sent = new Map<ModelCapacity, number>()
     for (let at = state.queue[0]; at !== undefined; at = state.queue[0]) {
-      const seat = this.#nextSeat()
-      if (seat === null) break
-      seat.tasks.push(at)
+      const worker = this.#nextWorker()
+      if (worker === null) break
+      worker.tasks.push(at)
       this.#move(at, { type: 'attempt.assigned' })
-      sent.set(seat, (sent.get(seat) ?? 0) + 1)
+      sent.set(worker, (sent.get(worker) ?? 0) + 1)
     }
-    for (const [seat, count] of sent) {
+    for (const [worker, count] of sent) {
       const tasks = Array.from({ length: count }, () => ({
         taskId: 'task',
         attempt: 1,
         order: null,
       }))
-      this.#tellWorker(seat, { type: 'tasks.assigned', tasks })
+      this.#sendWorker(worker, { type: 'tasks.assigned', tasks })
     }
   }
 
-  #nextSeat(): ModelSeat | null {
+  #nextWorker(): ModelCapacity | null {
     const state = this.#state
     const { length } = state.open
     for (let turn = 0; turn < length; turn++) {
       const name = state.open[(state.turn + turn) % length] as string
-      const seat = state.seats.find((one) => seatName(one) === name) as ModelSeat
-      if (seat.tasks.length < this.#plan.seatsPerWorker) {
+      const worker = state.workers.find((one) => workerName(one) === name) as ModelCapacity
+      if (worker.tasks.length < this.#plan.tasksPerWorker) {
         state.turn = (state.turn + turn + 1) % length
-        return seat
+        return worker
       }
     }
     return null
   }
 
-  #report(event: Extract<LedgerWord, { type: 'attempt.reported' }>): void {
-    const seat = this.#find(event)
+  #report(event: Extract<LedgerMessage, { type: 'attempt.reported' }>): void {
+    const worker = this.#find(event)
     const { task: at, attempt, verdict } = event
-    if (seat === null) return
-    const isOwn = this.#task(at).attempt === attempt && seat.tasks.includes(at)
+    if (worker === null) return
+    const isOwn = this.#task(at).attempt === attempt && worker.tasks.includes(at)
     if (isOwn && verdict === 'started') this.#move(at, { type: 'attempt.started' })
     let count = 0
-    if (isOwn && verdict !== 'started') count += this.#end(seat, at, verdict)
+    if (isOwn && verdict !== 'started') count += this.#end(worker, at, verdict)
     for (const other of event.also ?? []) {
-      if (seat.tasks.includes(other)) count += this.#end(seat, other, 'ok')
+      if (worker.tasks.includes(other)) count += this.#end(worker, other, 'ok')
     }
     if (count === 0) return
-    this.#tellWorker(seat, { type: 'tasks.ended', count })
+    this.#sendWorker(worker, { type: 'tasks.ended', count })
     this.#wantDispatch()
   }
 
-  #end(seat: ModelSeat, at: number, verdict: Verdict): 1 {
-    seat.tasks = seat.tasks.filter((other) => other !== at)
+  #end(worker: ModelCapacity, at: number, verdict: Verdict): 1 {
+    worker.tasks = worker.tasks.filter((other) => other !== at)
     this.#task(at).isStuck = false
     const error = verdict === 'ok' ? null : LOST
     this.#move(at, { type: 'attempt.ended', verdict, error })
     return 1
   }
 
-  #lose(event: Extract<LedgerWord, { type: 'worker.exited' }>): void {
-    const seat = this.#find(event)
-    if (seat === null) return
+  #lose(event: Extract<LedgerMessage, { type: 'worker.exited' }>): void {
+    const worker = this.#find(event)
+    if (worker === null) return
     this.#close(event)
-    this.#state.seats = this.#state.seats.filter((other) => other !== seat)
-    const alone = seat.tasks.length === 1
-    for (const at of seat.tasks.toReversed()) {
+    this.#state.workers = this.#state.workers.filter((other) => other !== worker)
+    const alone = worker.tasks.length === 1
+    for (const at of worker.tasks.toReversed()) {
       this.#task(at).isStuck = false
       this.#move(at, { type: 'attempt.lost', cause: event.cause, alone, error: LOST })
     }
@@ -294,36 +297,36 @@ class Round {
     const task = this.#task(at)
     const type = task.timer
     task.timer = null
-    if (type === 'timeout.passed') this.#voice.mark('task: timed out')
+    if (type === 'timeout.passed') this.#sender.mark('task: timed out')
     if (type !== null) this.#move(at, { type } as TaskEvent)
   }
 
   #close(process: { slot: string; incarnation: number }): void {
-    const seat = this.#find(process)
-    if (seat === null) return
-    seat.isOpen = false
-    this.#state.open = this.#state.open.filter((name) => name !== seatName(process))
+    const worker = this.#find(process)
+    if (worker === null) return
+    worker.isOpen = false
+    this.#state.open = this.#state.open.filter((name) => name !== workerName(process))
   }
 
-  #tellAwaited(): void {
+  #notifyAwaited(): void {
     const state = this.#state
     const isCalm = !state.tasks.some(({ state: of }) => ACTIVE.has(of))
     if (isCalm && state.awaited.includes('calmed'))
-      this.#tell('shutdown', 'ledger.calmed', 'calmed')
+      this.#send('shutdown', 'ledger.calmed', 'calmed')
     const isEmpty = this.#living().length === 0
     if (isEmpty && state.awaited.includes('emptied'))
-      this.#tell('pool', 'ledger.emptied', 'emptied')
+      this.#send('pool', 'ledger.emptied', 'emptied')
   }
 
-  #tell(to: 'shutdown' | 'pool', type: string, awaited: string): void {
+  #send(to: 'shutdown' | 'pool', type: string, awaited: string): void {
     this.#state.awaited = this.#state.awaited.filter((other) => other !== awaited)
-    this.#voice.say(to, 0, { type })
+    this.#sender.say(to, 0, { type })
   }
 
-  #tellWorker(seat: ModelSeat, event: EventObject & Readonly<Record<string, unknown>>): void {
-    this.#voice.say('worker', slotIndex(seat.slot), {
+  #sendWorker(worker: ModelCapacity, event: EventObject & Readonly<Record<string, unknown>>): void {
+    this.#sender.say('worker', slotIndex(worker.slot), {
       ...event,
-      incarnation: seat.incarnation,
+      incarnation: worker.incarnation,
     } as EventObject)
   }
 
@@ -331,14 +334,15 @@ class Round {
     return this.#state.tasks[at] as ModelTask
   }
 
-  #find({ slot, incarnation }: { slot: string; incarnation: number }): ModelSeat | null {
+  #find({ slot, incarnation }: { slot: string; incarnation: number }): ModelCapacity | null {
     return (
-      this.#state.seats.find((one) => one.slot === slot && one.incarnation === incarnation) ?? null
+      this.#state.workers.find((one) => one.slot === slot && one.incarnation === incarnation) ??
+      null
     )
   }
 
-  #seatOf(at: number): ModelSeat | null {
-    return this.#state.seats.find(({ tasks }) => tasks.includes(at)) ?? null
+  #workerOf(at: number): ModelCapacity | null {
+    return this.#state.workers.find(({ tasks }) => tasks.includes(at)) ?? null
   }
 
   #living(): number[] {
@@ -348,7 +352,7 @@ class Round {
   }
 
   #waiting(): number[] {
-    return this.#living().filter((at) => this.#seatOf(at) === null)
+    return this.#living().filter((at) => this.#workerOf(at) === null)
   }
 
   #hold(holder: string): void {
@@ -368,6 +372,9 @@ class Round {
   }
 }
 
-function halted({ slot, incarnation }: ModelSeat): Extract<LedgerWord, { type: 'worker.exited' }> {
+function halted({
+  slot,
+  incarnation,
+}: ModelCapacity): Extract<LedgerMessage, { type: 'worker.exited' }> {
   return { type: 'worker.exited', slot: slot as SlotId, incarnation, cause: 'stopped' }
 }

@@ -6,22 +6,22 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { EventObject } from 'xstate'
-import type { SlotId, Verdict } from '../../machines/vocabulary.ts'
+import type { SlotId, Verdict } from '../../machines/protocol.ts'
 import type { LedgerEvent } from '../../src/ledger/events.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
-import { TaskRecord } from '../../src/ledger/record.ts'
-import { MemoryDeadLetters } from '../../src/ledger/dead-letters.ts'
-import { MemoryResultCache } from '../../src/ledger/result-cache.ts'
-import { DEFAULT_TASK_OPTIONS } from '../../src/task/options.ts'
+import { TaskRecord } from '../../src/ledger/task/record.ts'
+import { MemoryDeadLetters } from '../../src/ledger/results/dead-letters.ts'
+import { MemoryResultCache } from '../../src/ledger/results/result-cache.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/config/task-options.ts'
 import { LOST } from './host-actor.ts'
 import { ledgerLogic } from './ledger-actor.ts'
 import { ENDED } from './ledger-state.ts'
-import { Words } from './memo.ts'
+import { Messages } from './memo.ts'
 import { PlainActor } from './plain-actor.ts'
 import { PLAIN_TASK } from './plan.ts'
 
 const TASKS = 4
-const SEATS = 2
+const CAPACITY = 2
 const SLOTS: readonly SlotId[] = ['worker-1', 'worker-2']
 const GAMES = 1_000
 const MOVES = 80
@@ -55,14 +55,14 @@ class Mirror {
   #nowMs = 0
   #jitter = 0
   readonly #incarnations: Record<string, number> = {}
-  readonly #seats: { slot: SlotId; incarnation: number }[] = []
+  readonly #workers: { slot: SlotId; incarnation: number }[] = []
   #said: string[] = []
   readonly #real: Ledger
   readonly #records: TaskRecord[]
-  readonly #words = new Words()
+  readonly #messages = new Messages()
   readonly #model = new PlainActor(
-    ledgerLogic({ tasks: TASKS, seatsPerWorker: SEATS, task: PLAIN_TASK, isCanonical: false }),
-    this.#words,
+    ledgerLogic({ tasks: TASKS, tasksPerWorker: CAPACITY, task: PLAIN_TASK, isCanonical: false }),
+    this.#messages,
   )
   #state = this.#model.initial
   #isRealDispatchDue = false
@@ -145,22 +145,22 @@ class Mirror {
     const slot = this.#pick(SLOTS) as SlotId
     const incarnation = (this.#incarnations[slot] ?? 0) + 1
     this.#incarnations[slot] = incarnation
-    this.#seats.push({ slot, incarnation })
+    this.#workers.push({ slot, incarnation })
     this.#same({ type: 'worker.opened', slot, incarnation })
   }
 
   #close(type: 'worker.closed' | 'worker.exited'): void {
-    const process = this.#pick(this.#seats)
+    const process = this.#pick(this.#workers)
     if (process === undefined) return
     if (type === 'worker.closed') return this.#same({ type, ...process })
-    this.#seats.splice(this.#seats.indexOf(process), 1)
+    this.#workers.splice(this.#workers.indexOf(process), 1)
     const cause = this.#pick(CAUSES) ?? 'crashed'
     this.#same({ type, ...process, cause, exit: EXIT, error: null })
   }
 
   /** Of any attempt in any process: most of it is stale. */
   #report(): void {
-    const process = this.#pick(this.#seats)
+    const process = this.#pick(this.#workers)
     const at = this.#draw(TASKS)
     const task = this.#tasks()[at]
     if (process === undefined || !task?.isSubmitted) return
@@ -230,16 +230,16 @@ class Mirror {
   #both(real: LedgerEvent, modelled: EventObject & Readonly<Record<string, unknown>>): void {
     this.#said = []
     this.#real.receive(real)
-    const result = this.#model.take(this.#state, this.#words.id(modelled), 0)
+    const result = this.#model.take(this.#state, this.#messages.id(modelled), 0)
     this.#state = result.next
-    expect(result.flaw).toBeNull()
-    const words = result.out.map(({ to, slot, event }) => {
-      const said = this.#words.event(event) as EventObject & Readonly<Record<string, unknown>>
-      return wordOf(to === 'worker' ? `worker-${slot + 1}` : to, said)
+    expect(result.violation).toBeNull()
+    const messages = result.out.map(({ to, slot, event }) => {
+      const said = this.#messages.event(event) as EventObject & Readonly<Record<string, unknown>>
+      return messageOf(to === 'worker' ? `worker-${slot + 1}` : to, said)
     })
-    expect(words).toEqual(this.#said)
+    expect(messages).toEqual(this.#said)
     for (const mark of result.marks) this.seen.add(mark)
-    for (const word of words) this.seen.add(word.split(' ')[1] as string)
+    for (const message of messages) this.seen.add(message.split(' ')[1] as string)
   }
 
   #tasks() {
@@ -254,8 +254,8 @@ class Mirror {
     return {
       queued: this.#real.queued,
       tasks: this.#records.map(
-        ({ state, attempt, released, kills, reason, seat, timerEvent }, at) => {
-          const isSeated = seat?.tasks.has(this.#record(at)) === true
+        ({ state, attempt, released, kills, reason, worker, timerEvent }, at) => {
+          const isSeated = worker?.tasks.has(this.#record(at)) === true
           return { state, attempt, released, kills, reason, isSeated, timer: timerEvent }
         },
       ),
@@ -263,20 +263,20 @@ class Mirror {
   }
 
   #shapeOfModel() {
-    const { queue, tasks, seats } = this.#model.at(this.#state)
+    const { queue, tasks, workers } = this.#model.at(this.#state)
     return {
       queued: queue.length,
       tasks: tasks.map(({ state, attempt, released, kills, reason, timer }, at) => {
-        const isSeated = seats.some((seat) => seat.tasks.includes(at))
+        const isSeated = workers.some((worker) => worker.tasks.includes(at))
         return { state, attempt, released, kills, reason, isSeated, timer }
       }),
     }
   }
 
   #makeReal(): Ledger {
-    const say = (to: string, event: EventObject) => this.#said.push(wordOf(to, event))
+    const say = (to: string, event: EventObject) => this.#said.push(messageOf(to, event))
     return new Ledger(
-      { seatsPerWorker: SEATS, cancelGraceMs: 1, cacheTtlMs: 0 },
+      { tasksPerWorker: CAPACITY, cancelGraceMs: 1, cacheTtlMs: 0 },
       {
         clock: {
           nowMs: () => this.#nowMs,
@@ -289,12 +289,12 @@ class Mirror {
         wallMs: () => this.#nowMs,
         deadLetters: new MemoryDeadLetters(),
         resultCache: new MemoryResultCache(),
-        tellWorker: (slot, event) => say(slot, event),
-        tellPool: (event) => say('pool', event),
-        tellShutdown: (event) => say('shutdown', event),
+        sendWorker: (slot, event) => say(slot, event),
+        sendPool: (event) => say('pool', event),
+        sendShutdown: (event) => say('shutdown', event),
         abort: () => undefined,
         killAfterMs: () => 100_000 + this.#jitter++,
-        announce: () => undefined,
+        report: () => undefined,
         occupied: () => undefined,
         unexpected: (state, type) => expect.fail(`${type} was not expected in ${state}`),
         halted: () => undefined,
@@ -305,7 +305,7 @@ class Mirror {
 }
 
 /** A word, without what only the real one carries. */
-function wordOf(
+function messageOf(
   to: string,
   event: EventObject & { readonly tasks?: unknown; readonly incarnation?: unknown },
 ): string {

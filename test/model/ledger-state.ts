@@ -1,10 +1,10 @@
 /**
- * The ledger as plain data for the model: tasks, seats, queue and holders, and what makes two of
+ * The ledger as plain data for the model: tasks, places, queue and holders, and what makes two of
  * them the same. Tasks that were submitted alike are alike: they are kept in an order that does not
  * depend on their names.
  */
-import type { CancelReason, ErrorFacts } from '../../machines/vocabulary.ts'
-import type { Compiled, TaskStateName } from '../../src/ledger/compile.ts'
+import type { CancelReason, SerializedError } from '../../machines/protocol.ts'
+import type { Compiled, TaskStateName } from '../../src/ledger/task/task-table.ts'
 
 /** How every task of a composition is submitted. */
 export interface TaskPlan {
@@ -26,7 +26,7 @@ export interface ModelTask extends Compiled {
   idempotent: boolean
   kills: number
   reason: CancelReason | null
-  error: ErrorFacts | null
+  error: SerializedError | null
   isSubmitted: boolean
   timer: string | null
   hasDeadline: boolean
@@ -34,7 +34,7 @@ export interface ModelTask extends Compiled {
   isStuck: boolean
 }
 
-export interface ModelSeat {
+export interface ModelCapacity {
   slot: string
   incarnation: number
   isOpen: boolean
@@ -44,8 +44,8 @@ export interface ModelSeat {
 export interface LedgerState {
   tasks: ModelTask[]
   queue: number[]
-  seats: ModelSeat[]
-  /** Open seats in the order of their turns, as `slot#incarnation`. */
+  workers: ModelCapacity[]
+  /** Open places in the order of their turns, as `slot#incarnation`. */
   open: string[]
   turn: number
   holders: string[]
@@ -57,7 +57,7 @@ export interface LedgerState {
 export const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled'])
 export const ACTIVE: ReadonlySet<string> = new Set(['assigned', 'running', 'cancelling'])
 
-export const seatName = ({ slot, incarnation }: { slot: string; incarnation: number }): string =>
+export const workerName = ({ slot, incarnation }: { slot: string; incarnation: number }): string =>
   `${slot}#${incarnation}`
 
 export function plannedTask(plan: TaskPlan): ModelTask {
@@ -84,7 +84,7 @@ export function cloneLedger(state: LedgerState): LedgerState {
     ...state,
     tasks: state.tasks.map((task) => ({ ...task })),
     queue: [...state.queue],
-    seats: state.seats.map((seat) => ({ ...seat, tasks: [...seat.tasks] })),
+    workers: state.workers.map((worker) => ({ ...worker, tasks: [...worker.tasks] })),
     open: [...state.open],
     holders: [...state.holders],
     awaited: [...state.awaited],
@@ -98,10 +98,10 @@ export function cloneLedger(state: LedgerState): LedgerState {
 export function canonicalLedger(state: LedgerState, plan: TaskPlan): LedgerState {
   const tasks = state.tasks.map((task) => plain(task, plan))
   const places = tasks.map((task, at) => {
-    const seat = state.seats.find((one) => one.tasks.includes(at))
+    const worker = state.workers.find((one) => one.tasks.includes(at))
     return JSON.stringify([
       task,
-      seat ? [seatName(seat), seat.tasks.indexOf(at)] : null,
+      worker ? [workerName(worker), worker.tasks.indexOf(at)] : null,
       state.queue.indexOf(at),
     ])
   })
@@ -116,9 +116,9 @@ export function canonicalLedger(state: LedgerState, plan: TaskPlan): LedgerState
     ...state,
     tasks: order.map((at) => tasks[at] as ModelTask),
     queue: state.queue.map(moved),
-    seats: state.seats
-      .map((seat) => ({ ...seat, tasks: seat.tasks.map(moved) }))
-      .sort((a, b) => (seatName(a) < seatName(b) ? -1 : 1)),
+    workers: state.workers
+      .map((worker) => ({ ...worker, tasks: worker.tasks.map(moved) }))
+      .sort((a, b) => (workerName(a) < workerName(b) ? -1 : 1)),
     holders: state.holders.toSorted(),
     awaited: state.awaited.toSorted(),
   }

@@ -13,7 +13,7 @@ import {
 } from 'xstate'
 import { type Command, commandsOf } from '../support/explore.ts'
 import { isIgnore, MARK, marked, sitesOf } from '../support/instrument.ts'
-import { Interner, Memo, type Output, type Result, type Words } from './memo.ts'
+import { Interner, Memo, type Output, type Result, type Messages } from './memo.ts'
 
 export type Route = (command: Command, slot: number) => readonly Output[]
 
@@ -23,7 +23,7 @@ export class MachineActor {
   readonly id: string
   readonly #probe: AnyStateMachine
   readonly #route: Route
-  readonly #words: Words
+  readonly #messages: Messages
   readonly #states = new Interner<AnyMachineSnapshot>()
   readonly #memo = new Memo()
   readonly #timers: (readonly string[])[] = []
@@ -35,11 +35,11 @@ export class MachineActor {
   readonly sites: readonly string[]
   readonly taken = new Set<string>()
 
-  constructor(machine: AnyStateMachine, input: unknown, words: Words, route: Route) {
+  constructor(machine: AnyStateMachine, input: unknown, messages: Messages, route: Route) {
     this.id = machine.id
     this.#probe = marked(machine)
     this.#route = route
-    this.#words = words
+    this.#messages = messages
     const sites = sitesOf(machine)
     const lastResort = `${machine.id} · * · 0`
     this.sites = sites
@@ -99,7 +99,7 @@ export class MachineActor {
   }
 
   #work(state: number, eventId: number, slot: number): Result {
-    const event = this.#words.event(eventId)
+    const event = this.#messages.event(eventId)
     const [snapshot, actions] = transition(this.#probe, this.at(state) as never, event as never)
     const { status, error, value } = snapshot as AnyMachineSnapshot
     if (status === 'error') return flawed(state, `${this.id}: ${String(error)}`)
@@ -117,7 +117,7 @@ export class MachineActor {
       next,
       out: commands.flatMap((command) => this.#route(command, slot)),
       marks: marks.map((mark) => `${this.id}: ${mark}`),
-      flaw:
+      violation:
         isUnexpected || marks.length === 0
           ? `${this.id} does not expect ${event.type} in ${JSON.stringify(value)}`
           : null,
@@ -126,8 +126,8 @@ export class MachineActor {
   }
 }
 
-function flawed(state: number, flaw: string): Result {
-  return { next: state, out: [], marks: [], flaw, uses: 0 }
+function flawed(state: number, violation: string): Result {
+  return { next: state, out: [], marks: [], violation, uses: 0 }
 }
 
 /** What a machine's own name for an event is: its type, and whom it is about. */

@@ -12,7 +12,7 @@ import { type Exploration as Alone, explore } from '../support/explore.ts'
 import { isIgnore, sitesOf } from '../support/instrument.ts'
 import type { Exploration } from './checker.ts'
 
-export interface MachineCount {
+interface MachineCount {
   readonly id: string
   readonly states: number
   readonly edges: number

@@ -5,7 +5,7 @@
  */
 import type { EventObject } from 'xstate'
 
-export type ActorKind = 'pool' | 'supervisor' | 'shutdown' | 'ledger' | 'keeper' | 'worker' | 'host'
+export type ActorKind = 'pool' | 'supervisor' | 'shutdown' | 'ledger' | 'run' | 'worker' | 'host'
 
 /** A word said to another actor. `slot` counts from 0 and names a worker or its host. */
 export interface Output {
@@ -18,19 +18,19 @@ export interface Output {
 export interface Result {
   readonly next: number
   readonly out: readonly Output[]
-  /** What is worth counting about it: transitions taken, or deeds by name. */
+  /** What is worth counting about it: transitions taken, or actions by name. */
   readonly marks: readonly string[]
   /** What must never be, had it happened here. */
-  readonly flaw: string | null
+  readonly violation: string | null
   /** How many explored steps have used it. */
   uses: number
 }
 
 /** More events than this cannot be told apart in one key. */
-const MAX_WORDS = 2 ** 20
+const MAX_MESSAGES = 2 ** 20
 
 /** Every event there is, by number. */
-export class Words {
+export class Messages {
   readonly #ids = new Map<string, number>()
   readonly #events: EventObject[] = []
 
@@ -39,7 +39,7 @@ export class Words {
     let id = this.#ids.get(key)
     if (id === undefined) {
       id = this.#events.length
-      if (id >= MAX_WORDS) throw new Error(`more than ${MAX_WORDS} events`)
+      if (id >= MAX_MESSAGES) throw new Error(`more than ${MAX_MESSAGES} events`)
       this.#ids.set(key, id)
       this.#events.push(event)
     }
@@ -85,7 +85,7 @@ export class Memo {
       table = new Map()
       this.#bySlot[slot] = table
     }
-    const key = state * MAX_WORDS + event
+    const key = state * MAX_MESSAGES + event
     let result = table.get(key)
     if (result === undefined) {
       result = make()
@@ -103,7 +103,7 @@ export class Memo {
 export function memoized(make: (a: number, b: number) => number): (a: number, b: number) => number {
   const known = new Map<number, number>()
   return (a, b) => {
-    const key = a * MAX_WORDS + b
+    const key = a * MAX_MESSAGES + b
     let value = known.get(key)
     if (value === undefined) {
       value = make(a, b)

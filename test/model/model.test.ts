@@ -43,7 +43,7 @@ describe('the composed machines', () => {
     explorations.set(plan.name, exploration)
     noteTaken(exploration)
     const { states, edges, isComplete, inCircles, violations } = exploration
-    const fresh = violations.filter(({ flaw }) => OPEN_FINDINGS[flaw] === undefined)
+    const fresh = violations.filter(({ violation }) => OPEN_FINDINGS[violation] === undefined)
     expect(fresh.map((violation) => textOf(traceOf(exploration, violation)))).toEqual([])
     expect({ isComplete, inCircles }).toEqual({ isComplete: true, inCircles: 0 })
     expect([states, edges]).toEqual(PINNED[plan.name])
@@ -56,16 +56,16 @@ describe('the composed machines', () => {
   })
   it('still break the rules of findings that are said to be open', () => {
     const all = [...explorations.values()].flatMap(({ violations }) => violations)
-    const flaws = new Set(all.map(({ flaw }) => flaw))
-    expect(Object.keys(OPEN_FINDINGS).filter((flaw) => !flaws.has(flaw))).toEqual([])
+    const violations = new Set(all.map(({ violation }) => violation))
+    expect(Object.keys(OPEN_FINDINGS).filter((violation) => !violations.has(violation))).toEqual([])
   })
 })
 
 describe('a planted bug is found by a short way', () => {
   it.each(MUTANTS)('$bug', { timeout: TEST_TIMEOUT_MS }, ({ plan, foundAs }) => {
-    const exploration = check(plan, { ...LIMITS, isUntilFlaw: true })
+    const exploration = check(plan, { ...LIMITS, isUntilViolation: true })
     const [violation] = exploration.violations
-    expect(violation?.flaw).toMatch(foundAs)
+    expect(violation?.violation).toMatch(foundAs)
     const trace = traceOf(exploration, violation as NonNullable<typeof violation>)
     expect(trace.steps.length).toBeGreaterThan(0)
     expect(trace.steps.length).toBeLessThanOrEqual(MAX_STEPS)
@@ -79,8 +79,9 @@ describe('symmetry', () => {
     if (plan === undefined) throw new Error('no composition leave')
     const folded = explorations.get('leave') ?? check(plan, LIMITS)
     const apart = check({ ...plan, isSymmetric: false }, LIMITS)
-    const flawsOf = ({ violations }: Exploration) => violations.map(({ flaw }) => flaw).toSorted()
-    expect(flawsOf(apart)).toEqual(flawsOf(folded))
+    const violationsOf = ({ violations }: Exploration) =>
+      violations.map(({ violation }) => violation).toSorted()
+    expect(violationsOf(apart)).toEqual(violationsOf(folded))
     expect(apart.states).toBeGreaterThan(folded.states)
   })
 })

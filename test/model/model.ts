@@ -26,7 +26,7 @@ const { values } = parseArgs({
 /** In `--json` only the last line is on stdout. */
 const say = (text: string) => (values.json ? console.error(text) : console.log(text))
 
-async function tell(exploration: Exploration): Promise<void> {
+async function report(exploration: Exploration): Promise<void> {
   const { plan, states, edges, seconds, isComplete, violations } = exploration
   const size = `${plan.workers}×${plan.tasks}×${plan.faults}`
   const end = isComplete ? '' : ' NOT COMPLETE: a limit was reached'
@@ -34,7 +34,7 @@ async function tell(exploration: Exploration): Promise<void> {
   if (plan.heldStill.length > 0) say(`  held still: ${plan.heldStill.join('; ')}`)
   for (const [at, violation] of violations.entries()) {
     const trace = traceOf(exploration, violation)
-    const known = OPEN_FINDINGS[violation.flaw]
+    const known = OPEN_FINDINGS[violation.violation]
     say(`\n${known === undefined ? '' : `[${known}] `}${textOf(trace)}\n`)
     await mkdir(CHART_FOLDER, { recursive: true })
     const file = `${CHART_FOLDER}/${plan.name}-${at + 1}.mmd`
@@ -49,7 +49,7 @@ async function run(): Promise<boolean> {
   for (const plan of plans) {
     const exploration = check(plan, values.deep ? DEEP_LIMITS : LIMITS)
     explorations.push(exploration)
-    await tell(exploration)
+    await report(exploration)
   }
   const sometimes = sightingsOf(explorations)
   const unseen = Object.entries(sometimes).flatMap(([name, count]) => (count === 0 ? [name] : []))

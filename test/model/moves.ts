@@ -3,12 +3,12 @@
  * fires while what it waits for could still come is bad luck too, and costs like it.
  */
 import type { EventObject } from 'xstate'
-import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
-import type { WorkerContext } from '../../machines/worker-facts.ts'
+import type { SupervisorContext } from '../../machines/supervisor.setup.ts'
+import type { WorkerContext } from '../../machines/worker.setup.ts'
 import type { ModelProcess } from './host-actor.ts'
-import { ENDED, type LedgerState, type ModelSeat } from './ledger-state.ts'
+import { ENDED, type LedgerState, type ModelCapacity } from './ledger-state.ts'
 import type { ActorKind } from './memo.ts'
-import type { FaultWord, UserWord } from './plan.ts'
+import type { FaultMessage, UserMessage } from './plan.ts'
 import { readingMoves } from './readings.ts'
 import { slotName, slotNumber } from './routes.ts'
 import { AT, hostAt, type System, type Throw, workerAt } from './system.ts'
@@ -18,7 +18,7 @@ import { userMoves } from './user-moves.ts'
  * `progress` comes by itself and soon; `pace` is a wait that always ends; `deadline` ends a wait
  * for nothing.
  */
-export type MoveKind = 'user' | 'progress' | 'pace' | 'deadline' | 'fault'
+type MoveKind = 'user' | 'progress' | 'pace' | 'deadline' | 'fault'
 
 export interface Move {
   readonly to: ActorKind
@@ -43,8 +43,8 @@ const isNamed = (type: string, names: readonly string[]) =>
 
 export class Moves {
   readonly system: System
-  readonly #faults: ReadonlySet<FaultWord>
-  readonly #users: ReadonlySet<UserWord>
+  readonly #faults: ReadonlySet<FaultMessage>
+  readonly #users: ReadonlySet<UserMessage>
   readonly #ofProcesses = new Map<number, readonly Move[]>()
   readonly #ofTasks = new Map<number, readonly Move[]>()
   readonly #ids = new Map<string, number>()
@@ -64,17 +64,17 @@ export class Moves {
     const { system } = this
     const { plan } = system
     const isLucky = (row[AT.faults] as number) === 0 ? 1 : 0
-    const keeper = row[AT.keeper] as number
+    const run = row[AT.run] as number
     let hosts = 0
     for (let slot = 0; slot < plan.workers; slot++) {
       const host = row[hostAt(slot)] as number
       hosts = hosts * MAX_HOSTS + host
-      const key = ((host * MAX_KEEPERS + keeper) * 2 + isLucky) * plan.workers + slot
+      const key = ((host * MAX_KEEPERS + run) * 2 + isLucky) * plan.workers + slot
       this.#remembered(this.#ofProcesses, key, () => this.#processes(slot))
     }
     const key = ((row[AT.ledger] as number) * MAX_HOSTS ** plan.workers + hosts) * 2 + isLucky
     this.#remembered(this.#ofTasks, key, () => this.#tasks())
-    this.#keeper()
+    this.#run()
     const isBusy = this.#moves.some(({ kind }) => kind === 'progress')
     this.#poolTimers(isBusy)
     for (let slot = 0; slot < plan.workers; slot++) this.#workerTimers(slot)
@@ -110,25 +110,25 @@ export class Moves {
     for (const move of moves) this.#moves.push(move)
   }
 
-  #word(event: EventObject): number {
+  #message(event: EventObject): number {
     const { type } = event
     const isPlain = Object.keys(event).length === 1
     let id = isPlain ? this.#ids.get(type) : undefined
     if (id === undefined) {
-      id = this.system.words.id(event)
+      id = this.system.messages.id(event)
       if (isPlain) this.#ids.set(type, id)
     }
     return id
   }
 
   #add(to: ActorKind, slot: number, event: EventObject, kind: MoveKind): void {
-    const id = this.#word(event)
+    const id = this.#message(event)
     this.#moves.push({ to, slot, event: id, kind, cost: 0 })
   }
 
-  #fault(word: FaultWord, to: ActorKind, slot: number, event: EventObject): void {
-    if ((this.#row[AT.faults] as number) === 0 || !this.#faults.has(word)) return
-    const id = this.#word(event)
+  #fault(message: FaultMessage, to: ActorKind, slot: number, event: EventObject): void {
+    if ((this.#row[AT.faults] as number) === 0 || !this.#faults.has(message)) return
+    const id = this.#message(event)
     this.#moves.push({ to, slot, event: id, kind: 'fault', cost: 1 })
   }
 
@@ -149,7 +149,7 @@ export class Moves {
   #processes(slot: number): void {
     const processes = this.#hosted(slot)
     for (const process of processes) this.#process(slot, process)
-    const { isWatching } = this.system.keeper.at(this.#row[AT.keeper] as number)
+    const { isWatching } = this.system.run.at(this.#row[AT.run] as number)
     if (!isWatching) return
     for (const process of processes) {
       const silence = silenceOf(slot, process)
@@ -167,18 +167,18 @@ export class Moves {
     if (!isKilled) this.#fault('hang', 'host', slot, does('does.hang'))
     if (phase === 'loading') {
       this.#add('host', slot, does('does.load'), 'progress')
-      this.#fault('lostWord', 'host', slot, does('does.load', { lost: true }))
+      this.#fault('lostMessage', 'host', slot, does('does.load', { lost: true }))
       this.#fault('failedStart', 'host', slot, does('does.fail', { permanent: true }))
     }
     if (phase === 'opening') {
       this.#add('host', slot, does('does.launch'), 'progress')
-      this.#fault('lostWord', 'host', slot, does('does.launch', { lost: true }))
+      this.#fault('lostMessage', 'host', slot, does('does.launch', { lost: true }))
     }
     // Without a login, a session is ready when its browser runs.
     const isOpening = phase === 'opening' || phase === 'launched' || phase === 'unheard'
     if (isOpening) {
       this.#add('host', slot, does('does.open'), 'progress')
-      this.#fault('lostWord', 'host', slot, does('does.open', { lost: true }))
+      this.#fault('lostMessage', 'host', slot, does('does.open', { lost: true }))
       this.#fault('failedStart', 'host', slot, does('does.fail', { permanent: true }))
     }
     if (isOpening || phase === 'ready') {
@@ -190,8 +190,8 @@ export class Moves {
   #tasks(): void {
     const ledger = this.#ledger
     if (ledger.isDispatchDue) this.#add('ledger', 0, { type: 'dispatch.due' }, 'progress')
-    for (const seat of ledger.seats)
-      for (const task of seat.tasks) this.#attempt(ledger, seat, task)
+    for (const worker of ledger.workers)
+      for (const task of worker.tasks) this.#attempt(ledger, worker, task)
     ledger.tasks.forEach(({ state, timer, hasDeadline, isSubmitted }, task) => {
       if (ENDED.has(state) || !isSubmitted) return
       const isOfAttempt = timer === 'timeout.passed' || timer === 'grace.passed'
@@ -205,15 +205,15 @@ export class Moves {
     })
   }
 
-  #attempt(ledger: LedgerState, seat: ModelSeat, at: number): void {
+  #attempt(ledger: LedgerState, worker: ModelCapacity, at: number): void {
     const task = ledger.tasks[at] as LedgerState['tasks'][number]
-    const process = this.#processOf(seat)
+    const process = this.#processOf(worker)
     if (task.isStuck || process === undefined || process.isHung) return
     const report = (verdict: string) =>
       ({
         type: 'attempt.reported',
-        slot: seat.slot,
-        incarnation: seat.incarnation,
+        slot: worker.slot,
+        incarnation: worker.incarnation,
         task: at,
         attempt: task.attempt,
         verdict,
@@ -222,7 +222,9 @@ export class Moves {
       this.#add('ledger', 0, report('started'), 'progress')
     }
     this.#add('ledger', 0, report('ok'), 'progress')
-    const also = seat.tasks.filter((other) => other > at && ledger.tasks[other]?.isStuck === false)
+    const also = worker.tasks.filter(
+      (other) => other > at && ledger.tasks[other]?.isStuck === false,
+    )
     if (also.length > 0) {
       this.#add('ledger', 0, { ...report('ok'), also } as EventObject, 'progress')
     }
@@ -233,30 +235,30 @@ export class Moves {
     this.#fault('stuckTask', 'ledger', 0, { type: 'task.sticks', task: at } as EventObject)
   }
 
-  #processOf({ slot, incarnation }: ModelSeat): ModelProcess | undefined {
+  #processOf({ slot, incarnation }: ModelCapacity): ModelProcess | undefined {
     return this.#hosted(slotNumber(slot)).find((process) => process.incarnation === incarnation)
   }
 
   #isAttemptVain(ledger: LedgerState, task: number): boolean {
     if (ledger.tasks[task]?.isStuck === true) return true
-    const seat = ledger.seats.find(({ tasks }) => tasks.includes(task))
-    const process = seat && this.#processOf(seat)
+    const worker = ledger.workers.find(({ tasks }) => tasks.includes(task))
+    const process = worker && this.#processOf(worker)
     return process === undefined || process.isHung
   }
 
-  #keeper(): void {
-    const [work] = this.system.keeper.at(this.#row[AT.keeper] as number).work
+  #run(): void {
+    const [work] = this.system.run.at(this.#row[AT.run] as number).work
     if (work === undefined) return
     if (work === 'open' || work === 'givenUp') {
-      this.#add('keeper', 0, { type: 'does.open' }, 'progress')
-      if (work === 'open') this.#fault('failedRun', 'keeper', 0, { type: 'does.fail' })
+      this.#add('run', 0, { type: 'does.open' }, 'progress')
+      if (work === 'open') this.#fault('failedRun', 'run', 0, { type: 'does.fail' })
       return
     }
     const { workers } = this.system.plan
     const isEmpty = Array.from({ length: workers }, (_, slot) => this.#hosted(slot)).every(
       ({ length }) => length === 0,
     )
-    if (isEmpty) this.#add('keeper', 0, { type: 'does.close' }, 'progress')
+    if (isEmpty) this.#add('run', 0, { type: 'does.close' }, 'progress')
   }
 
   #poolTimers(isBusy: boolean): void {
@@ -283,7 +285,7 @@ export class Moves {
   #workerTimers(slot: number): void {
     const { worker } = this.system
     const id = this.#row[workerAt(slot)] as number
-    const { incarnation, current, retiree } = worker.at(id).context as WorkerContext
+    const { incarnation, current, outgoing } = worker.at(id).context as WorkerContext
     for (const type of worker.timers(id)) {
       if (isNamed(type, OLD_AGE)) {
         this.#fault('retire', 'worker', slot, { type })
@@ -293,10 +295,10 @@ export class Moves {
         this.#add('worker', slot, { type }, 'pace')
         continue
       }
-      const isOfRetiree = type.includes('.retiree.')
+      const isOfOutgoing = type.includes('.outgoing.')
       const isOfStart = isNamed(type, ['startTimeout'])
-      const awaited = isOfRetiree
-        ? retiree?.incarnation
+      const awaited = isOfOutgoing
+        ? outgoing?.incarnation
         : isOfStart
           ? incarnation
           : (current?.incarnation ?? incarnation)

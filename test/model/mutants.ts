@@ -3,8 +3,8 @@
  * with a short way to it.
  */
 import { type AnyStateMachine, createMachine } from 'xstate'
-import { grantNext } from '../../machines/supervisor-words.ts'
-import { FINAL_STATES, step } from '../../src/ledger/compile.ts'
+import { grantNext } from '../../machines/supervisor-messages.ts'
+import { FINAL_STATES, step } from '../../src/ledger/task/task-table.ts'
 import {
   listOf,
   type NodeConfig,
@@ -13,11 +13,11 @@ import {
   unguarded,
   without,
 } from '../support/instrument.ts'
-import type { Step } from './ledger-words.ts'
+import type { Step } from './ledger-messages.ts'
 import { type CompositionPlan, SHIPPED } from './plan.ts'
 import { planOf } from './plans.ts'
 
-export interface Mutant {
+interface Mutant {
   readonly bug: string
   readonly plan: CompositionPlan
   /** What the checker says of it. */
@@ -60,7 +60,8 @@ function unentered(machine: AnyStateMachine, state: string): AnyStateMachine {
   return createMachine(changed as never, machine.implementations as never) as AnyStateMachine
 }
 
-const isTold = (name: string) => (action: unknown) => (action as { type?: string }).type !== name
+const isReported = (name: string) => (action: unknown) =>
+  (action as { type?: string }).type !== name
 const settlesTwice: Step = (task, event, run) =>
   step(task, event, (own, command) => {
     run(own, command)
@@ -92,7 +93,7 @@ export const MUTANTS: readonly Mutant[] = [
     worker((machine) => unguarded(machine, 'ready · process.exited · 0')),
   ),
   planted('a task is settled twice', /^a task has ended twice$/, { step: settlesTwice }),
-  planted('a task is forgotten with its process', /^a task is \w+ and has no seat$/, {
+  planted('a task is forgotten with its process', /^a task is \w+ and has no worker$/, {
     step: losesLost,
   }),
   planted('a task past its grace is not killed', /^never at rest/, {
@@ -108,13 +109,13 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   planted(
     'the ledger is not told of an exit',
-    /^the ledger keeps a seat of a process that no worker has$/,
-    worker((machine) => hushed(machine, 'ready · process.exited · 0', isTold('ledger.tell'))),
+    /^the ledger keeps capacity of a process that no worker has$/,
+    worker((machine) => hushed(machine, 'ready · process.exited · 0', isReported('ledger.send'))),
   ),
   planted(
     'the ledger is not told that a worker closes',
     /tasks in flight, the ledger/,
-    worker((machine) => hushed(machine, 'ready · worker.kill · 0', isTold('ledger.tell'))),
+    worker((machine) => hushed(machine, 'ready · worker.kill · 0', isReported('ledger.send'))),
   ),
   planted(
     'leave to start is never given back',
@@ -123,7 +124,7 @@ export const MUTANTS: readonly Mutant[] = [
       hushed(
         machine,
         'worker.life.starting.forking · process.exited · 0',
-        isTold('supervisor.tell'),
+        isReported('supervisor.send'),
       ),
     ),
   ),
@@ -162,13 +163,13 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   planted(
     'a start that cannot open its session keeps its leave',
-    /^never at rest: leave to start/,
+    /^never at rest: a start permit/,
     {
       ...worker((machine) =>
         hushed(
           machine,
           'worker.life.starting.launching · port.failed · 0',
-          isTold('supervisor.tell'),
+          isReported('supervisor.send'),
         ),
       ),
       faultKinds: ['portThrows'],

@@ -3,20 +3,20 @@
  * kept canonical, so that states which differ in nothing but names are one.
  */
 import type { EventObject } from 'xstate'
-import { Interner, Memo, type Output, type Result, type Words } from './memo.ts'
+import { Interner, Memo, type Output, type Result, type Messages } from './memo.ts'
 
 /** What a step may say while it changes its own copy of the state. */
-export interface Voice {
+export interface Sender {
   say(to: Output['to'], slot: number, event: EventObject): void
   mark(name: string): void
   /** Something has happened that must never be. */
-  blame(flaw: string): void
+  report(violation: string): void
 }
 
 export interface PlainLogic<State> {
   readonly initial: State
   /** Changes the state in place. */
-  step(state: State, event: EventObject, voice: Voice, slot: number): void
+  step(state: State, event: EventObject, sender: Sender, slot: number): void
   clone(state: State): State
   /** The state that stands for this one. */
   canonical(state: State): State
@@ -24,14 +24,14 @@ export interface PlainLogic<State> {
 
 export class PlainActor<State> {
   readonly #logic: PlainLogic<State>
-  readonly #words: Words
+  readonly #messages: Messages
   readonly #states = new Interner<State>()
   readonly #memo = new Memo()
   readonly initial: number
 
-  constructor(logic: PlainLogic<State>, words: Words) {
+  constructor(logic: PlainLogic<State>, messages: Messages) {
     this.#logic = logic
-    this.#words = words
+    this.#messages = messages
     this.initial = this.intern(logic.initial)
   }
 
@@ -63,21 +63,21 @@ export class PlainActor<State> {
     return this.#memo.take(slot, state, event, () => {
       const out: Output[] = []
       const marks: string[] = []
-      let flaw: string | null = null
+      let violation: string | null = null
       const copy = this.#logic.clone(this.at(state))
       this.#logic.step(
         copy,
-        this.#words.event(event),
+        this.#messages.event(event),
         {
-          say: (to, about, said) => out.push({ to, slot: about, event: this.#words.id(said) }),
+          say: (to, about, said) => out.push({ to, slot: about, event: this.#messages.id(said) }),
           mark: (name) => marks.push(name),
-          blame: (message) => {
-            flaw ??= message
+          report: (message) => {
+            violation ??= message
           },
         },
         slot,
       )
-      return { next: this.intern(copy), out, marks, flaw, uses: 0 }
+      return { next: this.intern(copy), out, marks, violation, uses: 0 }
     })
   }
 }

@@ -9,14 +9,14 @@ import {
   supervisorMachine,
   workerMachine,
 } from '../../machines/index.ts'
-import type { ShutdownPolicy } from '../../machines/shutdown.ts'
-import type { SupervisorPolicy } from '../../machines/supervisor-facts.ts'
-import type { WorkerPolicy } from '../../machines/worker-facts.ts'
-import type { Step } from './ledger-words.ts'
+import type { ShutdownPolicy } from '../../machines/shutdown.machine.ts'
+import type { SupervisorPolicy } from '../../machines/supervisor.setup.ts'
+import type { WorkerPolicy } from '../../machines/worker.setup.ts'
+import type { Step } from './ledger-messages.ts'
 import type { TaskPlan } from './ledger-state.ts'
 
 /** What the user of the pool may do. */
-export type UserWord =
+export type UserMessage =
   | 'pause'
   | 'drain'
   | 'stop'
@@ -27,7 +27,7 @@ export type UserWord =
   | 'cancel'
 
 /** What may go wrong. Each costs one of the budget. */
-export type FaultWord =
+export type FaultMessage =
   | 'crash'
   | 'hang'
   | 'stuckTask'
@@ -35,7 +35,7 @@ export type FaultWord =
   | 'failedStart'
   | 'failedRun'
   /** A word of a start is lost. That an attempt has ended: `stuckTask`. */
-  | 'lostWord'
+  | 'lostMessage'
   | 'earlyTimer'
   | 'falseSilence'
   | 'retire'
@@ -43,9 +43,9 @@ export type FaultWord =
   | 'portThrows'
 
 /** What a reading may say beside silence. */
-export type ReadingWord = 'memory' | 'load' | 'health' | 'disk' | 'missing'
+type ReadingMessage = 'memory' | 'load' | 'health' | 'disk' | 'missing'
 
-export interface MachineSet {
+interface MachineSet {
   readonly pool: AnyStateMachine
   readonly supervisor: AnyStateMachine
   readonly shutdown: AnyStateMachine
@@ -59,11 +59,11 @@ export interface CompositionPlan {
   readonly standby: number
   readonly tasks: number
   readonly faults: number
-  readonly seatsPerWorker: number
+  readonly tasksPerWorker: number
   readonly task: TaskPlan
-  readonly users: readonly UserWord[]
-  readonly faultKinds: readonly FaultWord[]
-  readonly readings: readonly ReadingWord[]
+  readonly users: readonly UserMessage[]
+  readonly faultKinds: readonly FaultMessage[]
+  readonly readings: readonly ReadingMessage[]
   /** What a listener to the news says to the pool at once whenever a process has exited. */
   readonly reaction: EventObject | null
   /** Children say `started` before they say how an attempt ended. */

@@ -7,7 +7,7 @@ const READINGS =
 const RECYCLING = 'recycling by count (composition recycling)'
 const SCALE = 'pool.scale (composition scaling)'
 const STANDBY = 'spares (composition standby)'
-const LEAVE = 'fewer starts at once than workers (composition leave)'
+const PERMIT = 'fewer starts at once than workers (composition leave)'
 const CLOCKS = 'delay, queueTimeout, deadline of tasks (composition clocks)'
 const PAUSE = 'pause and drain (composition whole)'
 const STARTED = '`started` reports (every other composition)'
@@ -18,7 +18,7 @@ const base: CompositionPlan = {
   standby: 0,
   tasks: 3,
   faults: 1,
-  seatsPerWorker: 1,
+  tasksPerWorker: 1,
   task: PLAIN_TASK,
   users: ['pause', 'drain', 'stop', 'force', 'restart', 'recover', 'cancel'],
   faultKinds: [
@@ -28,7 +28,7 @@ const base: CompositionPlan = {
     'failedAttempt',
     'failedStart',
     'failedRun',
-    'lostWord',
+    'lostMessage',
     'earlyTimer',
     'falseSilence',
     'retire',
@@ -74,7 +74,7 @@ export const SHORT_PLANS: readonly CompositionPlan[] = [
     name: 'recycling',
     workers: 1,
     tasks: 3,
-    seatsPerWorker: 2,
+    tasksPerWorker: 2,
     maxTasksPerWorker: 2,
     users: ['stop', 'pause'],
     heldStill: [READINGS, SCALE, CLOCKS],
@@ -125,7 +125,7 @@ export const SHORT_PLANS: readonly CompositionPlan[] = [
     standby: 1,
     tasks: 1,
     users: ['stop', 'recover'],
-    faultKinds: ['crash', 'hang', 'failedStart', 'lostWord'],
+    faultKinds: ['crash', 'hang', 'failedStart', 'lostMessage'],
     isSymmetric: false,
     heldStill: [READINGS, RECYCLING, CLOCKS],
   }),
@@ -180,7 +180,7 @@ export const SHORT_PLANS: readonly CompositionPlan[] = [
 /** The composition the issue asks for. */
 export const WHOLE_PLAN: CompositionPlan = planOf({
   name: 'whole',
-  heldStill: [READINGS, RECYCLING, SCALE, STANDBY, LEAVE, CLOCKS],
+  heldStill: [READINGS, RECYCLING, SCALE, STANDBY, PERMIT, CLOCKS],
 })
 
 /** For a night. */
@@ -190,7 +190,7 @@ export const DEEP_PLAN: CompositionPlan = planOf({
   saysStarted: false,
   intensity: 1,
   users: ['stop', 'force', 'recover', 'restart', 'cancel'],
-  heldStill: [PAUSE, READINGS, RECYCLING, SCALE, STANDBY, LEAVE, CLOCKS, STARTED],
+  heldStill: [PAUSE, READINGS, RECYCLING, SCALE, STANDBY, PERMIT, CLOCKS, STARTED],
 })
 
 /**

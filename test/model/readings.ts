@@ -3,8 +3,8 @@
  * regions.
  */
 import type { EventObject } from 'xstate'
-import type { PoolContext } from '../../machines/pool-facts.ts'
-import type { ModelSeat } from './ledger-state.ts'
+import type { PoolContext } from '../../machines/pool.setup.ts'
+import type { ModelCapacity } from './ledger-state.ts'
 import { DISK_FLOOR, HARD_LIMIT, SOFT_LIMIT } from './plan.ts'
 import { slotName } from './routes.ts'
 import { AT, hostAt, type System } from './system.ts'
@@ -15,22 +15,25 @@ const LOADS = { even: [0.5, 0], high: [1, 1], low: [0, 0] } as const
 /**
  * A reading, and whether it comes by itself in time: memory that was short is there again some day.
  */
-export interface ReadingMove {
+interface ReadingMove {
   readonly event: EventObject
   readonly kind: 'user' | 'pace'
 }
 
 export function readingMoves(system: System, row: ArrayLike<number>): readonly ReadingMove[] {
   const { readings, workers } = system.plan
-  if (readings.length === 0 || !system.keeper.at(row[AT.keeper] as number).isWatching) return []
+  if (readings.length === 0 || !system.run.at(row[AT.run] as number).isWatching) return []
   const ledger = system.ledger.at(row[AT.ledger] as number)
-  const busy = new Set(ledger.seats.flatMap(({ slot, tasks }) => (tasks.length > 0 ? [slot] : [])))
+  const busy = new Set(
+    ledger.workers.flatMap(({ slot, tasks }) => (tasks.length > 0 ? [slot] : [])),
+  )
   const seen = Array.from({ length: workers }, (_, slot) => slot).flatMap((slot) => {
     const { processes } = system.host.at(row[hostAt(slot)] as number)
     const name = slotName(slot)
     return processes.map(({ incarnation }) => {
-      const isOfIt = (seat: ModelSeat) => seat.slot === name && seat.incarnation === incarnation
-      const serving = ledger.seats.find(isOfIt)?.isOpen === true
+      const isOfIt = (worker: ModelCapacity) =>
+        worker.slot === name && worker.incarnation === incarnation
+      const serving = ledger.workers.find(isOfIt)?.isOpen === true
       const facts = { memoryBytes: 0, silentMs: 0, busy: busy.has(name) }
       return { slot: name, incarnation, serving, ...facts }
     })
@@ -40,9 +43,9 @@ export function readingMoves(system: System, row: ArrayLike<number>): readonly R
   const calm = { atMs: 0, memoryRatio: 0, diskFreeBytes: null, ...load }
   const say = (facts: object): EventObject =>
     ({ type: 'reading.taken', reading: { ...calm, ...facts } }) as EventObject
-  const words: ReadingMove[] = []
+  const messages: ReadingMove[] = []
   const add = (facts: object, kind: ReadingMove['kind'] = 'user') =>
-    words.push({ event: say(facts), kind })
+    messages.push({ event: say(facts), kind })
   if (readings.includes('memory')) {
     for (const [band, memoryRatio] of Object.entries(MEMORY)) {
       add({ memoryRatio }, band === 'normal' ? 'pace' : 'user')
@@ -62,5 +65,5 @@ export function readingMoves(system: System, row: ArrayLike<number>): readonly R
     add({ diskFreeBytes: 2 * DISK_FLOOR }, 'pace')
   }
   if (readings.includes('health')) add({ ready: ready.length })
-  return words
+  return messages
 }

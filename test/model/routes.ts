@@ -1,9 +1,9 @@
 /** Who hears which command, exactly as `src/pool/runtime.ts` carries it. */
 import type { EventObject } from 'xstate'
-import type { ProcessesKilled, WorkersTold } from '../../machines/supervisor-words.ts'
+import type { ProcessesKilled, WorkersSend } from '../../machines/supervisor-messages.ts'
 import type { Command } from '../support/explore.ts'
 import type { Route } from './machine-actor.ts'
-import type { ActorKind, Output, Words } from './memo.ts'
+import type { ActorKind, Output, Messages } from './memo.ts'
 
 export const slotName = (slot: number) => `worker-${slot + 1}` as const
 export const slotNumber = (name: string) => Number(name.slice(7)) - 1
@@ -15,15 +15,15 @@ const saidBy = (slot: number, event: EventObject): EventObject =>
     : event
 
 export function routesOf(
-  words: Words,
+  messages: Messages,
   workers: number,
 ): Record<'pool' | 'supervisor' | 'shutdown' | 'worker', Route> {
   const to = (kind: ActorKind, slot: number, event: EventObject): Output => ({
     to: kind,
     slot,
-    event: words.id(event),
+    event: messages.id(event),
   })
-  const toWorkers = ({ slots, event }: WorkersTold) =>
+  const toWorkers = ({ slots, event }: WorkersSend) =>
     slots.map((slot) => to('worker', slotNumber(slot), event))
   const toProcesses = ({ processes, cause }: ProcessesKilled) =>
     processes.map(({ slot, incarnation }) => {
@@ -32,7 +32,7 @@ export function routesOf(
     })
   const toSupervisor = (event: EventObject): Output[] => {
     const watch = { 'pool.opened': 'watch.begin', 'pool.closed': 'watch.end' }[event.type]
-    const first = watch === undefined ? [] : [to('keeper', 0, { type: watch })]
+    const first = watch === undefined ? [] : [to('run', 0, { type: watch })]
     return [...first, to('supervisor', 0, event)]
   }
   /** What `src/pool/last-resort.ts` does, whatever the actors know. */
@@ -48,27 +48,27 @@ export function routesOf(
       } as EventObject),
       to('host', slot, { type: 'process.killAll' }),
     ]),
-    to('keeper', 0, { type: 'run.abort' }),
+    to('run', 0, { type: 'run.abort' }),
   ]
   const common = ({ type, params }: Command): readonly Output[] => {
     const event = params as EventObject
     switch (type) {
-      case 'ledger.tell':
+      case 'ledger.send':
         return [to('ledger', 0, event)]
-      case 'pool.tell':
+      case 'pool.send':
         return [to('pool', 0, event)]
-      case 'shutdown.tell':
+      case 'shutdown.send':
         return [to('shutdown', 0, event)]
-      case 'supervisor.tell':
+      case 'supervisor.send':
         return toSupervisor(event)
-      case 'workers.tell':
-        return toWorkers(params as WorkersTold)
+      case 'workers.send':
+        return toWorkers(params as WorkersSend)
       case 'processes.kill':
         return toProcesses(params as ProcessesKilled)
       case 'run.open':
       case 'run.close':
       case 'run.sweep':
-        return [to('keeper', 0, { type })]
+        return [to('run', 0, { type })]
       case 'run.abort':
         return abort
       case 'actors.open':
@@ -84,8 +84,9 @@ export function routesOf(
     shutdown: common,
     worker: ({ type, params }, slot) => {
       const said = params as EventObject & { incarnation: number }
-      const isDeed = type.startsWith('process.') || type === 'session.open'
-      if (isDeed) return [to('host', slot, { type, incarnation: said.incarnation } as EventObject)]
+      const isAction = type.startsWith('process.') || type === 'session.open'
+      if (isAction)
+        return [to('host', slot, { type, incarnation: said.incarnation } as EventObject)]
       return common({ type, params: saidBy(slot, said) })
     },
   }

@@ -2,20 +2,20 @@
  * What must hold in every row (`always`), and what it is to be at rest (`eventually`): the
  * invariants that users get and the simulation keeps too, over the model's rows.
  */
-import { flawIn, type PoolView, unrestIn } from '../../src/testing/pool-invariants.ts'
+import { violationIn, type PoolView, pendingIn } from '../../src/testing/pool-invariants.ts'
 import { AT, type System } from './system.ts'
 import { viewOf } from './view.ts'
 
-export function flawOf(system: System, row: ArrayLike<number>): string | null {
+export function violationOf(system: System, row: ArrayLike<number>): string | null {
   const view = viewOf(system, row)
-  return flawIn(view) ?? flawOfCharges(system, row, view)
+  return violationIn(view) ?? violationOfCharges(system, row, view)
 }
 
 /**
  * What one fault brings down is charged once: to the task that was alone in it, or to the restarts of
  * its slot. (Short of memory, workers go without a fault.)
  */
-function flawOfCharges(
+function violationOfCharges(
   { plan, ledger }: System,
   row: ArrayLike<number>,
   { crashes }: PoolView,
@@ -28,6 +28,6 @@ function flawOfCharges(
 }
 
 /** `why` says what is not yet as it should be. */
-export function unrest(system: System, row: ArrayLike<number>): string | null {
-  return unrestIn(viewOf(system, row))
+export function pending(system: System, row: ArrayLike<number>): string | null {
+  return pendingIn(viewOf(system, row))
 }

@@ -5,7 +5,7 @@ import type { Exploration } from './checker.ts'
 import type { System } from './system.ts'
 
 /** A sighting is a mark, or several of which each counts. */
-export const SIGHTINGS: Readonly<Record<string, readonly RegExp[]>> = {
+const SIGHTINGS: Readonly<Record<string, readonly RegExp[]>> = {
   retry: [/^task: retry$/],
   release: [/^task: released$/],
   quarantine: [/^task: quarantine$/],
@@ -17,7 +17,7 @@ export const SIGHTINGS: Readonly<Record<string, readonly RegExp[]>> = {
   ],
   breakerOpen: [/^supervisor: .*closed · worker\.crashed · 0$/],
   breakerProbe: [/^supervisor: .*probing · start\.ended · 0$/],
-  leaveHandedOn: [/^supervisor: .*closed · start\.launched · 0$/],
+  permitHandedOn: [/^supervisor: .*closed · start\.launched · 0$/],
   probeLaunched: [/^supervisor: .*probing · start\.launched · 0$/],
   zombie: [/^supervisor: .*watching · reading\.taken · [01]$/],
   secondSignal: [/^shutdown: .* · shutdown\.force · 0$/],

@@ -2,14 +2,18 @@
  * When nothing may start, and when nothing may be said to be over: judged at the very moment in
  * which it is said.
  */
-import { flawOfCleanEnd, flawOfFork, flawOfRun } from '../../src/testing/pool-invariants.ts'
+import {
+  violationOfCleanEnd,
+  violationOfFork,
+  violationOfRun,
+} from '../../src/testing/pool-invariants.ts'
 import { slotName } from './routes.ts'
 import { hostAt, type System } from './system.ts'
 import { viewOf } from './view.ts'
 
-type Deed = 'fork' | 'run' | 'kill' | 'other'
+type Action = 'fork' | 'run' | 'kill' | 'other'
 
-const DEEDS: Readonly<Record<string, Deed>> = {
+const ACTIONS: Readonly<Record<string, Action>> = {
   'process.fork': 'fork',
   'process.run': 'run',
   'process.kill': 'kill',
@@ -17,31 +21,31 @@ const DEEDS: Readonly<Record<string, Deed>> = {
 
 export class StartRules {
   readonly #system: System
-  readonly #deeds: Deed[] = []
+  readonly #actions: Action[] = []
 
   constructor(system: System) {
     this.#system = system
   }
 
   judge(row: ArrayLike<number>, slot: number, event: number): string | null {
-    let deed = this.#deeds[event]
-    if (deed === undefined) {
-      const { type } = this.#system.words.event(event)
-      deed = DEEDS[type] ?? 'other'
-      this.#deeds[event] = deed
+    let action = this.#actions[event]
+    if (action === undefined) {
+      const { type } = this.#system.messages.event(event)
+      action = ACTIONS[type] ?? 'other'
+      this.#actions[event] = action
     }
-    if (deed === 'other') return null
-    if (deed === 'kill') return this.#judgeKill(row, slot, event)
-    return deed === 'run'
-      ? flawOfRun({ pool: this.#system.poolValue(row) })
-      : flawOfFork(viewOf(this.#system, row), slotName(slot))
+    if (action === 'other') return null
+    if (action === 'kill') return this.#judgeKill(row, slot, event)
+    return action === 'run'
+      ? violationOfRun({ pool: this.#system.poolValue(row) })
+      : violationOfFork(viewOf(this.#system, row), slotName(slot))
   }
 
   /** A shutdown that says it was clean has left no process. */
   judgeEnd(row: ArrayLike<number>, event: number): string | null {
-    const { type, clean } = this.#system.words.event(event) as { type: string; clean?: boolean }
+    const { type, clean } = this.#system.messages.event(event) as { type: string; clean?: boolean }
     if (type !== 'shutdown.finished' || clean !== true) return null
-    return flawOfCleanEnd(viewOf(this.#system, row))
+    return violationOfCleanEnd(viewOf(this.#system, row))
   }
 
   /** While the pool is up, what hangs beside a healthy process is no reason to kill it. */
@@ -50,7 +54,7 @@ export class StartRules {
     if (pool !== 'running' && pool !== 'paused') return null
     // Short of memory, the largest goes, whoever hangs beside it.
     if (this.#system.plan.readings.includes('memory')) return null
-    const { incarnation } = this.#system.words.event(event) as unknown as { incarnation: number }
+    const { incarnation } = this.#system.messages.event(event) as unknown as { incarnation: number }
     const { processes } = this.#system.host.at(row[hostAt(slot)] as number)
     const own = processes.find((process) => process.incarnation === incarnation)
     const isHealthy = own?.phase === 'ready' && !own.isHung && !own.isLeaving

@@ -4,30 +4,30 @@
  * once and depth first, as in production.
  */
 import type { AnyMachineSnapshot, EventObject } from 'xstate'
-import type { PoolContext, PoolEvent } from '../../machines/pool-facts.ts'
-import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
-import type { ErrorFacts, PortFailed } from '../../machines/vocabulary.ts'
-import type { WorkerContext } from '../../machines/worker-facts.ts'
-import type { ProcessId } from '../../machines/worker-words.ts'
-import { hostLogic, type HostState, keeperLogic, type KeeperState } from './host-actor.ts'
+import type { PoolContext, PoolEvent } from '../../machines/pool.setup.ts'
+import type { SupervisorContext } from '../../machines/supervisor.setup.ts'
+import type { SerializedError, PortFailed } from '../../machines/protocol.ts'
+import type { WorkerContext } from '../../machines/worker.setup.ts'
+import type { ProcessId } from '../../machines/worker-messages.ts'
+import { hostLogic, type HostState, runLogic, type RunActorState } from './host-actor.ts'
 import { ledgerLogic } from './ledger-actor.ts'
-import { type LedgerState, seatName } from './ledger-state.ts'
+import { type LedgerState, workerName } from './ledger-state.ts'
 import { MachineActor } from './machine-actor.ts'
-import { type ActorKind, memoized, type Output, type Result, Words } from './memo.ts'
+import { type ActorKind, memoized, type Output, type Result, Messages } from './memo.ts'
 import { PlainActor } from './plain-actor.ts'
 import { type CompositionPlan, SHUTDOWN_POLICY, supervisorPolicy, workerPolicy } from './plan.ts'
 import { routesOf, slotName } from './routes.ts'
 import { StartRules } from './start-rules.ts'
 
 /** Where what stands in a row. Each slot has two more: its machine and its processes. */
-export const AT = { pool: 0, supervisor: 1, shutdown: 2, ledger: 3, keeper: 4, faults: 5 } as const
+export const AT = { pool: 0, supervisor: 1, shutdown: 2, ledger: 3, run: 4, faults: 5 } as const
 const FIRST_SLOT = 6
 export const workerAt = (slot: number) => FIRST_SLOT + 2 * slot
 export const hostAt = (slot: number) => FIRST_SLOT + 2 * slot + 1
 
 export type Row = number[]
 /** More words than this in answer to one are a quarrel without end. */
-const MAX_WORDS_A_STEP = 1_000
+const MAX_MESSAGES_A_STEP = 1_000
 
 /** More incarnations of a slot than this are never in one way. */
 const MAX_INCARNATIONS = 64
@@ -38,14 +38,14 @@ export interface Throw {
   readonly isDone: boolean
 }
 /** What they say are reports, not commands. */
-const OUTSIDE: ReadonlySet<ActorKind> = new Set(['host', 'keeper'])
-const DEFECT: ErrorFacts = { code: 'INVARIANT_VIOLATED', message: 'thrown' }
+const OUTSIDE: ReadonlySet<ActorKind> = new Set(['host', 'run'])
+const DEFECT: SerializedError = { code: 'INVARIANT_VIOLATED', message: 'thrown' }
 
 /** What is said while a step goes on, for whoever watches. */
-export type Listener = (output: Output, from: ActorKind, fromSlot: number) => void
+type Listener = (output: Output, from: ActorKind, fromSlot: number) => void
 
 /** One thing that happens outside. */
-export interface Taken {
+interface Taken {
   readonly to: ActorKind
   readonly slot: number
   readonly event: number
@@ -55,14 +55,14 @@ export interface Taken {
 
 export class System {
   readonly plan: CompositionPlan
-  readonly words = new Words()
+  readonly messages = new Messages()
   readonly pool: MachineActor
   readonly supervisor: MachineActor
   readonly shutdown: MachineActor
   readonly worker: MachineActor
   readonly ledger: PlainActor<LedgerState>
-  readonly host = new PlainActor<HostState>(hostLogic, this.words)
-  readonly keeper = new PlainActor<KeeperState>(keeperLogic, this.words)
+  readonly host = new PlainActor<HostState>(hostLogic, this.messages)
+  readonly run = new PlainActor<RunActorState>(runLogic, this.messages)
   readonly width: number
   /** False to keep slots and incarnations as they are, for a way that people will read. */
   isCanonical = true
@@ -71,7 +71,7 @@ export class System {
   readonly #busy: boolean[]
   readonly #mail: number[][]
   #row: Row = []
-  #flaw: string | null = null
+  #violation: string | null = null
   #said = 0
   #throws: Throw | null = null
   /** Words of the last step that could have thrown. */
@@ -80,10 +80,10 @@ export class System {
   constructor(plan: CompositionPlan) {
     this.plan = plan
     this.width = FIRST_SLOT + 2 * plan.workers
-    const routes = routesOf(this.words, plan.workers)
+    const routes = routesOf(this.messages, plan.workers)
     const { machines } = plan
     const make = (kind: keyof typeof routes, input: unknown) =>
-      new MachineActor(machines[kind], input, this.words, routes[kind])
+      new MachineActor(machines[kind], input, this.messages, routes[kind])
     this.pool = make('pool', {
       workers: plan.workers - plan.standby,
       standby: plan.standby,
@@ -92,15 +92,15 @@ export class System {
     this.supervisor = make('supervisor', { policy: supervisorPolicy(plan) })
     this.shutdown = make('shutdown', { policy: SHUTDOWN_POLICY })
     this.worker = make('worker', { slot: 'worker-1', policy: workerPolicy(plan) })
-    this.ledger = new PlainActor(ledgerLogic(plan), this.words)
+    this.ledger = new PlainActor(ledgerLogic(plan), this.messages)
     this.#rules = new StartRules(this)
     this.#busy = Array.from({ length: this.width }, () => false)
     this.#mail = Array.from({ length: this.width }, () => [])
   }
 
   initial(): Row {
-    const { pool, supervisor, shutdown, ledger, keeper, plan } = this
-    const row = [pool, supervisor, shutdown, ledger, keeper].map(({ initial }) => initial)
+    const { pool, supervisor, shutdown, ledger, run, plan } = this
+    const row = [pool, supervisor, shutdown, ledger, run].map(({ initial }) => initial)
     row.push(plan.faults)
     for (let slot = 0; slot < plan.workers; slot++) {
       row.push(this.worker.initial, this.host.initial)
@@ -108,10 +108,10 @@ export class System {
     return row
   }
 
-  /** Takes one step. Where `flaw` is set afterwards, the row is of no use. */
+  /** Takes one step. Where `violation` is set afterwards, the row is of no use. */
   step(row: ArrayLike<number>, { to, slot, event, cost, throws }: Taken): Row {
     this.#row = Array.from(row)
-    this.#flaw = null
+    this.#violation = null
     this.#said = 0
     this.ports = 0
     this.#throws = throws ?? null
@@ -120,8 +120,8 @@ export class System {
     return this.isCanonical ? this.canonical(this.#row) : this.#row
   }
 
-  get flaw(): string | null {
-    return this.#flaw
+  get violation(): string | null {
+    return this.#violation
   }
 
   place(kind: ActorKind, slot: number): number {
@@ -132,26 +132,27 @@ export class System {
   /** Synchronous and depth first; who is in the middle of something hears it afterwards. */
   #deliver({ to, slot, event }: Output): void {
     const at = this.place(to, slot)
-    // A deed is done where it is said, even if the process has something else to say first.
-    if (to === 'host') this.#flaw ??= this.#rules.judge(this.#row, slot, event)
+    // An action is done where it is said, even if the process has something else to say first.
+    if (to === 'host') this.#violation ??= this.#rules.judge(this.#row, slot, event)
     const mail = this.#mail[at] as number[]
     mail.push(event)
     if (this.#busy[at]) return
     this.#busy[at] = true
     for (let next = mail.shift(); next !== undefined; next = mail.shift()) {
       this.#said++
-      if (this.#said > MAX_WORDS_A_STEP) this.#flaw ??= 'the actors answer each other without end'
-      if (this.#said <= MAX_WORDS_A_STEP) this.#process(to, slot, at, next)
+      if (this.#said > MAX_MESSAGES_A_STEP)
+        this.#violation ??= 'the actors answer each other without end'
+      if (this.#said <= MAX_MESSAGES_A_STEP) this.#process(to, slot, at, next)
     }
     this.#busy[at] = false
   }
 
   #process(kind: ActorKind, slot: number, at: number, event: number): void {
     const row = this.#row
-    if (kind === 'pool') this.#flaw ??= this.#rules.judgeEnd(row, event)
+    if (kind === 'pool') this.#violation ??= this.#rules.judgeEnd(row, event)
     const result = this.#take(kind, row[at] as number, event, slot)
     result.uses++
-    this.#flaw ??= result.flaw
+    this.#violation ??= result.violation
     row[at] = result.next
     for (const output of result.out) {
       const isThrown = !OUTSIDE.has(kind) && this.ports++ === this.#throws?.at
@@ -169,25 +170,25 @@ export class System {
   /** Who hears of a command that throws, exactly as `src/pool/defects.ts` has it. */
   #failureOf(output: Output, from: ActorKind, slot: number): Output {
     if (output.to === 'host') {
-      const { type, incarnation } = this.words.event(output.event) as EventObject & ProcessId
+      const { type, incarnation } = this.messages.event(output.event) as EventObject & ProcessId
       const failed: PortFailed = { type: 'port.failed', port: type, incarnation, error: DEFECT }
-      return { to: 'worker', slot, event: this.words.id(failed) }
+      return { to: 'worker', slot, event: this.messages.id(failed) }
     }
     const event: PoolEvent =
       from === 'pool'
         ? { type: 'port.failed', port: 'some', incarnation: null, error: DEFECT }
         : { type: 'actor.failed', actor: from, error: DEFECT }
-    return { to: 'pool', slot: 0, event: this.words.id(event) }
+    return { to: 'pool', slot: 0, event: this.messages.id(event) }
   }
 
   /** The news of an exit is told as soon as the ledger knows of it, while others have yet to hear. */
   #react({ to, event }: Output): void {
     const { reaction } = this.plan
     if (reaction === null || to !== 'ledger') return
-    if (this.words.event(event).type !== 'worker.exited') return
+    if (this.messages.event(event).type !== 'worker.exited') return
     const pool = this.poolValue(this.#row)
     if (pool !== 'running' && pool !== 'paused' && pool !== 'starting') return
-    const output = { to: 'pool', slot: 0, event: this.words.id(reaction) } as const
+    const output = { to: 'pool', slot: 0, event: this.messages.id(reaction) } as const
     if (this.listener) this.listener(output, 'ledger', 0)
     this.#deliver(output)
   }
@@ -216,7 +217,7 @@ export class System {
       this.#swapSupervisor(row[AT.supervisor] as number, 0),
       row[AT.shutdown] as number,
       this.#swapLedger(row[AT.ledger] as number, 0),
-      row[AT.keeper] as number,
+      row[AT.run] as number,
       row[AT.faults] as number,
       w2,
       h2,
@@ -251,13 +252,13 @@ export class System {
   }
 
   readonly #rankWorker = memoized((state, code) => {
-    const { incarnation, current, retiree } = this.worker.at(state).context as WorkerContext
+    const { incarnation, current, outgoing } = this.worker.at(state).context as WorkerContext
     const rank = <T extends { incarnation: number }>(crew: T | null) =>
       crew && { ...crew, incarnation: ranked(code, crew.incarnation) }
     return this.worker.changed(state, {
       incarnation: ranked(code, incarnation),
       current: rank(current),
-      retiree: rank(retiree),
+      outgoing: rank(outgoing),
     })
   })
   readonly #rankHost = memoized((state, code) =>
@@ -302,10 +303,10 @@ export class System {
   ): number {
     return this.ledger.changed(state, (ledger) => {
       const names = new Map<string, string>()
-      for (const seat of ledger.seats) {
-        const before = seatName(seat)
-        Object.assign(seat, rename(seat.slot, seat.incarnation))
-        names.set(before, seatName(seat))
+      for (const worker of ledger.workers) {
+        const before = workerName(worker)
+        Object.assign(worker, rename(worker.slot, worker.incarnation))
+        names.set(before, workerName(worker))
       }
       ledger.open = ledger.open.map((name) => names.get(name) ?? name)
     })

@@ -10,12 +10,12 @@ import { type Move, Moves } from './moves.ts'
 import { slotName } from './routes.ts'
 import { AT, hostAt, type Row, type System, workerAt } from './system.ts'
 
-export interface Said {
+interface Said {
   readonly from: string
   readonly to: string
-  readonly word: string
+  readonly message: string
 }
-export interface TraceStep {
+interface TraceStep {
   readonly kind: Move['kind']
   /** What happened outside. */
   readonly happened: Said
@@ -24,8 +24,8 @@ export interface TraceStep {
   /** Where everybody stood afterwards; not known for a step that broke a rule on its way. */
   readonly stood: string
 }
-export interface Trace {
-  readonly flaw: string
+interface Trace {
+  readonly violation: string
   readonly composition: string
   readonly steps: readonly TraceStep[]
 }
@@ -47,7 +47,7 @@ export function traceOf({ system, plan }: Exploration, violation: Violation): Tr
   for (const goal of violation.rows.slice(1)) {
     const taken = allOf(system, moves, row).find((move) => {
       const next = system.step(row, move)
-      return system.flaw === null && isSame(system.canonical([...next]), goal)
+      return system.violation === null && isSame(system.canonical([...next]), goal)
     })
     if (taken === undefined) break
     const [step, next] = walk(system, row, taken)
@@ -57,12 +57,12 @@ export function traceOf({ system, plan }: Exploration, violation: Violation): Tr
   if (violation.last !== null) {
     const last = allOf(system, moves, row).find((move) => {
       system.step(row, move)
-      return system.flaw === violation.flaw
+      return system.violation === violation.violation
     })
     if (last) steps.push(walk(system, row, last)[0])
   }
   system.isCanonical = true
-  return { flaw: violation.flaw, composition: plan.name, steps }
+  return { violation: violation.violation, composition: plan.name, steps }
 }
 
 /** Whatever may happen, and whatever of it may throw. */
@@ -79,14 +79,14 @@ function walk(system: System, row: Row, move: Move): [TraceStep, Row] {
     said.push({
       from: actorName(from, slot),
       to: actorName(output.to, output.slot),
-      word: nameOf(system.words.event(output.event)),
+      message: nameOf(system.messages.event(output.event)),
     })
   const next = system.step(row, move)
   system.listener = null
   const happened = {
     from: OUTSIDE[move.kind],
     to: actorName(move.to, move.slot),
-    word: nameOf(system.words.event(move.event)),
+    message: nameOf(system.messages.event(move.event)),
   }
   return [{ kind: move.kind, happened, said, stood: placeOf(system, next) }, next]
 }
@@ -113,8 +113,8 @@ function placeOf(system: System, row: ArrayLike<number>): string {
         .map((name) => ` ${name.slice(2).toLowerCase()}`)
       return `#${process.incarnation} ${process.phase}${marks.join('')}`
     })
-    const retiree = text(worker, 'retiree')
-    const beside = retiree === 'none' ? '' : ` + retiree ${retiree}`
+    const outgoing = text(worker, 'outgoing')
+    const beside = outgoing === 'none' ? '' : ` + outgoing process ${outgoing}`
     return `${slotName(slot)} ${text(worker, 'life')}${beside} [${lives.join(', ')}]`
   })
   const { tasks } = system.ledger.at(row[AT.ledger] as number)
@@ -135,30 +135,30 @@ function flat(value: unknown): string {
     .join(' ')
 }
 
-export function textOf({ flaw, composition, steps }: Trace): string {
+export function textOf({ violation, composition, steps }: Trace): string {
   const lines = steps.flatMap(({ kind, happened, said, stood }, at) => [
-    `${String(at + 1).padStart(3)}. ${kind}: ${happened.word} → ${happened.to}`,
-    ...said.map(({ from, to, word }) => `       ${from} → ${to}: ${word}`),
+    `${String(at + 1).padStart(3)}. ${kind}: ${happened.message} → ${happened.to}`,
+    ...said.map(({ from, to, message }) => `       ${from} → ${to}: ${message}`),
     `     = ${stood}`,
   ])
-  return [`${flaw} (composition ${composition}, ${steps.length} steps)`, ...lines].join('\n')
+  return [`${violation} (composition ${composition}, ${steps.length} steps)`, ...lines].join('\n')
 }
 
 /** The same as a sequence chart, in Mermaid's text. */
-export function chartOf({ flaw, steps }: Trace): string {
+export function chartOf({ violation, steps }: Trace): string {
   const all = steps.flatMap(({ happened, said }) => [happened, ...said])
   const names = [...new Set(all.flatMap(({ from, to }) => [from, to]))]
   const safe = (text: string) => text.replaceAll(/[;#:]/g, ' ')
   const lines = steps.flatMap(({ happened, said, stood }, at) => [
-    `  ${happened.from}->>${happened.to}: ${at + 1}. ${safe(happened.word)}`,
-    ...said.map(({ from, to, word }) => `  ${from}->>${to}: ${safe(word)}`),
+    `  ${happened.from}->>${happened.to}: ${at + 1}. ${safe(happened.message)}`,
+    ...said.map(({ from, to, message }) => `  ${from}->>${to}: ${safe(message)}`),
     `  Note over ${names[0]},${names.at(-1)}: ${safe(stood)}`,
   ])
   return [
     'sequenceDiagram',
     ...names.map((name) => `  participant ${name}`),
     ...lines,
-    `  Note over ${names[0]},${names.at(-1)}: ${safe(flaw)}`,
+    `  Note over ${names[0]},${names.at(-1)}: ${safe(violation)}`,
     '',
   ].join('\n')
 }

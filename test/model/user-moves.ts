@@ -1,10 +1,10 @@
 /** What the user of the pool may do now, as the pool's methods allow it. */
 import type { EventObject } from 'xstate'
 import { ACTIVE, ENDED } from './ledger-state.ts'
-import type { UserWord } from './plan.ts'
+import type { UserMessage } from './plan.ts'
 import { AT, type System } from './system.ts'
 
-export interface UserMove {
+interface UserMove {
   readonly to: 'pool' | 'ledger'
   readonly event: EventObject
 }
@@ -12,7 +12,7 @@ export interface UserMove {
 export function userMoves(
   system: System,
   row: ArrayLike<number>,
-  users: ReadonlySet<UserWord>,
+  users: ReadonlySet<UserMessage>,
 ): readonly UserMove[] {
   const { tasks } = system.ledger.at(row[AT.ledger] as number)
   const { value } = system.pool.at(row[AT.pool] as number)
@@ -24,7 +24,7 @@ export function userMoves(
   const say = (isAllowed: boolean, event: EventObject & { readonly [key: string]: unknown }) => {
     if (isAllowed) moves.push({ to: 'pool', event })
   }
-  const may = (word: UserWord) => users.has(word)
+  const may = (message: UserMessage) => users.has(message)
   say(pool === 'idle' && (may('restart') || isFresh), { type: 'pool.start' })
   say(pool === 'running' && may('pause'), { type: 'pool.pause' })
   say(pool === 'paused', { type: 'pool.resume' })

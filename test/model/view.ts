@@ -1,8 +1,8 @@
 /** A row of the model as the invariants see a pool. */
 import type { AnyMachineSnapshot } from 'xstate'
-import type { PoolContext } from '../../machines/pool-facts.ts'
-import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
-import type { WorkerContext } from '../../machines/worker-facts.ts'
+import type { PoolContext } from '../../machines/pool.setup.ts'
+import type { SupervisorContext } from '../../machines/supervisor.setup.ts'
+import type { WorkerContext } from '../../machines/worker.setup.ts'
 import {
   isAborting,
   ownedBy,
@@ -15,7 +15,7 @@ import { AT, hostAt, type System, workerAt } from './system.ts'
 export function viewOf(system: System, row: ArrayLike<number>): PoolView {
   const { plan } = system
   const ledger = system.ledger.at(row[AT.ledger] as number)
-  const keeper = system.keeper.at(row[AT.keeper] as number)
+  const run = system.run.at(row[AT.run] as number)
   const supervisor = system.supervisor.at(row[AT.supervisor] as number) as AnyMachineSnapshot
   const { crashesMs, starting, launched, waiting } = supervisor.context as SupervisorContext
   const { restarts } = supervisor.value as { restarts: unknown }
@@ -40,13 +40,13 @@ export function viewOf(system: System, row: ArrayLike<number>): PoolView {
     warm,
     failed,
     slots: Array.from({ length: plan.workers }, (_, slot) => slotView(system, row, slot)),
-    seats: ledger.seats,
+    workers: ledger.workers,
     tasks: ledger.tasks.flatMap(({ isSubmitted, state }, id) =>
       isSubmitted ? [{ id, state }] : [],
     ),
     pending: ledger.isDispatchDue
       ? 'dispatch is due'
-      : keeper.work.length > 0
+      : run.work.length > 0
         ? 'the run folder is at work'
         : null,
   }
@@ -55,14 +55,14 @@ export function viewOf(system: System, row: ArrayLike<number>): PoolView {
 function slotView(system: System, row: ArrayLike<number>, slot: number): SlotView {
   const worker = system.worker.at(row[workerAt(slot)] as number) as AnyMachineSnapshot
   const context = worker.context as WorkerContext
-  const { current, retiree } = context
+  const { current, outgoing } = context
   const { life } = worker.value as { life: unknown }
   const { processes } = system.host.at(row[hostAt(slot)] as number)
   return {
     slot: slotName(slot),
     isStopped: life === 'stopped',
     owned: ownedBy(life, context),
-    crews: [current, retiree].filter((crew) => crew !== null),
+    crews: [current, outgoing].filter((crew) => crew !== null),
     processes: processes.map(({ incarnation, phase, isHung, isLeaving, isKilled }) => ({
       incarnation,
       isReady: phase === 'ready',

@@ -9,17 +9,17 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { isTroupeError } from '../../src/errors.ts'
-import { type FindBrowserOptions, findBrowser } from '../../src/worker/browser-finder.ts'
-import { writeMark } from '../../src/worker/mark.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
+import { type FindBrowserOptions, findBrowser } from '../../src/browser/finder.ts'
+import { writeMark } from '../../src/process/mark.ts'
 import {
   compareVersions,
   installedPlaces,
   newestCached,
   type Surroundings,
-} from '../../src/worker/browser-places.ts'
+} from '../../src/browser/places.ts'
 
-const FINDER = new URL('../../src/worker/browser-finder.ts', import.meta.url).href
+const FINDER = new URL('../../src/browser/finder.ts', import.meta.url).href
 const CACHE_OF_PUPPETEER = '.cache/puppeteer'
 
 let home: string
@@ -98,8 +98,8 @@ describe('the order', () => {
       await failureOf(findBrowser(withEnv({ CHROME_PATH: home }))),
     ]
     expect(messages).toEqual([
-      `executablePath is '${gone}', and there is no program there. Correct it or leave it out.`,
-      "executablePath is '', and there is no program there. Correct it or leave it out.",
+      `executablePath is '${gone}', and there is no program there. Correct it or leave it out`,
+      "executablePath is '', and there is no program there. Correct it or leave it out",
       expect.stringContaining(`PUPPETEER_EXECUTABLE_PATH is '${gone}'`),
       expect.stringContaining(`CHROME_PATH is '${home}'`),
     ])

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Artifact } from '../../src/tasks.ts'
+import type { Artifact } from '../../src/task/context.ts'
 import { pinnedProgram } from '../support/installed-browsers.ts'
 import { Harness, vanished } from './child-harness.ts'
 

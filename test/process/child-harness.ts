@@ -8,18 +8,18 @@ import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { CHANNEL_FD, encodeMessage, MessageReader } from '../../src/worker/channel.ts'
-import type { AttemptName } from '../../src/worker/conversation.ts'
+import { CHANNEL_FD, encodeMessage, MessageReader } from '../../src/process/ipc/channel.ts'
+import type { AttemptName } from '../../src/process/ipc/conversation.ts'
 import {
   type AttemptReportOfChild,
-  BIRTH_VARIABLE,
-  type ChildBirth,
+  WORKER_INIT_VARIABLE,
+  type WorkerInit,
   type Frame,
   type LaunchSpec,
   type Order,
   type Report,
   type TaskOrder,
-} from '../../src/worker/protocol.ts'
+} from '../../src/process/ipc/protocol.ts'
 
 const ENTRY = fileURLToPath(new URL('../../src/child/entry.ts', import.meta.url))
 const INCARNATION = 7
@@ -34,12 +34,12 @@ export class Harness {
   readonly channel: Socket
   readonly reports: Named[] = []
   readonly exited: Promise<{ code: number | null; signal: string | null }>
-  private readonly watchers = new Set<() => void>()
+  readonly #watchers = new Set<() => void>()
   /** By token: a token is a place. */
-  private readonly names: AttemptName[] = []
+  readonly #names: AttemptName[] = []
 
-  constructor(tasks: URL, birth: Partial<ChildBirth> = {}) {
-    const whole: ChildBirth = {
+  constructor(tasks: URL, init: Partial<WorkerInit> = {}) {
+    const whole: WorkerInit = {
       slot: 'worker-1',
       incarnation: INCARNATION,
       tasks: tasks.href,
@@ -48,15 +48,15 @@ export class Harness {
       artifactFolder: join(this.folder, 'artifacts'),
       heartbeatMs: 60_000,
       concurrency: 1,
-      ...birth,
+      ...init,
     }
     this.process = spawn(process.execPath, ['--conditions=troupe-child', ENTRY], {
       detached: true,
-      env: { ...process.env, [BIRTH_VARIABLE]: JSON.stringify(whole) },
+      env: { ...process.env, [WORKER_INIT_VARIABLE]: JSON.stringify(whole) },
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     })
     this.channel = this.process.stdio[CHANNEL_FD] as Socket
-    const reader = new MessageReader((message) => this.hear(message as Frame<Report>))
+    const reader = new MessageReader((message) => this.#hear(message as Frame<Report>))
     this.channel.on('data', (chunk: Buffer) => reader.push(chunk))
     this.channel.on('error', () => undefined)
     this.exited = new Promise((resolve) => {
@@ -72,19 +72,19 @@ export class Harness {
     const numbered = items.map((item) => {
       if (item.kind !== 'run') return item
       const { taskId, attempt } = item
-      return { ...item, token: this.names.push({ taskId, attempt }) - 1 }
+      return { ...item, token: this.#names.push({ taskId, attempt }) - 1 }
     })
     this.channel.write(encodeMessage({ incarnation, items: numbered } satisfies Frame<Order>))
   }
 
-  private hear(frame: Frame<Report>): void {
+  #hear(frame: Frame<Report>): void {
     if (frame.incarnation !== INCARNATION) throw new Error('a frame with a wrong stamp')
     for (const report of frame.items) {
       const token = 'token' in report ? report.token : undefined
-      const name = token === undefined ? undefined : this.names[token]
+      const name = token === undefined ? undefined : this.#names[token]
       this.reports.push({ ...report, ...name } as Named)
     }
-    for (const watch of this.watchers) watch()
+    for (const watch of this.#watchers) watch()
   }
 
   run(taskId: string, name: string, payload: unknown = null, attempt = 1): void {
@@ -92,7 +92,7 @@ export class Harness {
   }
 
   abort(taskId: string, graceMs: number, reason: 'requested' | 'timedOut' = 'requested'): void {
-    const token = this.names.findIndex((name) => name.taskId === taskId)
+    const token = this.#names.findIndex((name) => name.taskId === taskId)
     this.order({ kind: 'abort', token, reason, graceMs })
   }
 
@@ -104,10 +104,10 @@ export class Harness {
           (one): one is Of<K> => one.kind === kind && fits(one as Of<K>),
         )
         if (found === undefined) return
-        this.watchers.delete(look)
+        this.#watchers.delete(look)
         resolve(found)
       }
-      this.watchers.add(look)
+      this.#watchers.add(look)
       look()
     })
   }

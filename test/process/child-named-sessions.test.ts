@@ -8,10 +8,10 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { BEATS_BETWEEN } from '../../src/child/profile-scale.ts'
+import { BEATS_BETWEEN } from '../../src/child/browser/profile-scale.ts'
 import { readDisk } from '../../src/monitor/disk.ts'
-import type { Artifact } from '../../src/tasks.ts'
-import type { ChildBirth } from '../../src/worker/protocol.ts'
+import type { Artifact } from '../../src/task/context.ts'
+import type { WorkerInit } from '../../src/process/ipc/protocol.ts'
 import { makeBaseProfile } from '../support/base-profile.ts'
 import { FILE, type MemberPortal, openMemberPortal } from '../support/member-portal.ts'
 import { pinnedProgram } from '../support/installed-browsers.ts'
@@ -38,13 +38,13 @@ afterEach(() => (harness === shared ? undefined : harness.dispose()))
 function spawn(
   session: string,
   search: Record<string, string> = {},
-  birth: Partial<ChildBirth> = {},
+  init: Partial<WorkerInit> = {},
 ) {
   const tasks = new URL('./child-tasks/sessions.ts', import.meta.url)
   for (const [name, value] of Object.entries({ base: portal.url, ...search })) {
     tasks.searchParams.set(name, value)
   }
-  harness = new Harness(tasks, birth)
+  harness = new Harness(tasks, init)
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
   return harness.spec({ executablePath, args, session })
 }
@@ -134,7 +134,7 @@ it('one that is not defined fails by name', async () => {
   await harness.report('loaded')
   harness.order({ kind: 'open', launch })
   const { error, permanent } = await harness.report('sessionFailed')
-  expect([permanent, error.message]).toEqual([false, 'The task file defines no session "nobody".'])
+  expect([permanent, error.message]).toEqual([false, 'the task file defines no session "nobody".'])
 })
 
 it('a profile that has grown too large asks for another worker, once', async () => {

@@ -1,6 +1,6 @@
 /** The session in the child process, with a scripted browser: launches, losses, logins, tabs, aborts. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { OPEN_LIMIT_MS } from '../../src/child/tab-set.ts'
+import { OPEN_LIMIT_MS } from '../../src/child/browser/tab-set.ts'
 import { type FakeScript, fakeBrowserUrl } from '../support/fake-browser.ts'
 import { Harness, vanished } from './child-harness.ts'
 import { UNKILLABLE_BROWSER } from './unkillable-browser.ts'

@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openProfileStore } from '../../src/profile/store.ts'
 import { clearProfiles } from '../../src/profile/survey.ts'
-import { writeMark } from '../../src/worker/mark.ts'
-import { openRunFolder } from '../../src/worker/run-folder.ts'
+import { writeMark } from '../../src/process/mark.ts'
+import { openRunFolder } from '../../src/process/run-folder.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 let folder: string
@@ -66,8 +66,8 @@ describe('seal and check', () => {
       problems: [{ kind: 'changed', path: 'Local State' }],
       exitCode: 1,
     })
-    const told = await troupe('check', base)
-    expect(told.stdout).toMatch(/not to be used .*\n {2}changed {2}Local State: /)
+    const reported = await troupe('check', base)
+    expect(reported.stdout).toMatch(/not to be used .*\n {2}changed {2}Local State: /)
   })
 
   test('what cannot be sealed is told, with exit code 1', async () => {

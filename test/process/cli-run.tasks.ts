@@ -4,7 +4,8 @@
  */
 import { appendFileSync, existsSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
-import { defineTasks, type PlainTaskContext, task } from '../../src/tasks.ts'
+import { defineTasks, task } from '../../src/tasks.ts'
+import { type PlainTaskContext } from '../../src/task/context.ts'
 
 interface Row {
   readonly id: string

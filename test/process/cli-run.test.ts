@@ -308,8 +308,8 @@ describe('troupe run, misused', () => {
       [{ id: 1 }, { id: 1 }],
       "jobs.jsonl:2:1: has the id '1' of line 1",
     ],
-  ])('starts nothing for %s', async (_, name, lines, words) => {
-    expect(await usage(file(name, lines), ...echo)).toContain(words)
+  ])('starts nothing for %s', async (_, name, lines, messages) => {
+    expect(await usage(file(name, lines), ...echo)).toContain(messages)
   })
 
   it('names what is not there', async () => {
@@ -325,8 +325,14 @@ describe('troupe run, misused', () => {
 
   it('tells why a task file does not load', async () => {
     file('broken.ts', ['import "./not-there.ts"'])
-    const told = await usage(file('jobs.jsonl', [1]), '--tasks', './broken.ts', '--task', 'echo')
-    expect(told).toContain('not-there.ts')
+    const reported = await usage(
+      file('jobs.jsonl', [1]),
+      '--tasks',
+      './broken.ts',
+      '--task',
+      'echo',
+    )
+    expect(reported).toContain('not-there.ts')
   })
 
   it('does not append to the results of another run', async () => {

@@ -1,6 +1,6 @@
 /** The real clock of a pool: its timers come when they are due, and leave nothing when taken back. */
 import { expect, test } from 'vitest'
-import { createClock } from '../../src/pool/clock.ts'
+import { createClock } from '../../src/common/clock.ts'
 import { heldBytes } from '../support/held-bytes.ts'
 
 const HOUR_MS = 3_600_000

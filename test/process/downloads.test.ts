@@ -8,7 +8,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Artifact } from '../../src/tasks.ts'
+import type { Artifact } from '../../src/task/context.ts'
 import { installedPrograms } from '../support/installed-browsers.ts'
 import { Harness } from './child-harness.ts'
 

@@ -4,7 +4,7 @@
  */
 import { appendFileSync, readFileSync } from 'node:fs'
 import { driver as fake } from '../support/fake-browser.ts'
-import type { BrowserDriver } from '../../src/child/browser-driver.ts'
+import type { BrowserDriver } from '../../src/child/browser/browser-driver.ts'
 
 export function flakyBrowserUrl(countFile: string, failures: number): string {
   const url = new URL(import.meta.url)

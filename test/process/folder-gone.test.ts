@@ -19,13 +19,13 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { parseConfig } from '../../src/config.ts'
-import { isTroupeError } from '../../src/errors.ts'
-import { silentLogger } from '../../src/logger.ts'
-import { PoolRun } from '../../src/pool/run.ts'
+import { parseConfig } from '../../src/config/parse.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
+import { silentLogger } from '../../src/common/logger.ts'
+import { PoolRun } from '../../src/pool/host/run.ts'
 import { openProfileStore } from '../../src/profile/store.ts'
-import { probeOwner } from '../../src/worker/owner-socket.ts'
-import { openRunFolder, type RunFolder, sweepRunFolders } from '../../src/worker/run-folder.ts'
+import { probeOwner } from '../../src/process/owner-socket.ts'
+import { openRunFolder, type RunFolder, sweepRunFolders } from '../../src/process/run-folder.ts'
 
 const LONG_AGO = new Date(Date.now() - 30 * 24 * 3_600_000)
 const PARTS = ['profiles', 'tmp', 'artifacts', 'downloads', '.troupe', 'owner.sock']
@@ -37,9 +37,9 @@ beforeEach(async () => {
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
 
-function codeOf(deed: () => unknown): string {
+function codeOf(action: () => unknown): string {
   try {
-    deed()
+    action()
   } catch (error) {
     return isTroupeError(error) ? error.code : String(error)
   }

@@ -10,10 +10,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { startGuardian } from '../../src/worker/guardian.ts'
-import { isAlive, isGroupAlive, killGroup } from '../../src/worker/process-group.ts'
+import { startGuardian } from '../../src/process/guardian.ts'
+import { isAlive, isGroupAlive, killGroup } from '../../src/process/process-group.ts'
 
-const GUARDIAN = new URL('../../src/worker/guardian.ts', import.meta.url).href
+const GUARDIAN = new URL('../../src/process/guardian.ts', import.meta.url).href
 const PATIENCE = { timeout: 8_000, interval: 5 }
 
 let folder: string
@@ -57,7 +57,7 @@ async function holder(script: string, args: unknown[] = []) {
   })
   groups.push(child.pid as number)
   const [line] = await once(createInterface({ input: child.stdout }), 'line')
-  return { child, told: JSON.parse(line) }
+  return { child, reported: JSON.parse(line) }
 }
 
 async function kill(child: ChildProcess): Promise<void> {
@@ -75,14 +75,14 @@ const STAY = 'setInterval(() => {}, 1000)'
 
 describe('when the pool is killed', () => {
   test('told groups, untold browsers of the run and the folder are gone', async () => {
-    const told = bystander()
+    const reported = bystander()
     const untold = bystander(`--user-data-dir=${folder}/profiles/worker-1.1`)
     const strangers = [bystander(), bystander(`--user-data-dir=${folder}2/profiles/x`)]
-    const { child } = await holder(`guardian.watch(args[0]); tell(1); ${STAY}`, [told])
+    const { child } = await holder(`guardian.watch(args[0]); tell(1); ${STAY}`, [reported])
     await kill(child)
     const since = performance.now()
     await vi.waitFor(() => {
-      expect([told, untold].filter(isGroupAlive)).toEqual([])
+      expect([reported, untold].filter(isGroupAlive)).toEqual([])
       expect(existsSync(folder)).toBe(false)
     }, PATIENCE)
     expect(performance.now() - since).toBeLessThan(2_000)
@@ -90,30 +90,30 @@ describe('when the pool is killed', () => {
   })
 
   test('a stopped group dies too', async () => {
-    const told = bystander()
-    process.kill(-told, 'SIGSTOP')
-    const { child } = await holder(`guardian.watch(args[0]); tell(1); ${STAY}`, [told])
+    const reported = bystander()
+    process.kill(-reported, 'SIGSTOP')
+    const { child } = await holder(`guardian.watch(args[0]); tell(1); ${STAY}`, [reported])
     await kill(child)
-    await vi.waitFor(() => expect(isAlive(told)).toBe(false), PATIENCE)
+    await vi.waitFor(() => expect(isAlive(reported)).toBe(false), PATIENCE)
   })
 
   test('a released process is spared', async () => {
-    const [told, released] = [bystander(), bystander()]
+    const [reported, released] = [bystander(), bystander()]
     const script = `
       for (const pid of args) guardian.watch(pid)
       guardian.release(args[1])
       tell(1)
       ${STAY}`
-    const { child } = await holder(script, [told, released])
+    const { child } = await holder(script, [reported, released])
     await kill(child)
-    await vi.waitFor(() => expect(isAlive(told)).toBe(false), PATIENCE)
+    await vi.waitFor(() => expect(isAlive(reported)).toBe(false), PATIENCE)
     await vi.waitFor(() => expect(existsSync(folder)).toBe(false), PATIENCE)
     expect(isAlive(released)).toBe(true)
   })
 
   test('the successor of a killed guardian knows all that its predecessor knew', async () => {
     const [early, late] = [bystander(), bystander()]
-    const { child, told } = await holder(
+    const { child, reported } = await holder(
       `guardian.watch(args[0])
        const first = guardian.pid
        process.kill(first, 'SIGKILL')
@@ -126,23 +126,23 @@ describe('when the pool is killed', () => {
        ${STAY}`,
       [early, late],
     )
-    expect(told.second).not.toBe(told.first)
+    expect(reported.second).not.toBe(reported.first)
     await kill(child)
     await vi.waitFor(() => expect([early, late].filter(isAlive)).toEqual([]), PATIENCE)
-    await vi.waitFor(() => expect(isAlive(told.second)).toBe(false), PATIENCE)
+    await vi.waitFor(() => expect(isAlive(reported.second)).toBe(false), PATIENCE)
   })
 
   test('signals that end the rest of the terminal leave it standing', async () => {
-    const told = bystander()
-    const { child, told: pid } = await holder(
+    const reported = bystander()
+    const { child, reported: pid } = await holder(
       `guardian.watch(args[0]); tell(guardian.pid); ${STAY}`,
-      [told],
+      [reported],
     )
     // Signals 1, 2 and 15, once the shell has come so far as to ignore them.
     await vi.waitFor(() => expect(ignoredSignals(pid) & 0x4003n).toBe(0x4003n), PATIENCE)
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.kill(pid, signal)
     await kill(child)
-    await vi.waitFor(() => expect(isAlive(told)).toBe(false), PATIENCE)
+    await vi.waitFor(() => expect(isAlive(reported)).toBe(false), PATIENCE)
   })
 })
 
@@ -155,14 +155,14 @@ describe('otherwise', () => {
   })
 
   test('stop ends it and harms nothing', async () => {
-    const told = bystander()
+    const reported = bystander()
     const guardian = startGuardian(folder)
     const pid = guardian.pid as number
-    guardian.watch(told)
+    guardian.watch(reported)
     await Promise.all([guardian.stop(), guardian.stop()])
     expect(isAlive(pid)).toBe(false)
     expect(guardian.pid).toBe(null)
-    expect(isAlive(told)).toBe(true)
+    expect(isAlive(reported)).toBe(true)
     expect(existsSync(folder)).toBe(true)
   })
 

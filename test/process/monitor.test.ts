@@ -28,7 +28,7 @@ import {
 } from '../../src/monitor/memory.ts'
 import { createMonitor, type MonitorReading } from '../../src/monitor/monitor.ts'
 import { busyRatio, parseProcessorTimes } from '../../src/monitor/processor.ts'
-import { parseStat } from '../../src/worker/proc-files.ts'
+import { parseStat } from '../../src/process/proc-files.ts'
 import { parseRollup, parseStatus, readTreePss } from '../../src/monitor/tree.ts'
 import {
   descendantsOf,
@@ -36,8 +36,8 @@ import {
   killGroup,
   killProcess,
   taskkillVerdict,
-} from '../../src/worker/process-group.ts'
-import { parseListing } from '../../src/worker/process-listing.ts'
+} from '../../src/process/process-group.ts'
+import { parseListing } from '../../src/process/process-listing.ts'
 
 const MONITOR = new URL('../../src/monitor/monitor.ts', import.meta.url).href
 const MEGABYTE = 1024 * 1024

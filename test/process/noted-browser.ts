@@ -4,7 +4,7 @@
  */
 import { appendFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { BrowserDriver } from '../../src/child/browser-driver.ts'
+import type { BrowserDriver } from '../../src/child/browser/browser-driver.ts'
 import { driver as fake } from '../support/fake-browser.ts'
 
 /** Long enough for another to begin meanwhile, if it may. */

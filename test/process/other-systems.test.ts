@@ -18,7 +18,7 @@ import {
   isAlive,
   killGroup,
   processesUnder,
-} from '../../src/worker/process-group.ts'
+} from '../../src/process/process-group.ts'
 
 const children: ChildProcess[] = []
 let tools = ''

@@ -1,7 +1,8 @@
 /** Browser tasks for the fake browser, and plain ones that tell how they were run. */
 import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { defineTasks, type PlainTaskContext, type TaskContext, task } from '../../src/tasks.ts'
+import { defineTasks, task } from '../../src/tasks.ts'
+import { type PlainTaskContext, type TaskContext } from '../../src/task/context.ts'
 import type { FakeControls } from '../support/fake-browser.ts'
 
 const plain = { browser: false } as const

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PoolOptions } from '../../src/index.ts'
-import { isAlive, processesUnder } from '../../src/worker/process-group.ts'
+import { isAlive, processesUnder } from '../../src/process/process-group.ts'
 import { type FakeScript, fakeBrowserUrl } from '../support/fake-browser.ts'
 import { nextEvent, type PoolUnderTest, poolUnderTest } from '../support/pool-under-test.ts'
 import { flakyBrowserUrl } from './flaky-browser.ts'
@@ -275,7 +275,7 @@ describe('a task', () => {
 })
 
 describe('a worker', () => {
-  test('has never more tasks at work than it has seats', async () => {
+  test('has never more tasks at work than it has places', async () => {
     await using troupe = fakePool({ concurrentTasksPerWorker: 3 })
     const { pool } = troupe
     pool.start()

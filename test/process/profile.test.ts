@@ -24,12 +24,12 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import puppeteer from 'puppeteer-core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { isTroupeError } from '../../src/errors.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
 import { cloneProfile } from '../../src/profile/clone.ts'
 import { checkProfile, sealProfile } from '../../src/profile/seal.ts'
 import { openProfileStore } from '../../src/profile/store.ts'
-import { findBrowser } from '../../src/worker/browser-finder.ts'
-import { lockHolder, tryLock } from '../../src/worker/file-lock.ts'
+import { findBrowser } from '../../src/browser/finder.ts'
+import { lockHolder, tryLock } from '../../src/process/file-lock.ts'
 
 let folder: string
 let base: string

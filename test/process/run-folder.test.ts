@@ -20,14 +20,14 @@ import { homedir, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { isTroupeError } from '../../src/errors.ts'
-import { findBrowser } from '../../src/worker/browser-finder.ts'
-import { descendantsOf, groupOf, isAlive, killGroup } from '../../src/worker/process-group.ts'
-import { BIRTH_VARIABLE } from '../../src/worker/protocol.ts'
-import { writeMark } from '../../src/worker/mark.ts'
-import { openRunFolder, type RunFolder, sweepRunFolders } from '../../src/worker/run-folder.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
+import { findBrowser } from '../../src/browser/finder.ts'
+import { descendantsOf, groupOf, isAlive, killGroup } from '../../src/process/process-group.ts'
+import { WORKER_INIT_VARIABLE } from '../../src/process/ipc/protocol.ts'
+import { writeMark } from '../../src/process/mark.ts'
+import { openRunFolder, type RunFolder, sweepRunFolders } from '../../src/process/run-folder.ts'
 
-const RUN_FOLDER = new URL('../../src/worker/run-folder.ts', import.meta.url).href
+const RUN_FOLDER = new URL('../../src/process/run-folder.ts', import.meta.url).href
 const PATIENCE = { timeout: 8_000, interval: 5 }
 
 let root: string
@@ -148,8 +148,8 @@ describe('a sweep', () => {
   test("kills a dead pool's leftovers and removes its folder", async () => {
     const pool = await otherPool()
     const browser = leftover([`--user-data-dir=${pool.path}/profiles/worker-1.1`])
-    const birth = JSON.stringify({ slot: 'worker-1', runFolder: pool.path })
-    const worker = leftover([], { [BIRTH_VARIABLE]: birth })
+    const init = JSON.stringify({ slot: 'worker-1', runFolder: pool.path })
+    const worker = leftover([], { [WORKER_INIT_VARIABLE]: init })
     const stranger = leftover([`--user-data-dir=${pool.path}0/profiles/worker-1.1`])
     await kill(pool.child)
 

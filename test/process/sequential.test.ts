@@ -262,10 +262,10 @@ describe('a pool with sequentialBelow', () => {
 
 describe('where no process can be forked', () => {
   /** No program starts with a single variable this long: E2BIG. */
-  async function withoutForks(deed: () => Promise<void>): Promise<void> {
+  async function withoutForks(action: () => Promise<void>): Promise<void> {
     process.env['TROUPE_TOO_LONG'] = 'x'.repeat(200_000)
     try {
-      await deed()
+      await action()
     } finally {
       delete process.env['TROUPE_TOO_LONG']
     }

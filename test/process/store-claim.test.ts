@@ -17,10 +17,10 @@ import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { isTroupeError } from '../../src/errors.ts'
-import { TaskRecord } from '../../src/ledger/record.ts'
-import { SqliteStore } from '../../src/ledger/stores/sqlite.ts'
-import { DEFAULT_TASK_OPTIONS } from '../../src/task/options.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
+import { TaskRecord } from '../../src/ledger/task/record.ts'
+import { SqliteStore } from '../../src/ledger/store/sqlite.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/config/task-options.ts'
 import { sqliteSettings, StoreTime } from '../support/store-bench.ts'
 
 const RACER = fileURLToPath(new URL('../fixtures/store-racer.ts', import.meta.url))
@@ -71,9 +71,9 @@ function open(at = path): SqliteStore {
   return store
 }
 
-function codeOf(deed: () => unknown): string {
+function codeOf(action: () => unknown): string {
   try {
-    deed()
+    action()
   } catch (error) {
     return isTroupeError(error) ? error.code : String(error)
   }
@@ -255,8 +255,8 @@ test(`of ${RACERS} processes that start at once exactly one has the store, each 
   const racers = await Promise.all(Array.from({ length: RACERS }, () => racer()))
   for (let round = 0; round < ROUNDS; round++) {
     const all = await Promise.all(racers.map(({ say }) => say('open')))
-    const won = all.filter((word) => word === 'won').length
-    const kept = all.filter((word) => word === 'STORE_LOCKED').length
+    const won = all.filter((message) => message === 'won').length
+    const kept = all.filter((message) => message === 'STORE_LOCKED').length
     expect({ round, won, kept }).toEqual({ round, won: 1, kept: RACERS - 1 })
     const winner = racers[all.indexOf('won')] as Racer
     if (round % 3 === 1) {

@@ -20,9 +20,9 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { clearProfiles } from '../../src/profile/survey.ts'
-import { openCompileCache } from '../../src/worker/compile-cache.ts'
-import { isMarked, MARK, openMarked, removeMarked, writeMark } from '../../src/worker/mark.ts'
-import { sweepRunFolders } from '../../src/worker/run-folder.ts'
+import { openCompileCache } from '../../src/process/compile-cache.ts'
+import { isMarked, MARK, openMarked, removeMarked, writeMark } from '../../src/process/mark.ts'
+import { sweepRunFolders } from '../../src/process/run-folder.ts'
 
 const LONG_AGO = new Date(0)
 /** More in a deep run: each sweep looks through all processes of the machine. */

@@ -125,7 +125,7 @@ describe('browser types', () => {
       },
     )
     await expect(missing.result()).rejects.toMatchObject({
-      message: 'The page has no element #no',
+      message: 'the page has no element #no',
     })
   })
 

@@ -1,6 +1,6 @@
 /** A fake browser whose first tab never opens and whose driver throws when it is to be killed. */
 import { driver as fake } from '../support/fake-browser.ts'
-import type { BrowserDriver } from '../../src/child/browser-driver.ts'
+import type { BrowserDriver } from '../../src/child/browser/browser-driver.ts'
 
 export const UNKILLABLE_BROWSER = import.meta.url
 

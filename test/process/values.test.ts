@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer'
 import { describe, expect, it, test } from 'vitest'
 import type { PoolOptions } from '../../src/index.ts'
-import { plainPools, refusal, told } from '../support/plain-pools.ts'
+import { plainPools, refusal, reported } from '../support/plain-pools.ts'
 
 const pools = plainPools()
 const WAYS: readonly [string, () => Partial<PoolOptions>][] = [
@@ -44,7 +44,7 @@ describe.each(WAYS)('a payload %s', (_way, options) => {
     }
     const values: unknown[] = []
     for await (const outcome of pool.map('echo', jobs(), { ordered: true }))
-      values.push(told(outcome))
+      values.push(reported(outcome))
     expect(values).toEqual([0, 1, 2, 3, 4].map((turn) => ({ turn })))
   })
 

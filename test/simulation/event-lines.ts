@@ -1,7 +1,7 @@
 /** The events of one simulated life, a line each: for looking at a seed that fails. */
 import type { AnyActorRef, InspectedEventEvent } from 'xstate'
-import { useVirtualTime } from '../../src/testing/virtual-time.ts'
-import { type LifeReport, live } from './schedule-run.ts'
+import { useVirtualTime } from '../../src/testing/simulation/virtual-time.ts'
+import { type RunReport, simulateSchedule } from './schedule-run.ts'
 import type { Schedule } from './schedule.ts'
 
 /** Longer events are cut. */
@@ -9,19 +9,19 @@ const MAX_COLUMNS = 300
 /** Readings come by the dozen and say little. */
 const DULL: ReadonlySet<string> = new Set(['reading.taken'])
 
-export async function tellEvents(
+export async function printEvents(
   schedule: Schedule,
-  tell: (line: string) => void,
-): Promise<LifeReport> {
+  send: (line: string) => void,
+): Promise<RunReport> {
   const giveTimeBack = useVirtualTime()
   const onEvent = (atMs: number, { sourceRef, actorRef, event }: InspectedEventEvent) => {
     if (DULL.has(event.type)) return
     const from = sourceRef === undefined ? '' : (sourceRef as AnyActorRef).id
     const to = (actorRef as AnyActorRef).id
-    tell(`${atMs} ${from} → ${to}: ${textOf(event)}`.slice(0, MAX_COLUMNS))
+    send(`${atMs} ${from} → ${to}: ${textOf(event)}`.slice(0, MAX_COLUMNS))
   }
   try {
-    return await live(schedule, { onEvent })
+    return await simulateSchedule(schedule, { onEvent })
   } finally {
     giveTimeBack()
   }

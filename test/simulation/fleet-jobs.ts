@@ -18,7 +18,7 @@ interface JobPlan {
   /** Null: none. */
   readonly limitMs: number | null
 }
-type JobNews = { readonly violation: Violation } | { readonly tally: FleetTally }
+type JobEvents = { readonly violation: Violation } | { readonly tally: FleetTally }
 
 /** @throws Error when a job dies. */
 export async function runJobs(plan: FleetPlan, atMost: number): Promise<FleetReport> {
@@ -42,9 +42,9 @@ export async function runJobs(plan: FleetPlan, atMost: number): Promise<FleetRep
 async function runJob(plan: JobPlan, onViolation: FleetPlan['onViolation']): Promise<FleetTally> {
   const job = fork(fileURLToPath(import.meta.url), [JSON.stringify(plan)])
   let tally: FleetTally | null = null
-  job.on('message', (news: JobNews) => {
-    if ('tally' in news) tally = news.tally
-    else onViolation?.(news.violation)
+  job.on('message', (events: JobEvents) => {
+    if ('tally' in events) tally = events.tally
+    else onViolation?.(events.violation)
   })
   const [code] = await once(job, 'close')
   if (tally === null) throw new Error(`a job of the fleet ended with code ${code}`)
@@ -55,13 +55,13 @@ async function doJob(text: string): Promise<void> {
   // Errors are data here, made by the thousand: their stacks would cost more than the lives.
   Error.stackTraceLimit = 0
   const { limitMs, ...plan } = JSON.parse(text) as JobPlan
-  const tell = (news: JobNews) => process.send?.(news)
+  const send = (events: JobEvents) => process.send?.(events)
   const tally = await tallyFleet({
     ...plan,
     limitMs: limitMs ?? Number.POSITIVE_INFINITY,
-    onViolation: (violation) => tell({ violation }),
+    onViolation: (violation) => send({ violation }),
   })
-  tell({ tally })
+  send({ tally })
   process.disconnect()
 }
 

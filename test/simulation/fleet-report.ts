@@ -1,5 +1,5 @@
 /** What many simulated lives add up to, in one process or in several at once. */
-import { FAULT_NAMES, type FaultName } from '../../src/testing/faults.ts'
+import { FAULT_NAMES, type FaultName } from '../../src/testing/simulation/faults.ts'
 import type { Schedule } from './schedule.ts'
 
 export interface Violation {

@@ -6,14 +6,14 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Ledger } from '../../src/ledger/ledger.ts'
-import { RunKeeper } from '../../src/pool/run-keeper.ts'
+import { RunLifecycle } from '../../src/pool/host/run-lifecycle.ts'
 import { PoolWorkers } from '../../src/pool/workers.ts'
-import { FAULT_NAMES } from '../../src/testing/faults.ts'
-import { useVirtualTime } from '../../src/testing/virtual-time.ts'
+import { FAULT_NAMES } from '../../src/testing/simulation/faults.ts'
+import { useVirtualTime } from '../../src/testing/simulation/virtual-time.ts'
 import { runFleet } from './fleet.ts'
-import { deafTo, replace, tellsEndsTwice } from './pool-bugs.ts'
+import { deafTo, replace, reportsEndsTwice } from './pool-bugs.ts'
 import type { FleetReport } from './fleet-report.ts'
-import { live } from './schedule-run.ts'
+import { simulateSchedule } from './schedule-run.ts'
 import { shrunk } from './schedule-shrink.ts'
 import { scheduleOf } from './schedule.ts'
 
@@ -26,7 +26,7 @@ const fleet = (seeds: number, isStoppedByFailure = false): Promise<FleetReport> 
     firstSeed: 0,
     seeds,
     limitMs: Number.POSITIVE_INFINITY,
-    maxTold: 0,
+    maxListed: 0,
     isStoppedByFailure,
   })
 
@@ -54,11 +54,11 @@ const plantedBugs: readonly { readonly name: string; plantIt(): () => void }[] =
   },
   {
     name: 'the run folder stays',
-    plantIt: () => replace(RunKeeper.prototype, 'close', () => () => Promise.resolve()),
+    plantIt: () => replace(RunLifecycle.prototype, 'close', () => () => Promise.resolve()),
   },
   {
     name: 'the end of a task is told twice',
-    plantIt: tellsEndsTwice,
+    plantIt: reportsEndsTwice,
   },
   {
     name: 'what a child calls cancelled is taken for done',
@@ -140,7 +140,7 @@ async function runFleetOf(schedule: ReturnType<typeof scheduleOf>): Promise<Flee
     firstSeed: 1,
     seeds: 1,
     limitMs: Number.POSITIVE_INFINITY,
-    maxTold: 0,
+    maxListed: 0,
     scheduleOf: () => schedule,
   })
 }
@@ -148,7 +148,7 @@ async function runFleetOf(schedule: ReturnType<typeof scheduleOf>): Promise<Flee
 async function fleetHash(seed: number): Promise<number> {
   const giveTimeBack = useVirtualTime()
   try {
-    return (await live(scheduleOf(seed))).hash
+    return (await simulateSchedule(scheduleOf(seed))).hash
   } finally {
     giveTimeBack()
   }

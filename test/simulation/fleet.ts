@@ -2,7 +2,7 @@
  * Many simulated lives, one after the other: how many seeds a second, what went wrong in which, which
  * faults struck. One seed in a hundred is lived twice and must come out the same.
  */
-import { realNowMs, useVirtualTime } from '../../src/testing/virtual-time.ts'
+import { realNowMs, useVirtualTime } from '../../src/testing/simulation/virtual-time.ts'
 import {
   addTo,
   emptyTally,
@@ -11,14 +11,14 @@ import {
   reportOf,
   type Violation,
 } from './fleet-report.ts'
-import { type LifeReport, live } from './schedule-run.ts'
+import { type RunReport, simulateSchedule } from './schedule-run.ts'
 import { shrunk } from './schedule-shrink.ts'
 import { type Schedule, scheduleOf } from './schedule.ts'
 
 /** One seed in so many is lived twice. */
 const TWICE_EVERY = 100
 /** So many failing seeds are shrunk and told; more are only counted. */
-export const MAX_TOLD = 10
+const MAX_LISTED = 10
 
 export interface FleetPlan {
   readonly firstSeed: number
@@ -29,7 +29,7 @@ export interface FleetPlan {
   /** No further seed is begun once one has failed. */
   readonly isStoppedByFailure?: boolean
   /** Failing seeds that are shrunk and told. Default 10. */
-  readonly maxTold?: number
+  readonly maxListed?: number
   /** In this process only the `index`-th (from 0) of every `of` seeds is lived. Default: all. */
   readonly share?: { readonly index: number; readonly of: number }
   /** Called with each violation as it is found. */
@@ -67,9 +67,9 @@ class Fleet {
     const begun = process.cpuUsage()
     for (let seed = firstSeed + index; seed < firstSeed + seeds && !isOver(); seed += of) {
       const schedule = this.#scheduleOf(seed)
-      const report = await this.#live(schedule)
+      const report = await this.#simulateSchedule(schedule)
       if (Math.floor(seed / of) % TWICE_EVERY === 0) {
-        await this.#unmeasured(() => this.#liveAgain(schedule, report))
+        await this.#unmeasured(() => this.#replayRun(schedule, report))
       }
     }
     const { user, system } = process.cpuUsage()
@@ -77,13 +77,13 @@ class Fleet {
     return this.#tally
   }
 
-  async #live(schedule: Schedule): Promise<LifeReport> {
+  async #simulateSchedule(schedule: Schedule): Promise<RunReport> {
     const begunMs = realNowMs()
-    const report = await live(schedule)
+    const report = await simulateSchedule(schedule)
     this.#tally.lifeMs += realNowMs() - begunMs
     this.#note(report)
     if (report.violations.length > 0) {
-      await this.#unmeasured(() => this.#blame(schedule, report))
+      await this.#unmeasured(() => this.#report(schedule, report))
     }
     return report
   }
@@ -96,18 +96,18 @@ class Fleet {
     this.#tally.processorMs -= (user + system) / 1_000
   }
 
-  async #liveAgain(schedule: Schedule, report: LifeReport): Promise<void> {
-    const again = await live(schedule, { isCounting: true })
+  async #replayRun(schedule: Schedule, report: RunReport): Promise<void> {
+    const again = await simulateSchedule(schedule, { isCounting: true })
     this.#tally.countedCalls += again.calls
     this.#tally.countedEvents += again.events
     if (again.hash !== report.hash) this.#tally.hashMismatches++
     // The second life is also checked step by step.
     if (report.violations.length === 0 && again.violations.length > 0) {
-      await this.#blame(schedule, again)
+      await this.#report(schedule, again)
     }
   }
 
-  #note({ struck, calls, virtualMs, seen }: LifeReport): void {
+  #note({ struck, calls, virtualMs, seen }: RunReport): void {
     const tally = this.#tally
     for (const [what, count] of seen) tally.seen[what] = (tally.seen[what] ?? 0) + count
     addTo(tally.faultsByKind, struck)
@@ -116,17 +116,17 @@ class Fleet {
     tally.virtualMs += virtualMs
   }
 
-  async #blame(schedule: Schedule, report: LifeReport): Promise<void> {
+  async #report(schedule: Schedule, report: RunReport): Promise<void> {
     const { seed } = schedule
-    if (this.#tally.failedSeeds++ >= (this.#plan.maxTold ?? MAX_TOLD)) return
+    if (this.#tally.failedSeeds++ >= (this.#plan.maxListed ?? MAX_LISTED)) return
     const fails = async (smaller: Schedule) =>
-      (await live(smaller, { isCounting: true })).violations.length > 0
+      (await simulateSchedule(smaller, { isCounting: true })).violations.length > 0
     const small = await shrunk(schedule, fails)
     const violation: Violation = {
       seed,
       what: report.violations,
       shrunk: small,
-      shrunkWhat: (await live(small, { isCounting: true })).violations,
+      shrunkWhat: (await simulateSchedule(small, { isCounting: true })).violations,
       replay: `npm run simulate -- --seed ${seed} --seeds 1`,
     }
     this.#tally.violations.push(violation)

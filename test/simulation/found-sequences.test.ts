@@ -1,7 +1,8 @@
 /** Sequences of commands in which fast-check once found a bug: shrunk, and kept so that it stays mended. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { type PlainTaskContext, task } from '../../src/tasks.ts'
+import { task } from '../../src/tasks.ts'
+import { type PlainTaskContext } from '../../src/task/context.ts'
 import { simulatePool } from '../../src/testing/index.ts'
 
 const tasks = {
@@ -12,15 +13,15 @@ describe('a sequence that once went wrong', () => {
   // Sequence 59: the promise of the drain took a paused pool for one that is done.
   it('drain, pause: the drain is not over before the tasks have ended', async () => {
     const simulation = simulatePool({ tasks, workers: 1 })
-    const { value } = await simulation.run(async (pool, stage) => {
+    const { value } = await simulation.run(async (pool, scenario) => {
       const [running, waiting] = [pool.submit('nap', 1_000), pool.submit('nap', 1_000)]
-      await stage.advance(500)
+      await scenario.advance(500)
       let isOver = false
       const drained = pool.drain().then(() => {
         isOver = true
       })
       pool.pause()
-      await stage.advance(10_000)
+      await scenario.advance(10_000)
       const whilePaused = [isOver, running.status().state, waiting.status().state]
       pool.resume()
       await drained
@@ -36,9 +37,9 @@ describe('a sequence that once went wrong', () => {
   // The same sequence, and a submit after it: it was taken, and made the drain longer.
   it('drain, pause, submit: a paused pool that drains refuses tasks', async () => {
     const simulation = simulatePool({ tasks, workers: 1 })
-    const { value } = await simulation.run(async (pool, stage) => {
+    const { value } = await simulation.run(async (pool, scenario) => {
       const last = pool.submit('nap', 1_000)
-      await stage.advance(500)
+      await scenario.advance(500)
       void pool.drain()
       pool.pause()
       const submit = () => pool.submit('nap', 1)
@@ -53,9 +54,9 @@ describe('a sequence that once went wrong', () => {
 
   it('drain, pause, shutdown: the drain is over with the pool', async () => {
     const simulation = simulatePool({ tasks, workers: 1 })
-    const { outcomes } = await simulation.run(async (pool, stage) => {
+    const { outcomes } = await simulation.run(async (pool, scenario) => {
       pool.submit('nap', 1_000)
-      await stage.advance(500)
+      await scenario.advance(500)
       const drained = pool.drain()
       pool.pause()
       await Promise.all([pool.shutdown(), drained])

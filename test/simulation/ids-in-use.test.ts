@@ -27,31 +27,31 @@ describe.each([false, true])('an id (with a store: %s)', (hasStore) => {
 
   it.each(Object.keys(AGAIN))('is in use until the end was told: %s', async (how) => {
     const { value } = await simulatePool(options).run(async (pool) => {
-      const told: string[] = []
+      const reported: string[] = []
       const again = (when: string) => {
         try {
           AGAIN[how]?.(pool)
-          told.push(`${when}: accepted`)
+          reported.push(`${when}: accepted`)
         } catch (error) {
-          told.push(`${when}: ${isTroupeError(error) ? error.code : String(error)}`)
+          reported.push(`${when}: ${isTroupeError(error) ? error.code : String(error)}`)
         }
       }
-      let lives = 1
+      let runs = 1
       const { promise: isOver, resolve } = Promise.withResolvers<void>()
       pool.on('task.started', () => {
-        if (lives === 1) again('started')
+        if (runs === 1) again('started')
       })
       for (const end of ends) {
         pool.on(end, () => {
-          told.push(end)
-          if (lives++ === 1) again('ended')
+          reported.push(end)
+          if (runs++ === 1) again('ended')
           else resolve()
         })
       }
       pool.submit('work', 1, { id: 't' })
       await isOver
       await pool.shutdown()
-      return told
+      return reported
     })
     // Without a store the task has not failed when it is told as started: there is no letter yet.
     const refusal = !hasStore && how === 'redrive' ? 'TASK_UNKNOWN' : 'CONFIG_INVALID'

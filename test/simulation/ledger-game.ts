@@ -3,10 +3,10 @@
  * it did what the model says, no more and no less; after each move, whether something is overdue;
  * at the end, whether anything is left.
  */
-import type { TaskRecord } from '../../src/ledger/record.ts'
+import type { TaskRecord } from '../../src/ledger/task/record.ts'
 import { LedgerModel } from './ledger-model.ts'
 import { type Ending, type Game, type Move, OK, play, reportOf } from './ledger-moves.ts'
-import { type Fault, LedgerStage, type StageEvent } from './ledger-stage.ts'
+import { type Fault, LedgerScenario, type ScenarioEvent } from './ledger-scenario.ts'
 
 /** A timer may be this late. */
 const MAX_LATE_MS = 1
@@ -16,8 +16,8 @@ const ROUND_MS = 50
 const MAX_LETTERS = 1_000
 const HOLDERS = ['pool', 'memory', 'breaker', 'shutdown'] as const
 
-export class Referee {
-  readonly stage: LedgerStage
+class Referee {
+  readonly scenario: LedgerScenario
   readonly model: LedgerModel
   readonly wrong: string[] = []
 
@@ -32,33 +32,33 @@ export class Referee {
   #retried = 0
 
   constructor({ plan, reactions }: Pick<Game, 'plan' | 'reactions'>, fault: Fault | null = null) {
-    this.stage = new LedgerStage(plan, fault)
+    this.scenario = new LedgerScenario(plan, fault)
     this.model = new LedgerModel(plan)
     this.#reactions = [...reactions]
-    this.stage.judge = (event) => this.#judge(event)
-    this.stage.onAdmitted = (records) => {
+    this.scenario.judge = (event) => this.#judge(event)
+    this.scenario.onAdmitted = (records) => {
       this.#admitted.push(records)
-      if (!this.stage.isBusy) this.#admit()
+      if (!this.scenario.isBusy) this.#admit()
     }
-    this.stage.onLetterMet = (id) => {
+    this.scenario.onLetterMet = (id) => {
       this.seen.add('a letter was met by a key')
       this.#met.push(id)
-      if (!this.stage.isBusy) this.#admit()
+      if (!this.scenario.isBusy) this.#admit()
     }
-    this.stage.onAsked = (key, found) => {
+    this.scenario.onAsked = (key, found) => {
       // In the middle of an event, the ledger knows more than the model has heard.
-      if (!this.stage.isBusy) this.#compareStandIn(key, found)
+      if (!this.scenario.isBusy) this.#compareStandIn(key, found)
     }
-    this.stage.onNews = () => {
+    this.scenario.onEvent = () => {
       this.#compareCounts('at the news')
       const reaction = this.#reactions.shift()
-      if (reaction !== undefined) play(this.stage, reaction)
+      if (reaction !== undefined) play(this.scenario, reaction)
     }
   }
 
   /** Makes the move. True while nothing is wrong. */
   play(move: Move): boolean {
-    play(this.stage, move)
+    play(this.scenario, move)
     if (move.do === 'pass' || move.do === 'settle') this.#checkWork()
     this.#checkTimers()
     this.#compareLetters()
@@ -69,14 +69,14 @@ export class Referee {
   end(how: Ending): void {
     this.#reactions.length = 0
     if (how === 'shutdown') this.#shutDown()
-    else if (how === 'halt') this.stage.halt()
+    else if (how === 'halt') this.scenario.halt()
     else this.#finish()
-    this.stage.clock.settle()
+    this.scenario.clock.settle()
     this.#checkNothingLeft(how)
   }
 
   /** What of the ways round a start has come up. */
-  #noteFlow(event: StageEvent, answered: readonly TaskRecord[]): void {
+  #noteFlow(event: ScenarioEvent, answered: readonly TaskRecord[]): void {
     const { all } = this.model
     const unended = all.filter(({ hasEnded }) => !hasEnded)
     if (unended.some(({ record, state }) => state === 'queued' && answered.includes(record))) {
@@ -89,32 +89,32 @@ export class Referee {
 
   #compareStandIn(key: string, found: TaskRecord | null): void {
     if (found !== null) this.seen.add(`stood in ${found.state === 'succeeded'}`)
-    const must = this.model.standIn(key, this.stage.clock.nowMs())?.record ?? null
+    const must = this.model.standIn(key, this.scenario.clock.nowMs())?.record ?? null
     if (found === must) return
     this.wrong.push(`for the key ${key} stands ${found?.id ?? 'none'}, not ${must?.id ?? 'none'}`)
   }
 
-  #judge(event: StageEvent): void {
-    const { stage, model } = this
-    const answered = stage.records.filter(({ cached }) => cached)
+  #judge(event: ScenarioEvent): void {
+    const { scenario, model } = this
+    const answered = scenario.records.filter(({ cached }) => cached)
     this.#noteFlow(event, answered)
-    const rounds = stage.takeAssignments()
-    this.wrong.push(...model.hear(event, stage.clock.nowMs(), answered, rounds))
+    const rounds = scenario.takeAssignments()
+    this.wrong.push(...model.hear(event, scenario.clock.nowMs(), answered, rounds))
     this.#admit()
     if (rounds.length > 0 && event.type !== 'dispatch.due') {
       this.wrong.push(`assigned at ${event.type}`)
     }
-    const must = model.takeDeeds().toSorted()
-    const did = this.#takeDeeds().toSorted()
+    const must = model.takeActions().toSorted()
+    const did = this.#takeActions().toSorted()
     this.trace.push(event.type, ...did, JSON.stringify(rounds))
-    for (const deed of did) this.seen.add(kindOf(deed))
-    this.#retried += must.filter((deed) => deed.startsWith('retried')).length
+    for (const action of did) this.seen.add(kindOf(action))
+    this.#retried += must.filter((action) => action.startsWith('retried')).length
     if (must.join('\n') !== did.join('\n')) {
-      const list = (deeds: string[], others: string[]) =>
-        deeds.filter((deed) => !others.includes(deed)).join('; ')
+      const list = (actions: string[], others: string[]) =>
+        actions.filter((action) => !others.includes(action)).join('; ')
       this.wrong.push(
         `at ${event.type} it did not: ${list(must, did)} — it did: ${list(did, must)}` +
-          ` (${did.length} deeds for ${must.length})`,
+          ` (${did.length} actions for ${must.length})`,
       )
     }
     for (const { record, state, starts } of model.all) {
@@ -124,7 +124,7 @@ export class Referee {
       }
     }
     this.#compareCounts(`after ${event.type}`)
-    this.#compareSeats(event)
+    this.#compareWorkers(event)
   }
 
   /** What was submitted in the middle of an event came after it. */
@@ -134,25 +134,25 @@ export class Referee {
   }
 
   /**
-   * Whether there are tasks is told by turns; the rest of the deeds is for the model to compare.
+   * Whether there are tasks is told by turns; the rest of the actions is for the model to compare.
    */
-  #takeDeeds(): string[] {
-    const deeds = this.stage.takeDeeds()
-    for (const deed of deeds) {
-      if (deed === `occupied ${this.#isOccupied}`) this.wrong.push(`told again: ${deed}`)
-      if (deed.startsWith('occupied')) this.#isOccupied = !this.#isOccupied
+  #takeActions(): string[] {
+    const actions = this.scenario.takeActions()
+    for (const action of actions) {
+      if (action === `occupied ${this.#isOccupied}`) this.wrong.push(`told again: ${action}`)
+      if (action.startsWith('occupied')) this.#isOccupied = !this.#isOccupied
     }
     if (this.#isOccupied !== this.model.unended.length > 0) {
       this.wrong.push(`it said last: occupied ${this.#isOccupied}`)
     }
-    return deeds.filter((deed) => !deed.startsWith('occupied'))
+    return actions.filter((action) => !action.startsWith('occupied'))
   }
 
   /**
    * The counts against a recount: at any time of the records, after an event also of the model's.
    */
   #compareCounts(when: string): void {
-    const { ledger, records } = this.stage
+    const { ledger, records } = this.scenario
     const among = (...states: string[]) =>
       records.filter(({ state }) => states.includes(state)).length
     const recount = {
@@ -169,24 +169,24 @@ export class Referee {
     if (is !== must) this.wrong.push(`${when} the counts are ${is}, not ${must}`)
   }
 
-  #compareSeats(event: StageEvent): void {
-    const { ledger } = this.stage
+  #compareWorkers(event: ScenarioEvent): void {
+    const { ledger } = this.scenario
     const { model } = this
     const open = [...model.processes.values()].filter(({ isOpen }) => isOpen)
     const must = {
       submitted: model.all.length,
       retried: this.#retried,
-      queued: model.lanes.size,
+      queued: model.buckets.size,
       used: open.reduce((sum, { tasks }) => sum + tasks.length, 0),
-      capacity: open.length * this.stage.plan.seatsPerWorker,
+      capacity: open.length * this.scenario.plan.tasksPerWorker,
       known: model.unended.map(({ record }) => record.id),
     }
     const is = {
       submitted: ledger.counts.submitted,
       retried: ledger.counts.retried,
       queued: ledger.queued,
-      used: ledger.seats.used,
-      capacity: ledger.seats.capacity,
+      used: ledger.workers.used,
+      capacity: ledger.workers.capacity,
       known: model.all
         .filter(
           ({ record }) => ledger.has(record.id) && model.tasks.get(record.id)?.record === record,
@@ -198,7 +198,7 @@ export class Referee {
   }
 
   #compareLetters(): void {
-    const { letters } = this.stage.deadLetters.list({}, 0, MAX_LETTERS)
+    const { letters } = this.scenario.deadLetters.list({}, 0, MAX_LETTERS)
     const events = letters.map(({ id }) => this.model.letters.get(id) ?? -1)
     // Of those that failed in one event, the order is free.
     const isInOrder = events.every((event, index) => event >= (events[index - 1] ?? 0))
@@ -208,11 +208,11 @@ export class Referee {
   }
 
   #checkWork(): void {
-    if (this.model.hasWork) this.wrong.push('a task waits beside a free seat')
+    if (this.model.hasWork) this.wrong.push('a task waits beside a free place')
   }
 
   #checkTimers(): void {
-    const lateMs = this.stage.clock.nowMs() - MAX_LATE_MS
+    const lateMs = this.scenario.clock.nowMs() - MAX_LATE_MS
     for (const { record, timer, deadlineAtMs, state } of this.model.unended) {
       if (deadlineAtMs < lateMs) this.wrong.push(`the deadline of ${record.id} is overdue`)
       if ((timer?.atMs ?? Infinity) < lateMs) {
@@ -222,34 +222,34 @@ export class Referee {
   }
 
   #shutDown(): void {
-    const { stage } = this
-    stage.send({ type: 'intake.close' })
-    stage.clock.advance(ROUND_MS)
-    stage.send({ type: 'tasks.cancelAll' })
-    stage.clock.advance(ROUND_MS)
-    for (const process of stage.processes.slice()) stage.exit(process, 'stopped')
+    const { scenario } = this
+    scenario.send({ type: 'intake.close' })
+    scenario.clock.advance(ROUND_MS)
+    scenario.send({ type: 'tasks.cancelAll' })
+    scenario.clock.advance(ROUND_MS)
+    for (const process of scenario.processes.slice()) scenario.exit(process, 'stopped')
   }
 
   /** Nothing goes wrong any more: whatever has not ended must come to its end by itself. */
   #finish(): void {
-    const { stage } = this
-    stage.send({ type: 'intake.open' })
-    for (const holder of HOLDERS) stage.send({ type: 'dispatch.free', holder })
-    for (const process of stage.processes.slice()) stage.exit(process, 'recycled')
-    const process = stage.open('worker-1')
+    const { scenario } = this
+    scenario.send({ type: 'intake.open' })
+    for (const holder of HOLDERS) scenario.send({ type: 'dispatch.free', holder })
+    for (const process of scenario.processes.slice()) scenario.exit(process, 'recycled')
+    const process = scenario.open('worker-1')
     for (let round = 0; this.model.unended.length > 0; round++) {
       if (round > MAX_ROUNDS) return void this.wrong.push('the work does not come to an end')
-      stage.clock.settle()
+      scenario.clock.settle()
       this.#checkWork()
       const reports = process.attempts.map(({ taskId, attempt }) => reportOf(OK, taskId, attempt))
-      if (reports.length > 0) stage.report(process, reports)
-      else stage.clock.advance(ROUND_MS)
+      if (reports.length > 0) scenario.report(process, reports)
+      else scenario.clock.advance(ROUND_MS)
       this.#checkTimers()
     }
   }
 
   #checkNothingLeft(how: Ending): void {
-    const { clock, ledger, records } = this.stage
+    const { clock, ledger, records } = this.scenario
     for (const record of records) {
       const { id, state, isQueued, heapIndex, timerAtMs, deadlineAtMs, previous, next } = record
       const isBare = !isQueued && heapIndex === -1 && previous === null && next === null
@@ -265,9 +265,9 @@ export class Referee {
   }
 }
 
-/** A deed without its names and numbers. */
-function kindOf(deed: string): string {
-  return deed.replace(/ (?:at )?(?:worker-|t)?\d+(?:#\d+)?(?: ms)?/g, '').replace(',', '')
+/** An action without its names and numbers. */
+function kindOf(action: string): string {
+  return action.replace(/ (?:at )?(?:worker-|t)?\d+(?:#\d+)?(?: ms)?/g, '').replace(',', '')
 }
 
 /** Plays to the end, or until something is wrong. */

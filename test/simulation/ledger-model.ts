@@ -1,15 +1,15 @@
 /**
  * What a ledger must do, said a second time and as plainly as possible: no machine, no table, no
- * heap, no linked list. It hears what the ledger hears and says which deeds must follow. Which
+ * heap, no linked list. It hears what the ledger hears and says which actions must follow. Which
  * process gets a task is the ledger's choice; the model only says whether it was a right one.
  */
-import type { ErrorFacts, ExitCause } from '../../machines/vocabulary.ts'
-import type { TaskRecord } from '../../src/ledger/record.ts'
-import type { Assigned, StageEvent, StagePlan } from './ledger-stage.ts'
-import { ModelLanes } from './model-lanes.ts'
+import type { SerializedError, ExitCause } from '../../machines/protocol.ts'
+import type { TaskRecord } from '../../src/ledger/task/record.ts'
+import type { Assigned, ScenarioEvent, ScenarioPlan } from './ledger-scenario.ts'
+import { ModelBuckets } from './model-buckets.ts'
 import { type LifeWorld, type ModelProcess, TaskLife } from './task-life.ts'
 
-type Of<T extends StageEvent['type']> = Extract<StageEvent, { type: T }>
+type Of<T extends ScenarioEvent['type']> = Extract<ScenarioEvent, { type: T }>
 
 export class LedgerModel {
   /** The newest of each id. */
@@ -20,20 +20,20 @@ export class LedgerModel {
   #events = 0
   readonly processes = new Map<string, ModelProcess>()
   readonly holders = new Set<string>()
-  readonly lanes = new ModelLanes()
-  readonly #deeds: string[] = []
+  readonly buckets = new ModelBuckets()
+  readonly #actions: string[] = []
   readonly #world: LifeWorld
   readonly #awaited = new Set<'emptied' | 'calmed'>()
-  #failure: ErrorFacts | null = null
+  #failure: SerializedError | null = null
   /** Ended in this event; those that wait for them hear of it after it. */
   #ended: TaskLife[] = []
   readonly #ends = new Map<TaskLife, number>()
   readonly #results = new Map<string, { value: unknown; untilMs: number }>()
 
-  constructor(plan: StagePlan) {
-    const must = (deed: string) => void this.#deeds.push(deed)
+  constructor(plan: ScenarioPlan) {
+    const must = (action: string) => void this.#actions.push(action)
     const ended = (life: TaskLife) => this.#note(life)
-    this.#world = { plan, lanes: this.lanes, nowMs: 0, must, ended }
+    this.#world = { plan, buckets: this.buckets, nowMs: 0, must, ended }
   }
 
   get unended(): TaskLife[] {
@@ -47,12 +47,12 @@ export class LedgerModel {
   /** True when a task could start now. */
   get hasWork(): boolean {
     const hasRoom = [...this.processes.values()].some((process) => this.#roomIn(process) > 0)
-    return this.holders.size === 0 && this.lanes.size > 0 && hasRoom
+    return this.holders.size === 0 && this.buckets.size > 0 && hasRoom
   }
 
   /** What the ledger must have done since the last call. */
-  takeDeeds(): string[] {
-    return this.#deeds.splice(0)
+  takeActions(): string[] {
+    return this.#actions.splice(0)
   }
 
   /**
@@ -60,14 +60,14 @@ export class LedgerModel {
    * in together may name each other.
    */
   admit(records: readonly TaskRecord[]): void {
-    const lives = records.map((record) => new TaskLife(record, this.#world))
-    for (const life of lives) {
+    const runs = records.map((record) => new TaskLife(record, this.#world))
+    for (const life of runs) {
       const { id } = life.record
       this.letters.delete(id)
       this.tasks.set(id, life)
       this.all.push(life)
     }
-    for (const life of lives) {
+    for (const life of runs) {
       const ids = life.record.options.dependsOn ?? []
       life.parents = ids.flatMap((id) => this.tasks.get(id) ?? [])
     }
@@ -98,13 +98,13 @@ export class LedgerModel {
    * started. Returns what is wrong with them.
    */
   hear(
-    event: StageEvent,
+    event: ScenarioEvent,
     nowMs: number,
     answered: readonly TaskRecord[],
     rounds: readonly Assigned[],
   ): string[] {
     this.#world.nowMs = nowMs
-    this.lanes.beginMoment()
+    this.buckets.beginMoment()
     this.#events++
     this.#hear(event)
     const wrong = [...this.#answer(event, answered), ...this.#assign(rounds)]
@@ -122,7 +122,7 @@ export class LedgerModel {
   }
 
   /** As they come, and when it is their turn and there is room: then they need not run. */
-  #answer(event: StageEvent, answered: readonly TaskRecord[]): string[] {
+  #answer(event: ScenarioEvent, answered: readonly TaskRecord[]): string[] {
     const wrong: string[] = []
     for (const record of answered) {
       const life = this.all.find((other) => other.record === record) as TaskLife
@@ -177,7 +177,7 @@ export class LedgerModel {
       wrong.push(`assigned while held by ${[...this.holders].join()}`)
     }
     const chosen = new Set(all.flatMap(({ taskId }) => this.tasks.get(taskId) ?? []))
-    if (!this.lanes.takeFirst(chosen)) {
+    if (!this.buckets.takeFirst(chosen)) {
       wrong.push(`out of turn: ${all.map(({ taskId }) => taskId).join(' ')}`)
     }
     for (const { slot, incarnation, tasks } of rounds) {
@@ -198,10 +198,10 @@ export class LedgerModel {
   }
 
   #roomIn({ isOpen, tasks }: ModelProcess): number {
-    return isOpen ? this.#world.plan.seatsPerWorker - tasks.length : 0
+    return isOpen ? this.#world.plan.tasksPerWorker - tasks.length : 0
   }
 
-  #hear(event: StageEvent): void {
+  #hear(event: ScenarioEvent): void {
     switch (event.type) {
       case 'task.submitted':
         return this.#accept(event.record)
@@ -299,7 +299,7 @@ export class LedgerModel {
     const released = tasks.filter((task) => task.lose(cause, isAlone))
     // They come back to the front in the order they had.
     for (const task of released.reverse()) {
-      this.lanes.beginMoment()
+      this.buckets.beginMoment()
       task.release()
     }
   }

@@ -10,10 +10,16 @@ import type {
   ExitCause,
   SlotId,
   Verdict,
-} from '../../machines/vocabulary.ts'
-import type { AttemptReport } from '../../src/ledger/events.ts'
-import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task/options.ts'
-import { type FakeProcess, type LedgerStage, POOL_ERROR, type StagePlan } from './ledger-stage.ts'
+} from '../../machines/protocol.ts'
+import type { AttemptReport } from '../../src/process/ipc/protocol.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/config/task-options.ts'
+import { type NormalTaskOptions } from '../../src/config/task-option-checks.ts'
+import {
+  type FakeProcess,
+  type LedgerScenario,
+  POOL_ERROR,
+  type ScenarioPlan,
+} from './ledger-scenario.ts'
 
 type DrawnOptions = Pick<
   NormalTaskOptions,
@@ -33,13 +39,13 @@ type DrawnOptions = Pick<
   /** Tasks it depends on, by number. */
   readonly parents: readonly number[]
 }
-export interface DrawnReport {
+interface DrawnReport {
   readonly kind: AttemptReport['kind']
   readonly pick: number
   readonly verdict: Verdict
   /** Of an attempt that was not ok. */
   readonly code: 'TASK_FAILED' | 'BROWSER_LOST'
-  readonly flaw: 'none' | 'twice' | 'older' | 'unknown'
+  readonly violation: 'none' | 'twice' | 'older' | 'unknown'
 }
 export type Move =
   | { readonly do: 'submit'; readonly options: DrawnOptions }
@@ -60,7 +66,7 @@ export type Move =
   | { readonly do: 'settle' }
 export type Ending = 'shutdown' | 'halt' | 'finish'
 export interface Game {
-  readonly plan: StagePlan
+  readonly plan: ScenarioPlan
   readonly moves: readonly Move[]
   /** Moves that listeners make while the ledger is still at work: one at each word about a task. */
   readonly reactions: readonly Move[]
@@ -119,7 +125,7 @@ const report: fc.Arbitrary<DrawnReport> = fc.record({
   pick,
   verdict: fc.constantFrom(...VERDICTS),
   code: fc.constantFrom('TASK_FAILED', 'TASK_FAILED', 'BROWSER_LOST'),
-  flaw: fc.constantFrom('none', 'none', 'none', 'none', 'twice', 'older', 'unknown'),
+  violation: fc.constantFrom('none', 'none', 'none', 'none', 'twice', 'older', 'unknown'),
 })
 /** A move that comes up `weight` times as often as one of weight 1. */
 const often = <Made extends Move['do'], Fields>(
@@ -162,7 +168,7 @@ function isForListeners(made: Move): boolean {
 
 export const games: fc.Arbitrary<Game> = fc.record({
   plan: fc.record({
-    seatsPerWorker: fc.integer({ min: 1, max: 3 }),
+    tasksPerWorker: fc.integer({ min: 1, max: 3 }),
     cancelGraceMs: fc.constantFrom(0, 5),
     killAfterMs: fc.constantFrom(0, 1, 5, 12),
     random: fc.constantFrom(0, 0.3, 0.999),
@@ -180,77 +186,86 @@ const at = <T>(list: readonly T[], index: number): T | undefined => list[index %
  * Makes one move. What cannot be done now is not done: a pool that takes no tasks refuses them at
  * its border.
  */
-export function play(stage: LedgerStage, made: Move): void {
+export function play(scenario: LedgerScenario, made: Move): void {
   switch (made.do) {
     case 'submit':
-      if (stage.isTaking) stage.submit(optionsOf(stage, made.options))
+      if (scenario.isTaking) scenario.submit(optionsOf(scenario, made.options))
       return
     case 'batch':
-      if (stage.isTaking) stage.submitAll(batchOf(stage, made))
+      if (scenario.isTaking) scenario.submitAll(batchOf(scenario, made))
       return
     case 'redrive':
-      return redrive(stage, made.pick)
+      return redrive(scenario, made.pick)
     case 'open':
-      return void stage.open(made.slot)
+      return void scenario.open(made.slot)
     case 'close':
-      return withPicked(stage.processes, made.pick, (process) => stage.close(process))
+      return withPicked(scenario.processes, made.pick, (process) => scenario.close(process))
     case 'exit':
-      return withPicked(stage.processes, made.pick, (process) => stage.exit(process, made.cause))
+      return withPicked(scenario.processes, made.pick, (process) =>
+        scenario.exit(process, made.cause),
+      )
     case 'report':
-      return withPicked(stage.processes, made.pick, (process) =>
-        stage.report(
+      return withPicked(scenario.processes, made.pick, (process) =>
+        scenario.report(
           process,
           made.reports.flatMap((drawn) => reportsOf(process, drawn)),
         ),
       )
     case 'misreport':
-      return withPicked(stage.processes, made.pick, (process) => misreport(stage, process, made))
+      return withPicked(scenario.processes, made.pick, (process) =>
+        misreport(scenario, process, made),
+      )
     case 'cancel':
-      return withPicked(stage.records, made.pick, (record) => stage.cancel(record, made.reason))
+      return withPicked(scenario.records, made.pick, (record) =>
+        scenario.cancel(record, made.reason),
+      )
     case 'hold':
     case 'free':
-      return stage.send({ type: `dispatch.${made.do}`, holder: made.holder })
+      return scenario.send({ type: `dispatch.${made.do}`, holder: made.holder })
     case 'drain':
-      return stage.send({ type: 'intake.drain' })
+      return scenario.send({ type: 'intake.drain' })
     case 'openIntake':
-      return stage.send({ type: 'intake.open' })
+      return scenario.send({ type: 'intake.open' })
     case 'closeIntake':
-      return stage.send({ type: 'intake.close' })
+      return scenario.send({ type: 'intake.close' })
     case 'cancelAll':
-      return stage.send({ type: 'tasks.cancelAll' })
+      return scenario.send({ type: 'tasks.cancelAll' })
     case 'failPool':
-      return stage.send({ type: 'pool.failed', error: POOL_ERROR })
+      return scenario.send({ type: 'pool.failed', error: POOL_ERROR })
     case 'pass':
-      return stage.clock.advance(made.ms)
+      return scenario.clock.advance(made.ms)
     case 'settle':
-      return stage.clock.settle()
+      return scenario.clock.settle()
   }
 }
 
-function optionsOf(stage: LedgerStage, { parents, ...plain }: DrawnOptions): NormalTaskOptions {
-  const ids = parents.flatMap((index) => at(stage.records, index)?.id ?? [])
+function optionsOf(
+  scenario: LedgerScenario,
+  { parents, ...plain }: DrawnOptions,
+): NormalTaskOptions {
+  const ids = parents.flatMap((index) => at(scenario.records, index)?.id ?? [])
   return { ...DEFAULT_TASK_OPTIONS, ...plain, dependsOn: [...new Set(ids)] }
 }
 
 /** Where `next` says so, each but the last waits for the one after it, which is not there yet. */
 function batchOf(
-  stage: LedgerStage,
+  scenario: LedgerScenario,
   { tasks, next }: Extract<Move, { do: 'batch' }>,
 ): NormalTaskOptions[] {
-  const idAt = (index: number) => `t${FIRST_BATCH_ID + 10 * stage.records.length + index}`
+  const idAt = (index: number) => `t${FIRST_BATCH_ID + 10 * scenario.records.length + index}`
   return tasks.map((drawn, index) => {
-    const { dependsOn, ...others } = optionsOf(stage, { ...drawn, deduplication: undefined })
+    const { dependsOn, ...others } = optionsOf(scenario, { ...drawn, deduplication: undefined })
     const after = next && index + 1 < tasks.length ? [idAt(index + 1)] : []
     return { ...others, id: idAt(index), dependsOn: [...(dependsOn ?? []), ...after] }
   })
 }
 
-function redrive(stage: LedgerStage, index: number): void {
-  const { letters } = stage.desk.list()
+function redrive(scenario: LedgerScenario, index: number): void {
+  const { letters } = scenario.api.list()
   const letter = at(letters, index)
-  if (letter === undefined || !stage.isTaking || stage.ledger.has(letter.id)) return
-  const { id } = stage.desk.redrive(letter.id)
-  if (id !== letter.id) stage.onLetterMet(letter.id)
+  if (letter === undefined || !scenario.isTaking || scenario.ledger.has(letter.id)) return
+  const { id } = scenario.api.redrive(letter.id)
+  if (id !== letter.id) scenario.onLetterMet(letter.id)
 }
 
 function withPicked<T>(list: readonly T[], index: number, act: (picked: T) => void): void {
@@ -261,10 +276,10 @@ function withPicked<T>(list: readonly T[], index: number, act: (picked: T) => vo
 function reportsOf(process: FakeProcess, drawn: DrawnReport): AttemptReport[] {
   const has = at(process.attempts, drawn.pick)
   if (has === undefined) return []
-  const taskId = drawn.flaw === 'unknown' ? 't0' : has.taskId
-  const attempt = drawn.flaw === 'older' ? has.attempt - 1 : has.attempt
+  const taskId = drawn.violation === 'unknown' ? 't0' : has.taskId
+  const attempt = drawn.violation === 'older' ? has.attempt - 1 : has.attempt
   const made = reportOf(drawn, taskId, attempt)
-  return drawn.flaw === 'twice' ? [made, made] : [made]
+  return drawn.violation === 'twice' ? [made, made] : [made]
 }
 
 export const OK = { kind: 'ended', verdict: 'ok', code: 'TASK_FAILED' } as const
@@ -286,16 +301,16 @@ export function reportOf(
  * incarnation.
  */
 function misreport(
-  stage: LedgerStage,
+  scenario: LedgerScenario,
   { slot, incarnation: own, attempts }: FakeProcess,
   { incarnation }: Extract<Move, { do: 'misreport' }>,
 ): void {
   const reports = attempts.map(({ taskId, attempt }) => reportOf(OK, taskId, attempt))
   if (incarnation !== own) {
-    return stage.send({ type: 'attempts.reported', slot, incarnation, reports })
+    return scenario.send({ type: 'attempts.reported', slot, incarnation, reports })
   }
-  const other = stage.processes.find((process) => process.slot !== slot)
+  const other = scenario.processes.find((process) => process.slot !== slot)
   if (other === undefined) return
   const { slot: otherSlot, incarnation: others } = other
-  stage.send({ type: 'attempts.reported', slot: otherSlot, incarnation: others, reports })
+  scenario.send({ type: 'attempts.reported', slot: otherSlot, incarnation: others, reports })
 }

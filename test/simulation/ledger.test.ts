@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { referee } from './ledger-game.ts'
 import { type Game, games } from './ledger-moves.ts'
-import type { Fault } from './ledger-stage.ts'
+import type { Fault } from './ledger-scenario.ts'
 import { plantedBugs, plantedFaults, plantedFlowBugs } from './planted-faults.ts'
 
 /**
@@ -65,7 +65,7 @@ describe('the ledger', () => {
       const seen = new Set<string>()
       const play = (game: Game) => {
         const judged = referee(game)
-        for (const deed of judged.seen) seen.add(deed)
+        for (const action of judged.seen) seen.add(action)
         expect(judged.wrong).toEqual([])
       }
       fc.assert(fc.property(games, play), { numRuns: RUNS, ...SEED })
@@ -74,7 +74,7 @@ describe('the ledger', () => {
     30_000 + RUNS * RUN_MS,
   )
 
-  it('gives the same deeds for the same moves', () => {
+  it('gives the same actions for the same moves', () => {
     fc.assert(
       fc.property(games, (game) => {
         expect(referee(game).trace).toEqual(referee(game).trace)

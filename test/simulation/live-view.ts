@@ -1,29 +1,29 @@
 /** The living pool of a simulation as the shared invariants see a pool: read, never touched. */
 import type { AnyMachineSnapshot, AnyActorRef } from 'xstate'
-import type { PoolContext } from '../../machines/pool-facts.ts'
-import type { SupervisorContext } from '../../machines/supervisor-facts.ts'
-import type { WorkerContext } from '../../machines/worker-facts.ts'
+import type { PoolContext } from '../../machines/pool.setup.ts'
+import type { SupervisorContext } from '../../machines/supervisor.setup.ts'
+import type { WorkerContext } from '../../machines/worker.setup.ts'
 import type { PoolRuntime } from '../../src/pool/runtime.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
-import type { Seat } from '../../src/ledger/seats.ts'
+import type { WorkerCapacity } from '../../src/ledger/dispatch/worker-capacity.ts'
 import {
   type CrewView,
   isAborting,
   ownedBy,
   type PoolView,
   type ProcessView,
-  type SeatView,
+  type CapacityView,
   type SlotView,
   type TaskView,
 } from '../../src/testing/pool-invariants.ts'
-import type { Simulation } from '../../src/testing/simulation.ts'
-import type { VirtualMachine } from '../../src/testing/virtual-machine.ts'
+import type { Simulation } from '../../src/testing/simulation/simulation.ts'
+import type { VirtualMachine } from '../../src/testing/simulation/virtual-machine.ts'
 
 /** What is asked between any two events is there at once, the rest when it is asked for. */
 class LiveView implements PoolView {
   readonly pending = null
   readonly slots: readonly SlotView[]
-  readonly seats: readonly SeatView[]
+  readonly workers: readonly CapacityView[]
   /** Those that run: all others are the ledger's own. */
   readonly tasks: readonly TaskView[]
   readonly #pool: AnyMachineSnapshot
@@ -33,8 +33,8 @@ class LiveView implements PoolView {
     this.#pool = pool
     this.#supervisor = childOf(pool, 'supervisor')
     this.slots = slots
-    this.seats = seatsOf((runtime.ledger as Ledger).seats.all())
-    this.tasks = tasksOf((runtime.ledger as Ledger).seats.all())
+    this.workers = workersOf((runtime.ledger as Ledger).workers.all())
+    this.tasks = tasksOf((runtime.ledger as Ledger).workers.all())
   }
 
   get #context(): PoolContext {
@@ -162,30 +162,30 @@ function slotOf(
   { value, context }: AnyMachineSnapshot,
   { processes }: VirtualMachine,
 ): SlotView {
-  const { current, retiree } = context as WorkerContext
+  const { current, outgoing } = context as WorkerContext
   const crews: CrewView[] = []
   if (current !== null) crews.push(current)
   const own: ProcessView[] = []
   for (const process of processes) {
-    const { birth, life } = process
-    if (birth.slot !== slot || process.isOrphan) continue
-    const { incarnation } = birth
+    const { init, life } = process
+    if (init.slot !== slot || process.isOrphan) continue
+    const { incarnation } = init
     const isReady = current?.incarnation === incarnation
     own.push({ incarnation, isReady, isLeaving: life !== 'living' })
   }
-  const { life, retiree: leaving } = value as { life: unknown; retiree: unknown }
-  if (retiree !== null) {
+  const { life, outgoing: leaving } = value as { life: unknown; outgoing: unknown }
+  if (outgoing !== null) {
     // One whose fork threw never was: it is killed until its exit is told, and serves nobody.
-    const wasForked = own.some(({ incarnation }) => incarnation === retiree.incarnation)
-    if (wasForked || leaving !== 'killing') crews.push(retiree)
+    const wasForked = own.some(({ incarnation }) => incarnation === outgoing.incarnation)
+    if (wasForked || leaving !== 'killing') crews.push(outgoing)
   }
   const owned = ownedBy(life, context as WorkerContext)
   return { slot, isStopped: life === 'stopped', crews, owned, processes: own }
 }
 
-function seatsOf(seats: readonly Seat[]): SeatView[] {
-  const views: SeatView[] = []
-  for (const { slot, incarnation, tasks } of seats) {
+function workersOf(workers: readonly WorkerCapacity[]): CapacityView[] {
+  const views: CapacityView[] = []
+  for (const { slot, incarnation, tasks } of workers) {
     const ids: string[] = []
     for (const { id } of tasks) ids.push(id)
     views.push({ slot, incarnation, tasks: ids })
@@ -193,9 +193,9 @@ function seatsOf(seats: readonly Seat[]): SeatView[] {
   return views
 }
 
-function tasksOf(seats: readonly Seat[]): TaskView[] {
+function tasksOf(workers: readonly WorkerCapacity[]): TaskView[] {
   const views: TaskView[] = []
-  for (const { tasks } of seats) for (const { id, state } of tasks) views.push({ id, state })
+  for (const { tasks } of workers) for (const { id, state } of tasks) views.push({ id, state })
   return views
 }
 

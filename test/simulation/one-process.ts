@@ -1,7 +1,7 @@
 /** A stage with one process, and what that process says of its attempts: for tests by example. */
-import type { AttemptReport } from '../../src/ledger/events.ts'
-import type { TaskRecord } from '../../src/ledger/record.ts'
-import { type FakeProcess, LedgerStage } from './ledger-stage.ts'
+import type { AttemptReport } from '../../src/process/ipc/protocol.ts'
+import type { TaskRecord } from '../../src/ledger/task/record.ts'
+import { type FakeProcess, LedgerScenario } from './ledger-scenario.ts'
 
 export const FAILURE = { code: 'TASK_FAILED', message: 'it failed' }
 
@@ -14,10 +14,10 @@ export function ended({ id, attempt }: TaskRecord, verdict: Ended['verdict']): E
 }
 
 /** A stage with one open process. */
-export function staged(plan: ConstructorParameters<typeof LedgerStage>[0] = {}): {
-  stage: LedgerStage
+export function staged(plan: ConstructorParameters<typeof LedgerScenario>[0] = {}): {
+  scenario: LedgerScenario
   process: FakeProcess
 } {
-  const stage = new LedgerStage(plan)
-  return { stage, process: stage.open('worker-1') }
+  const scenario = new LedgerScenario(plan)
+  return { scenario, process: scenario.open('worker-1') }
 }

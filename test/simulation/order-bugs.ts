@@ -3,16 +3,19 @@
  * game must find every one of them; a game that does not is no test.
  */
 import { vi } from 'vitest'
-import type { OrderPolicy } from '../../src/ledger/order-plan.ts'
-import { Group } from '../../src/ledger/groups.ts'
-import { Line } from '../../src/ledger/lines.ts'
-import { Queue } from '../../src/ledger/queue.ts'
-import type { TaskRecord } from '../../src/ledger/record.ts'
-import { type Offer, Route } from '../../src/ledger/routes.ts'
-import { Seat, Seats } from '../../src/ledger/seats.ts'
-import { SessionRouting } from '../../src/ledger/session-routing.ts'
+import type { OrderPolicy } from '../../src/config/order-plan.ts'
+import {
+  Group,
+  GroupQueue,
+  type WorkerOffer,
+  RequirementClass,
+} from '../../src/ledger/queue/queue-lists.ts'
+import { Queue } from '../../src/ledger/queue/queue.ts'
+import type { TaskRecord } from '../../src/ledger/task/record.ts'
+import { WorkerCapacity, WorkerCapacities } from '../../src/ledger/dispatch/worker-capacity.ts'
+import { SessionRouting } from '../../src/ledger/dispatch/session-routing.ts'
 
-export interface OrderBug {
+interface OrderBug {
   readonly name: string
   /** What the ledger is told instead of its options. */
   readonly order?: Partial<OrderPolicy>
@@ -26,8 +29,8 @@ function replace<T extends object>(where: T, method: keyof T & string, by: unkno
 }
 
 const { take, leave, pushFront, pushBack, setLimit } = Queue.prototype
-const { remove } = Line.prototype
-const { favourite } = Seat.prototype
+const { remove } = GroupQueue.prototype
+const { favourite } = WorkerCapacity.prototype
 const { choose, opened } = SessionRouting.prototype
 
 export const orderBugs: readonly OrderBug[] = [
@@ -51,8 +54,8 @@ export const orderBugs: readonly OrderBug[] = [
     name: 'a group at its limit never goes on',
     plant: () =>
       replace(Queue.prototype, 'leave', function (this: Queue, record: TaskRecord) {
-        const { group } = record.line as Line
-        if (!group.isParked) return leave.call(this, record)
+        const { group } = record.groupQueue as GroupQueue
+        if (!group.isSuspended) return leave.call(this, record)
         group.active--
         return false
       }),
@@ -69,7 +72,7 @@ export const orderBugs: readonly OrderBug[] = [
     name: 'a group keeps its turn',
     plant: () =>
       replace(Queue.prototype, 'take', function (this: Queue, record: TaskRecord) {
-        const { group } = record.line as Line
+        const { group } = record.groupQueue as GroupQueue
         if (group === this.groups.solo || group.limit > 0) return take.call(this, record)
         group.active++
         return undefined
@@ -86,45 +89,61 @@ export const orderBugs: readonly OrderBug[] = [
   {
     name: 'a task that left is still alike',
     plant: () =>
-      replace(Line.prototype, 'remove', function (this: Line, record: TaskRecord) {
-        const { bond } = record
-        record.bond = null
+      replace(GroupQueue.prototype, 'remove', function (this: GroupQueue, record: TaskRecord) {
+        const { affinityNode } = record
+        record.affinityNode = null
         remove.call(this, record)
-        record.bond = bond
+        record.affinityNode = affinityNode
       }),
   },
   {
     name: 'a worker has never enough of one affinity',
     plant: () =>
-      replace(Seat.prototype, 'favourite', function (this: Seat, line: Line) {
-        this.streak = 0
-        return favourite.call(this, line)
-      }),
+      replace(
+        WorkerCapacity.prototype,
+        'favourite',
+        function (this: WorkerCapacity, groupQueue: GroupQueue) {
+          this.streak = 0
+          return favourite.call(this, groupQueue)
+        },
+      ),
   },
   {
     name: 'affinities are forgotten',
-    plant: () => replace(Seat.prototype, 'favourite', () => null),
+    plant: () => replace(WorkerCapacity.prototype, 'favourite', () => null),
   },
   {
     name: 'a requirement is overlooked',
     plant: () =>
-      replace(Route.prototype, 'fits', function (this: Route, { session }: Offer) {
-        return this.session === null || this.session === session
-      }),
+      replace(
+        RequirementClass.prototype,
+        'fits',
+        function (this: RequirementClass, { session }: WorkerOffer) {
+          return this.session === null || this.session === session
+        },
+      ),
   },
   {
     name: 'a session is overlooked',
     plant: () =>
-      replace(Route.prototype, 'fits', function (this: Route, { capabilities }: Offer) {
-        return this.requires.every((capability) => capabilities.has(capability))
-      }),
+      replace(
+        RequirementClass.prototype,
+        'fits',
+        function (this: RequirementClass, { capabilities }: WorkerOffer) {
+          return this.requires.every((capability) => capabilities.has(capability))
+        },
+      ),
   },
   {
     name: 'the worker that others need is taken first',
     plant: () =>
-      replace(Seats.prototype, 'choose', function (this: Seats, { lane }: Line) {
-        return this.next((seat) => seat.free > 0 && lane.route.fits(seat))
-      }),
+      replace(
+        WorkerCapacities.prototype,
+        'choose',
+        function (this: WorkerCapacities, { bucket }: GroupQueue) {
+          return this.next((worker) => worker.free > 0 && bucket.demand.fits(worker))
+        },
+      ),
   },
   {
     name: 'nobody makes way for a session',

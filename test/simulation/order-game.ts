@@ -4,11 +4,11 @@
  * may wait beside a worker with room for it; at the end every task has ended, each once.
  */
 import fc from 'fast-check'
-import type { SlotId } from '../../machines/vocabulary.ts'
-import type { OrderPolicy } from '../../src/ledger/order-plan.ts'
-import type { TaskRecord } from '../../src/ledger/record.ts'
+import type { SlotId } from '../../machines/protocol.ts'
+import type { OrderPolicy } from '../../src/config/order-plan.ts'
+import type { TaskRecord } from '../../src/ledger/task/record.ts'
 import { OrderModel } from './order-model.ts'
-import { OrderStage, type StageProcess } from './order-stage.ts'
+import { OrderScenario, type ScenarioProcess } from './order-scenario.ts'
 
 const SLOTS = ['worker-1', 'worker-2', 'worker-3'] as const
 const SESSIONS = ['default', 'shop', 'bank'] as const
@@ -27,7 +27,7 @@ interface DrawnTask {
   readonly session: string
   readonly name: string
 }
-export type OrderMove =
+type OrderMove =
   | { readonly do: 'submit'; readonly count: number; readonly task: DrawnTask }
   | { readonly do: 'start' | 'ready' | 'fail' | 'exit'; readonly pick: number }
   | { readonly do: 'end'; readonly pick: number; readonly verdict: 'ok' | 'retryable' | 'released' }
@@ -37,7 +37,7 @@ export type OrderMove =
   | { readonly do: 'pass'; readonly ms: number }
 export interface OrderGame {
   readonly order: OrderPolicy
-  readonly seatsPerWorker: number
+  readonly tasksPerWorker: number
   readonly hasSessions: boolean
   readonly moves: readonly OrderMove[]
 }
@@ -78,13 +78,13 @@ const order: fc.Arbitrary<OrderPolicy> = fc.record({
 })
 export const orderGames: fc.Arbitrary<OrderGame> = fc.record({
   order,
-  seatsPerWorker: fc.integer({ min: 1, max: 3 }),
+  tasksPerWorker: fc.integer({ min: 1, max: 3 }),
   hasSessions: fc.boolean(),
   moves: fc.array(move, { maxLength: MAX_MOVES, size: 'max' }),
 })
 
-export class OrderReferee {
-  readonly stage: OrderStage
+class OrderReferee {
+  readonly scenario: OrderScenario
   readonly model: OrderModel
   readonly #wrong: string[] = []
   readonly #hasSessions: boolean
@@ -92,19 +92,19 @@ export class OrderReferee {
 
   /** `planted`: what the real ledger is told instead. */
   constructor(
-    { order: told, seatsPerWorker, hasSessions }: OrderGame,
+    { order: listed, tasksPerWorker, hasSessions }: OrderGame,
     planted?: Partial<OrderPolicy>,
   ) {
-    this.stage = new OrderStage({ ...told, ...planted, seatsPerWorker })
-    this.model = new OrderModel(this.stage, told, hasSessions ? ['plain'] : null)
-    const { groupConcurrency } = told
+    this.scenario = new OrderScenario({ ...listed, ...planted, tasksPerWorker })
+    this.model = new OrderModel(this.scenario, listed, hasSessions ? ['plain'] : null)
+    const { groupConcurrency } = listed
     for (const group of ['a', 'b', 'c']) {
       const limit =
         typeof groupConcurrency === 'number' ? groupConcurrency : (groupConcurrency[group] ?? 0)
       this.model.limits.set(group, limit)
     }
     this.#hasSessions = hasSessions
-    this.stage.watcher = {
+    this.scenario.watcher = {
       before: (record, event) => {
         if (event.type === 'attempt.assigned') this.#checkLimit(record)
         this.model.before(record, event)
@@ -112,7 +112,7 @@ export class OrderReferee {
       after: (record, from) => this.model.after(record, from),
     }
     const sessions = hasSessions ? SESSIONS : SESSIONS.slice(0, 1)
-    this.stage.learn({ sessions, plain: ['plain'] })
+    this.scenario.learn({ sessions, plain: ['plain'] })
   }
 
   get wrong(): readonly string[] {
@@ -122,72 +122,72 @@ export class OrderReferee {
   play(made: OrderMove): void {
     try {
       this.#play(made)
-      this.stage.clock.settle()
+      this.scenario.clock.settle()
     } catch (error) {
       this.#wrong.push(`at ${made.do}: ${String(error)}`)
     }
-    if (!this.#isHeld && !this.model.isIdle) this.#wrong.push('a task waits beside a free seat')
-    const { queued } = this.stage.ledger
+    if (!this.#isHeld && !this.model.isIdle) this.#wrong.push('a task waits beside a free place')
+    const { queued } = this.scenario.ledger
     const { length } = this.model.waiting
     if (queued !== length) this.#wrong.push(`${queued} tasks are queued, not ${length}`)
   }
 
   /** Nothing goes wrong any more: every task comes to its end. */
   finish(): void {
-    const { stage } = this
+    const { scenario } = this
     this.play({ do: 'free' })
-    for (let round = 0; stage.ended.length < stage.records.length; round++) {
+    for (let round = 0; scenario.ended.length < scenario.records.length; round++) {
       if (this.wrong.length > 0) return
       if (round > MAX_ROUNDS) return void this.#wrong.push(`${this.#left()} do not come to an end`)
       for (const slot of SLOTS) this.#serve(slot)
-      for (const process of stage.processes.slice()) {
-        for (const record of process.tasks.slice()) stage.end(process, [record])
+      for (const process of scenario.processes.slice()) {
+        for (const record of process.tasks.slice()) scenario.end(process, [record])
         if (process.state === 'closed') this.#exit(process)
       }
       this.play({ do: 'pass', ms: ROUND_MS })
     }
-    const ids = new Set(stage.ended.map(({ id }) => id))
-    if (ids.size !== stage.ended.length) this.#wrong.push('a task ended twice')
-    if (stage.clock.timers > 0) this.#wrong.push('the clock has a timer left')
+    const ids = new Set(scenario.ended.map(({ id }) => id))
+    if (ids.size !== scenario.ended.length) this.#wrong.push('a task ended twice')
+    if (scenario.clock.timers > 0) this.#wrong.push('the clock has a timer left')
   }
 
   /** By a count of what runs, not by anybody's books. */
   #checkLimit({ id, options: { group } }: TaskRecord): void {
     if (group === undefined) return
     const limit = this.model.limits.get(group) ?? 0
-    const running = this.stage.processes
+    const running = this.scenario.processes
       .flatMap(({ tasks }) => tasks)
       .filter(({ options }) => options.group === group).length
     if (limit > 0 && running >= limit) this.#wrong.push(`${id}: ${running} of ${group} run`)
   }
 
   #left(): string {
-    const left = this.stage.records.filter((record) => !this.stage.ended.includes(record))
+    const left = this.scenario.records.filter((record) => !this.scenario.ended.includes(record))
     return left.map(({ id, state }) => `${id} ${state}`).join(', ')
   }
 
   /** As a worker machine would: a successor for one that was asked, and one where there is none. */
   #serve(slot: SlotId): void {
-    const mine = this.stage.processes.filter((one) => one.slot === slot)
+    const mine = this.scenario.processes.filter((one) => one.slot === slot)
     const starting = mine.find(({ state }) => state === 'starting')
     const open = mine.find(({ state }) => state === 'open')
     if (starting !== undefined) this.#ready(starting)
-    else if (open === undefined || open.askedAtMs !== null) this.stage.start(slot)
+    else if (open === undefined || open.askedAtMs !== null) this.scenario.start(slot)
   }
 
-  #ready(process: StageProcess): void {
+  #ready(process: ScenarioProcess): void {
     this.model.opened(process)
-    this.stage.ready(process)
+    this.scenario.ready(process)
   }
 
-  #exit(process: StageProcess): void {
+  #exit(process: ScenarioProcess): void {
     this.model.lost(process)
-    this.stage.exit(process)
+    this.scenario.exit(process)
   }
 
   #play(made: OrderMove): void {
-    const { stage, model } = this
-    const { clock } = stage
+    const { scenario, model } = this
+    const { clock } = scenario
     switch (made.do) {
       case 'submit':
         for (let count = 0; count < made.count; count++) this.#submit(mixed(made, count))
@@ -197,7 +197,9 @@ export class OrderReferee {
       case 'ready':
         return this.#withA('starting', made.pick, (process) => this.#ready(process))
       case 'fail':
-        return this.#withA('starting', made.pick, (process) => stage.exit(process, 'startFailed'))
+        return this.#withA('starting', made.pick, (process) =>
+          scenario.exit(process, 'startFailed'),
+        )
       case 'exit':
         return this.#withA('open', made.pick, (process) => this.#exit(process))
       case 'end':
@@ -205,15 +207,15 @@ export class OrderReferee {
       case 'cancel': {
         const record = model.waiting[made.pick % Math.max(model.waiting.length, 1)]
         if (record === undefined) return
-        return stage.send({ type: 'task.cancel', record, reason: 'requested' })
+        return scenario.send({ type: 'task.cancel', record, reason: 'requested' })
       }
       case 'limit':
         model.limit(made.group, made.limit)
-        return stage.send({ type: 'group.limited', group: made.group, limit: made.limit })
+        return scenario.send({ type: 'group.limited', group: made.group, limit: made.limit })
       case 'hold':
       case 'free':
         this.#isHeld = made.do === 'hold'
-        return stage.send({ type: `dispatch.${made.do}`, holder: 'pool' })
+        return scenario.send({ type: `dispatch.${made.do}`, holder: 'pool' })
       case 'pass':
         return clock.advance(made.ms)
     }
@@ -221,29 +223,33 @@ export class OrderReferee {
 
   #submit({ session, ...options }: DrawnTask): void {
     const { name, ...rest } = options
-    this.stage.submit({ ...rest, session: this.#hasSessions ? session : 'default' }, name)
+    this.scenario.submit({ ...rest, session: this.#hasSessions ? session : 'default' }, name)
   }
 
   #start(slot: SlotId): void {
-    const mine = this.stage.processes.filter((one) => one.slot === slot)
+    const mine = this.scenario.processes.filter((one) => one.slot === slot)
     if (mine.some(({ state }) => state !== 'open')) return
-    this.stage.start(slot)
+    this.scenario.start(slot)
   }
 
-  #withA(state: StageProcess['state'], index: number, act: (process: StageProcess) => void): void {
-    const some = this.stage.processes.filter((process) => process.state === state)
+  #withA(
+    state: ScenarioProcess['state'],
+    index: number,
+    act: (process: ScenarioProcess) => void,
+  ): void {
+    const some = this.scenario.processes.filter((process) => process.state === state)
     const picked = some[index % Math.max(some.length, 1)]
     if (picked !== undefined) act(picked)
   }
 
   #end(index: number, verdict: 'ok' | 'retryable' | 'released'): void {
-    const running = this.stage.processes.flatMap(({ tasks }) => tasks)
+    const running = this.scenario.processes.flatMap(({ tasks }) => tasks)
     const record = running[index % Math.max(running.length, 1)]
     if (record === undefined) return
-    const process = this.stage.processOf(record)
+    const process = this.scenario.processOf(record)
     // Every third time all that this process has, in one frame.
     const records: readonly TaskRecord[] = index % 3 === 0 ? process.tasks.slice() : [record]
-    this.stage.end(process, records, verdict)
+    this.scenario.end(process, records, verdict)
   }
 }
 

@@ -4,11 +4,11 @@
  * was the right choice. It is exact: of all tasks that could start, one is first.
  */
 import { adaptive, leastLoaded, roundRobin } from '../../machines/order-policy.ts'
-import type { TaskEvent } from '../../machines/task-facts.ts'
-import { capabilitiesOf, type OrderPolicy } from '../../src/ledger/order-plan.ts'
-import type { TaskRecord } from '../../src/ledger/record.ts'
+import type { TaskEvent } from '../../machines/task.setup.ts'
+import { capabilitiesOf, type OrderPolicy } from '../../src/config/order-plan.ts'
+import type { TaskRecord } from '../../src/ledger/task/record.ts'
 import { ModelWorkers } from './model-workers.ts'
-import type { OrderStage, StageProcess } from './order-stage.ts'
+import type { OrderScenario, ScenarioProcess } from './order-scenario.ts'
 
 const STRATEGIES = { adaptive, leastLoaded, roundRobin }
 
@@ -30,39 +30,39 @@ export class OrderModel {
   readonly wrong: string[] = []
   readonly seen = new Set<string>()
   readonly limits = new Map<string, number>()
-  readonly #stage: OrderStage
+  readonly #scenario: OrderScenario
   readonly #order: OrderPolicy
   readonly #plain: readonly string[] | null
   readonly #rows: Row[] = []
   readonly #active = new Map<string, number>()
-  readonly #parked = new Set<string>()
+  readonly #suspended = new Set<string>()
   readonly #workers = new ModelWorkers()
   /** Open processes in the order they opened, and where the round stands. */
-  #open: StageProcess[] = []
+  #open: ScenarioProcess[] = []
   #turn = 0
   #last = 0
   #first = 0
 
   /** `plain`: names of tasks that run in any session; null where there is but one. */
-  constructor(stage: OrderStage, order: OrderPolicy, plain: readonly string[] | null) {
-    this.#stage = stage
+  constructor(scenario: OrderScenario, order: OrderPolicy, plain: readonly string[] | null) {
+    this.#scenario = scenario
     this.#order = order
     this.#plain = plain
   }
 
-  opened(process: StageProcess): void {
+  opened(process: ScenarioProcess): void {
     this.#open = [...this.#open.filter(({ state }) => state === 'open'), process]
   }
 
   /** All its tasks are nobody's, the last first. */
-  lost(process: StageProcess): void {
+  lost(process: ScenarioProcess): void {
     this.#open = this.#open.filter((other) => other !== process)
     for (const record of process.tasks.toReversed()) this.#leave(record)
   }
 
   limit(group: string, limit: number): void {
     this.limits.set(group, limit)
-    if (this.#isFull(group)) this.#parked.add(group)
+    if (this.#isFull(group)) this.#suspended.add(group)
     else this.#unpark(group)
   }
 
@@ -116,7 +116,8 @@ export class OrderModel {
       this.#rows.push(row)
     }
     const { queuedAtMs } = record
-    if (!isFirst && queuedAtMs !== this.#stage.clock.nowMs()) this.wrong.push('it forgot the time')
+    if (!isFirst && queuedAtMs !== this.#scenario.clock.nowMs())
+      this.wrong.push('it forgot the time')
     if (isFirst) row.tasks.unshift({ record, ticket: --this.#first, atMs: queuedAtMs })
     else row.tasks.push({ record, ticket: ++this.#last, atMs: queuedAtMs })
     if (isFirst) row.turn = --this.#first
@@ -145,28 +146,28 @@ export class OrderModel {
   }
 
   #unpark(group: string): void {
-    if (!this.#parked.has(group) || this.#isFull(group)) return
+    if (!this.#suspended.has(group) || this.#isFull(group)) return
     this.seen.add('a group may go on')
-    this.#parked.delete(group)
+    this.#suspended.delete(group)
     const turn = ++this.#last
     for (const row of this.#rows) if (row.group === group) row.turn = turn
   }
 
   #isOut({ group }: Row): boolean {
-    return group !== undefined && this.#parked.has(group)
+    return group !== undefined && this.#suspended.has(group)
   }
 
-  #suits(process: StageProcess, { session, requires }: Row): boolean {
+  #suits(process: ScenarioProcess, { session, requires }: Row): boolean {
     const can = capabilitiesOf(this.#order.capabilities, process.slot)
     const isRight = session === null || session === process.session
     return isRight && requires.every((capability) => can.includes(capability))
   }
 
-  #fit(row: Row): StageProcess[] {
+  #fit(row: Row): ScenarioProcess[] {
     return this.#open.filter(
       (process) =>
         process.state === 'open' &&
-        process.tasks.length < this.#stage.seatsPerWorker &&
+        process.tasks.length < this.#scenario.tasksPerWorker &&
         this.#suits(process, row),
     )
   }
@@ -202,8 +203,8 @@ export class OrderModel {
   }
 
   #judge(record: TaskRecord): void {
-    const { slot, incarnation } = record.seat as NonNullable<TaskRecord['seat']>
-    const isIt = (one: StageProcess) => one.slot === slot && one.incarnation === incarnation
+    const { slot, incarnation } = record.worker as NonNullable<TaskRecord['worker']>
+    const isIt = (one: ScenarioProcess) => one.slot === slot && one.incarnation === incarnation
     const process = this.#open.find(isIt)
     const row = this.#expected()
     if (row === null || process === undefined) {
@@ -216,17 +217,17 @@ export class OrderModel {
     const liking = fit.filter((one) => this.#favourite(one, row) !== null)
     const expected = liking.length > 0 ? this.#favourite(process, row) : head
     if (record !== expected) this.wrong.push(`${record.id} started instead of ${expected?.id}`)
-    this.#judgeSeat(process, liking.length > 0 ? liking : this.#leastClaimed(fit))
+    this.#judgeWorker(process, liking.length > 0 ? liking : this.#leastClaimed(fit))
     if (record !== head) this.seen.add('out of turn by affinity')
     this.#workers.noteStart(process, record, record !== head)
     this.#take(row)
   }
 
-  #judgeSeat(process: StageProcess, fit: readonly StageProcess[]): void {
+  #judgeWorker(process: ScenarioProcess, fit: readonly ScenarioProcess[]): void {
     const open = this.#open.filter(({ state }) => state === 'open')
     const loads = open.map((one) => {
       const { meanMs, samples } = this.#workers.of(one)
-      const capacity = this.#stage.seatsPerWorker
+      const capacity = this.#scenario.tasksPerWorker
       return { one, used: one.tasks.length, capacity, meanMs, samples }
     })
     const strategy = STRATEGIES[this.#order.strategy]
@@ -236,19 +237,19 @@ export class OrderModel {
       this.wrong.push(`it went to ${process.slot}, not ${open[index]?.slot}`)
   }
 
-  #leastClaimed(fit: readonly StageProcess[]): StageProcess[] {
+  #leastClaimed(fit: readonly ScenarioProcess[]): ScenarioProcess[] {
     const ways = new Map(
       this.#rows
         .filter((row) => !this.#isOut(row))
         .map((row) => [JSON.stringify([row.session, row.requires]), row]),
     )
-    const claims = (process: StageProcess) =>
+    const claims = (process: ScenarioProcess) =>
       [...ways.values()].filter((row) => this.#suits(process, row)).length
     const fewest = Math.min(...fit.map(claims))
     return fit.filter((process) => claims(process) === fewest)
   }
 
-  #favourite(process: StageProcess, { tasks }: Row): TaskRecord | null {
+  #favourite(process: ScenarioProcess, { tasks }: Row): TaskRecord | null {
     const { alike, isEnough } = this.#workers.alike(
       process,
       tasks.map(({ record }) => record),
@@ -267,16 +268,16 @@ export class OrderModel {
     this.#active.set(group, (this.#active.get(group) ?? 0) + 1)
     if (!this.#isFull(group)) return
     this.seen.add('a group is at its limit')
-    this.#parked.add(group)
+    this.#suspended.add(group)
   }
 
   #measure(record: TaskRecord): void {
-    const { slot, incarnation } = record.seat as NonNullable<TaskRecord['seat']>
-    const process = this.#stage.processes.find(
+    const { slot, incarnation } = record.worker as NonNullable<TaskRecord['worker']>
+    const process = this.#scenario.processes.find(
       (one) => one.slot === slot && one.incarnation === incarnation,
     )
     if (process === undefined || this.#order.strategy !== 'adaptive') return
-    this.#workers.measure(process, this.#stage.clock.nowMs() - record.startedAtMs)
+    this.#workers.measure(process, this.#scenario.clock.nowMs() - record.startedAtMs)
   }
 }
 

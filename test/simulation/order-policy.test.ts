@@ -200,10 +200,10 @@ describe('a worker makes way', () => {
   }
 
   it('for a session that nobody holds, or that its holders cannot cope with', () => {
-    expect(wantsHolder({ waiting: 0, seats: 0 })).toBe(false)
-    expect(wantsHolder({ waiting: 1, seats: 0 })).toBe(true)
-    expect(wantsHolder({ waiting: WORTHWHILE_BACKLOG, seats: 1 })).toBe(false)
-    expect(wantsHolder({ waiting: WORTHWHILE_BACKLOG + 1, seats: 1 })).toBe(true)
+    expect(wantsHolder({ waiting: 0, workers: 0 })).toBe(false)
+    expect(wantsHolder({ waiting: 1, workers: 0 })).toBe(true)
+    expect(wantsHolder({ waiting: WORTHWHILE_BACKLOG, workers: 1 })).toBe(false)
+    expect(wantsHolder({ waiting: WORTHWHILE_BACKLOG + 1, workers: 1 })).toBe(true)
   })
 
   it('the unwanted before the wanted, the idle before the busy, the last holder at last', () => {

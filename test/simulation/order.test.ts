@@ -1,10 +1,10 @@
 /** The order of tasks: the real ledger against a plain model of it, in games of random moves. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { TaskRecord } from '../../src/ledger/record.ts'
+import type { TaskRecord } from '../../src/ledger/task/record.ts'
 import { orderBugs } from './order-bugs.ts'
 import { type OrderGame, orderGames, playOrder } from './order-game.ts'
-import { OrderStage } from './order-stage.ts'
+import { OrderScenario } from './order-scenario.ts'
 
 /** More of them: `ORDER_RUNS=10000 npx vitest run --project fast test/simulation/order.test.ts`. */
 const RUNS = Number(process.env.ORDER_RUNS ?? 1_000)
@@ -47,12 +47,12 @@ describe('fairness', () => {
   it('no group has a second turn while another one waits for its first', () => {
     const names = fc.array(fc.constantFrom('a', 'b', 'c', 'd', undefined), { maxLength: 40 })
     const property = fc.property(names, names, (early, late) => {
-      const stage = new OrderStage()
-      for (const group of early) stage.submit({ group })
-      const process = stage.open('worker-1')
-      stage.clock.advance(1)
-      for (const group of late) stage.submit({ group })
-      stage.clock.settle()
+      const scenario = new OrderScenario()
+      for (const group of early) scenario.submit({ group })
+      const process = scenario.open('worker-1')
+      scenario.clock.advance(1)
+      for (const group of late) scenario.submit({ group })
+      scenario.clock.settle()
       const turns: { group: string | undefined; atMs: number }[] = []
       while (process.tasks.length > 0) {
         const [record] = process.tasks as [TaskRecord]
@@ -63,11 +63,11 @@ describe('fairness', () => {
           state === 'queued' &&
           queuedAtMs <= (since[0]?.atMs ?? 0) &&
           !since.some((turn) => turn.group === options.group)
-        if (last !== -1) expect(stage.records.filter(isPassedOver)).toEqual([])
+        if (last !== -1) expect(scenario.records.filter(isPassedOver)).toEqual([])
         turns.push({ group, atMs: record.startedAtMs })
-        stage.clock.advance(1)
-        stage.end(process, [record])
-        stage.clock.settle()
+        scenario.clock.advance(1)
+        scenario.end(process, [record])
+        scenario.clock.settle()
       }
       expect(turns).toHaveLength(early.length + late.length)
     })

@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { simulatePool } from '../../src/testing/index.ts'
-import type { TaskContext } from '../../src/tasks.ts'
+import type { TaskContext } from '../../src/task/context.ts'
 
 const tasks = {
   echo: async ({ payload }: TaskContext<number>) => payload,
@@ -30,14 +30,14 @@ function play(fault: 'crash' | 'exitDuringTask' | 'hang', seed: number, concurre
     seed,
     faults: { [fault]: { task: 'bad' } },
   })
-  return simulation.run(async (pool, stage) => {
+  return simulation.run(async (pool, scenario) => {
     const alerts = new Set<string>()
-    const lives = new Set<string>()
+    const runs = new Set<string>()
     pool.on('alert.raised', ({ code }) => alerts.add(code))
     pool.on('worker.exited', () => {
-      for (const { state } of pool.status().workers) lives.add(state)
+      for (const { state } of pool.status().workers) runs.add(state)
     })
-    const beganMs = stage.nowMs
+    const beganMs = scenario.nowMs
     const codes = await Promise.all(
       Array.from({ length: TASKS }, (_, at) =>
         pool.run(at % 21 === 10 ? 'bad' : 'echo', at, { attempts: 3 }).then(
@@ -46,11 +46,11 @@ function play(fault: 'crash' | 'exitDuringTask' | 'hang', seed: number, concurre
         ),
       ),
     )
-    const tookMs = stage.nowMs - beganMs
-    await stage.advance(2 * SECOND)
+    const tookMs = scenario.nowMs - beganMs
+    await scenario.advance(2 * SECOND)
     const { health } = pool.status()
     const lost = codes.filter((code) => code === 'WORKER_LOST').length
-    const isWaiting = [...lives].some((state) => state.includes('backoff'))
+    const isWaiting = [...runs].some((state) => state.includes('backoff'))
     return { lost, alerts: [...alerts], isWaiting, health, tookMs }
   })
 }

@@ -4,27 +4,27 @@
  * test.
  */
 import { vi } from 'vitest'
-import { Attempts } from '../../src/ledger/attempts.ts'
-import { BoundedMap } from '../../src/ledger/bounded-map.ts'
-import { Counts } from '../../src/ledger/counts.ts'
-import { MemoryDeadLetters } from '../../src/ledger/dead-letters.ts'
-import { Deduplication } from '../../src/ledger/deduplication.ts'
-import { Dependencies } from '../../src/ledger/dependencies.ts'
-import type { AttemptReport } from '../../src/ledger/events.ts'
+import { Attempts } from '../../src/ledger/dispatch/attempts.ts'
+import { BoundedMap } from '../../src/common/bounded-map.ts'
+import { Counts } from '../../src/ledger/task/counts.ts'
+import { MemoryDeadLetters } from '../../src/ledger/results/dead-letters.ts'
+import { Deduplication } from '../../src/ledger/results/deduplication.ts'
+import { Dependencies } from '../../src/ledger/task/dependencies.ts'
+import type { AttemptReport } from '../../src/process/ipc/protocol.ts'
 import type { LedgerPorts } from '../../src/ledger/ports.ts'
-import { Queue } from '../../src/ledger/queue.ts'
-import type { TaskRecord } from '../../src/ledger/record.ts'
-import { MemoryResultCache } from '../../src/ledger/result-cache.ts'
-import { type Seat, Seats } from '../../src/ledger/seats.ts'
-import { TimerHeap } from '../../src/ledger/timers.ts'
-import type { Fault, StageEvent } from './ledger-stage.ts'
+import { Queue } from '../../src/ledger/queue/queue.ts'
+import type { TaskRecord } from '../../src/ledger/task/record.ts'
+import { MemoryResultCache } from '../../src/ledger/results/result-cache.ts'
+import { type WorkerCapacity, WorkerCapacities } from '../../src/ledger/dispatch/worker-capacity.ts'
+import { TimerHeap } from '../../src/ledger/task/timer-heap.ts'
+import type { Fault, ScenarioEvent } from './ledger-scenario.ts'
 
 const LATE_MS = 3
-const TOO_MANY_SEATS = 4
+const TOO_MUCH_CAPACITY = 4
 
 /** The ledger never hears of this. */
 const deaf =
-  (name: string, type: StageEvent['type']): (() => Fault) =>
+  (name: string, type: ScenarioEvent['type']): (() => Fault) =>
   () => ({ name, event: (event) => (event.type === type ? null : event) })
 const changed =
   (name: string, change: (ports: LedgerPorts) => Partial<LedgerPorts>) => (): Fault => ({
@@ -41,7 +41,7 @@ export const plantedFaults: readonly (() => Fault)[] = [
   deaf('a cancel is not heard', 'task.cancel'),
   deaf('a failed pool lets its tasks wait', 'pool.failed'),
   deaf('a shutdown leaves what waits', 'intake.close'),
-  () => ({ name: 'a seat too many', policy: { seatsPerWorker: TOO_MANY_SEATS } }),
+  () => ({ name: 'a place too many', policy: { tasksPerWorker: TOO_MUCH_CAPACITY } }),
   believesOldAttempts,
   believesOldIncarnations,
   changed('timers are late', ({ clock }) => ({
@@ -53,26 +53,26 @@ export const plantedFaults: readonly (() => Fault)[] = [
   })),
   losesEveryThirdDispatch,
   changed('nothing is aborted', () => ({ abort: nothing })),
-  changed('the drain is never over', () => ({ tellPool: nothing })),
-  changed('the calm is told twice', ({ tellShutdown }) => ({
-    tellShutdown: (event) => {
-      tellShutdown(event)
-      tellShutdown(event)
+  changed('the drain is never over', () => ({ sendPool: nothing })),
+  changed('the calm is told twice', ({ sendShutdown }) => ({
+    sendShutdown: (event) => {
+      sendShutdown(event)
+      sendShutdown(event)
     },
   })),
-  changed('an end is told twice', ({ announce }) => ({
-    announce: (news, record) => {
-      announce(news, record)
-      if (news === 'ended') announce(news, record)
+  changed('an end is told twice', ({ report }) => ({
+    report: (events, record) => {
+      report(events, record)
+      if (events === 'ended') report(events, record)
     },
   })),
-  changed('a process past its grace is not killed', ({ tellWorker }) => ({
-    tellWorker: (slot, event) => event.type !== 'worker.kill' && tellWorker(slot, event),
+  changed('a process past its grace is not killed', ({ sendWorker }) => ({
+    sendWorker: (slot, event) => event.type !== 'worker.kill' && sendWorker(slot, event),
   })),
 ]
 
 /** Plants a bug in the code itself. Returns how it is taken out again. */
-export interface PlantedBug {
+interface PlantedBug {
   readonly name: string
   readonly plant: () => () => void
 }
@@ -112,11 +112,15 @@ export const plantedBugs: readonly PlantedBug[] = [
       }),
   },
   {
-    name: 'a seat is never full',
+    name: 'a place is never full',
     plant: () =>
-      replace(Seats.prototype, 'next', function (this: Seats): Seat | null {
-        return this.all().find(({ isOpen }) => isOpen) ?? null
-      }),
+      replace(
+        WorkerCapacities.prototype,
+        'next',
+        function (this: WorkerCapacities): WorkerCapacity | null {
+          return this.all().find(({ isOpen }) => isOpen) ?? null
+        },
+      ),
   },
   {
     name: 'a timer that was set is not moved',

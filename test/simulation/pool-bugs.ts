@@ -1,7 +1,7 @@
 /** How a bug is planted in the real pool, and taken out again. Each gives back how it is undone. */
 import type { LedgerEvent } from '../../src/ledger/events.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
-import { PoolAnnouncer } from '../../src/pool/announcer.ts'
+import { EventReporter } from '../../src/pool/observe/event-reporter.ts'
 
 /** Another method in the place of one. */
 export function replace<T extends object, K extends keyof T & string>(
@@ -29,14 +29,14 @@ export function deafTo(isIt: (event: LedgerEvent) => boolean): () => void {
 }
 
 /** The end of a task is told twice. */
-export function tellsEndsTwice(): () => void {
+export function reportsEndsTwice(): () => void {
   return replace(
-    PoolAnnouncer.prototype,
-    'tellTask',
+    EventReporter.prototype,
+    'reportTask',
     (real) =>
-      function (this: PoolAnnouncer, news, record) {
-        real.call(this, news, record)
-        if (news === 'ended') real.call(this, news, record)
+      function (this: EventReporter, events, record) {
+        real.call(this, events, record)
+        if (events === 'ended') real.call(this, events, record)
       },
   )
 }

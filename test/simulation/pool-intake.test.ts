@@ -118,7 +118,7 @@ async function play(game: Game, answers: Set<string>): Promise<void> {
       await sleep(20)
       await pool.shutdown({ force: game.ending === 'force' })
     }
-    for (const told of await Promise.all(asked)) answers.add(told)
+    for (const reported of await Promise.all(asked)) answers.add(reported)
     // What comes back from a worker waits besides: the limit is for what comes in.
     const cameBack = pool.status().tasks.retried + game.crash
     if (cameBack === 0) expect(most).toBeLessThanOrEqual(game.maxQueue)

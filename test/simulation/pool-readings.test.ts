@@ -2,14 +2,14 @@
 import fc from 'fast-check'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import type { PoolActor, SlotId, TaskHandle, TroupeError } from '../../src/index.ts'
-import { Histogram } from '../../src/ledger/histogram.ts'
-import { RECENT_ENDS, RecentEnds } from '../../src/ledger/recent-ends.ts'
-import { watchQueue } from '../../src/pool/alarms.ts'
+import { Histogram } from '../../src/common/histogram.ts'
+import { RECENT_ENDS, RecentEnds } from '../../src/ledger/results/recent-ends.ts'
+import { watchQueue } from '../../src/pool/observe/alarms.ts'
 import { alertsTap } from '../../src/pool/observe/alerts-tap.ts'
 import { Router } from '../../src/pool/router.ts'
-import { PoolAlerts } from '../../src/pool/alerts.ts'
-import { PoolNews } from '../../src/pool/events.ts'
-import { COPY_AFTER, MAX_COPIED, TableAge } from '../../src/ledger/table-age.ts'
+import { PoolAlerts } from '../../src/pool/observe/alerts.ts'
+import { PoolEventEmitter } from '../../src/pool/observe/emitter.ts'
+import { COPY_AFTER, MAX_COPIED, MapCompactor } from '../../src/common/map-compactor.ts'
 import type { PlainTasks } from '../support/pool-under-test.ts'
 import { recordOf } from './records.ts'
 
@@ -26,9 +26,9 @@ describe('a histogram', () => {
         for (const ms of list) histogram.note(ms)
         const sorted = list.toSorted((a, b) => a - b)
         const exact = sorted[Math.ceil(share * list.length) - 1] as number
-        const told = histogram.percentile(share)
-        expect(told).toBeGreaterThanOrEqual(exact)
-        expect(told).toBeLessThanOrEqual(exact * (1 + 1 / 16))
+        const reported = histogram.percentile(share)
+        expect(reported).toBeGreaterThanOrEqual(exact)
+        expect(reported).toBeLessThanOrEqual(exact * (1 + 1 / 16))
         const { count, max, mean } = histogram.summary()
         const sum = list.reduce((all, ms) => all + ms, 0)
         expect([count, max, mean]).toEqual([list.length, sorted.at(-1), sum / list.length])
@@ -115,7 +115,7 @@ describe('recent ends', () => {
 
 describe('the age of a table', () => {
   it('is over after so many leavings, unless it is large', () => {
-    const age = new TableAge()
+    const age = new MapCompactor()
     const over = (size: number) =>
       Array.from({ length: 2 * COPY_AFTER }, () => age.isOver(size)).filter(Boolean).length
     expect([over(0), over(MAX_COPIED), over(MAX_COPIED + 1)]).toEqual([2, 2, 0])
@@ -126,10 +126,10 @@ describe('alerts', () => {
   function alarmed() {
     let now = 1_000
     const said: string[] = []
-    const news = new PoolNews(() => {})
-    news.on('alert.raised', ({ code, slot = '' }) => said.push(`raised ${code} ${slot}`.trim()))
-    news.on('alert.cleared', ({ code, slot = '' }) => said.push(`cleared ${code} ${slot}`.trim()))
-    return { alerts: new PoolAlerts(news, () => now++), said }
+    const events = new PoolEventEmitter(() => {})
+    events.on('alert.raised', ({ code, slot = '' }) => said.push(`raised ${code} ${slot}`.trim()))
+    events.on('alert.cleared', ({ code, slot = '' }) => said.push(`cleared ${code} ${slot}`.trim()))
+    return { alerts: new PoolAlerts(events, () => now++), said }
   }
 
   it('are raised once and cleared once, and keep their since', () => {

@@ -1,13 +1,13 @@
 /**
- * G1, G3, G5: a deed that throws, for every port of every machine, before it is done and after. What is
+ * G1, G3, G5: an action that throws, for every port of every machine, before it is done and after. What is
  * about a process costs that process; a word between actors that is lost ends the pool in `error`. In
  * either case every task ends once, no process is left, the store is closed, and the end is fast.
  */
 import { describe, expect, it } from 'vitest'
 import { machines } from '../../machines/index.ts'
-import type { PoolActor } from '../../src/pool.ts'
-import { type PoolSimulation, simulatePool, type Stage } from '../../src/testing/index.ts'
-import type { TaskContext } from '../../src/tasks.ts'
+import type { PoolActor } from '../../src/pool/actor.ts'
+import { type PoolSimulation, simulatePool, type Scenario } from '../../src/testing/index.ts'
+import type { TaskContext } from '../../src/task/context.ts'
 import { commandNames } from '../support/machine-shape.ts'
 
 const tasks = {
@@ -22,11 +22,11 @@ const tasks = {
 }
 /** Ways out of the ledger beside those of its machine. */
 const LEDGER_PORTS = [
-  'worker.tell',
-  'pool.tell',
-  'shutdown.tell',
+  'worker.send',
+  'pool.send',
+  'shutdown.send',
   'attempt.abort',
-  'announce',
+  'report',
   'occupied',
 ]
 const OF_PROCESS = /^worker: (process|session)\.|attempt\.abort/
@@ -63,44 +63,44 @@ function simulationOf(port: string, seed: number, times?: number): PoolSimulatio
 }
 
 /** Everything a pool can be asked for, so that every port is used. */
-async function everything(pool: PoolActor, stage: Stage): Promise<void> {
+async function everything(pool: PoolActor, scenario: Scenario): Promise<void> {
   let open = 0
   /** A pool in `error` refuses: that is an answer, too. */
-  const ask = (deed: () => unknown) => {
+  const ask = (action: () => unknown) => {
     open++
     const settled = () => void open--
-    new Promise((resolve) => resolve(deed())).then(settled, settled)
+    new Promise((resolve) => resolve(action())).then(settled, settled)
   }
   for (let round = 0; round < 3; round++) {
     for (const name of ['quick', 'quick', 'odd']) ask(() => pool.run(name, 1))
     ask(() => pool.submit('slow', 1, { timeout: 300 }).outcome())
-    await stage.advance(400)
-    if (round === 0) for (const fault of ['memoryPressure', 'hang'] as const) stage.strike(fault)
-    if (round === 1) stage.strike('stubborn')
+    await scenario.advance(400)
+    if (round === 0) for (const fault of ['memoryPressure', 'hang'] as const) scenario.inject(fault)
+    if (round === 1) scenario.inject('stubborn')
     ask(() => pool.pause())
     ask(() => pool.resume())
     ask(() => pool.scale(round === 1 ? 1 : 2))
     ask(() => pool.drain())
-    await stage.advance(3 * SECOND)
+    await scenario.advance(3 * SECOND)
   }
   ask(() => pool.run('slow', 1))
   ask(() => pool.submit('slow', 1).cancel())
-  await stage.advance(SECOND)
-  const begunMs = stage.nowMs
+  await scenario.advance(SECOND)
+  const begunMs = scenario.nowMs
   await pool.shutdown()
-  expect(stage.nowMs - begunMs).toBeLessThan(12 * SECOND)
-  await stage.advance(1)
+  expect(scenario.nowMs - begunMs).toBeLessThan(12 * SECOND)
+  await scenario.advance(1)
   expect(open, 'promises that are open after the end').toBe(0)
-  expect(stage.left()).toBeNull()
+  expect(scenario.left()).toBeNull()
 }
 
 describe('a port that throws costs what it must and no more', () => {
   it.each(ports)('%s, once', async (port) => {
     const heard = new Set<string>()
-    const { struck, value } = await simulationOf(port, 1, 1).run(async (pool, stage) => {
+    const { struck, value } = await simulationOf(port, 1, 1).run(async (pool, scenario) => {
       heard.add(pool.status().state)
       pool.on('pool.changed', ({ state }) => heard.add(state))
-      await everything(pool as never, stage)
+      await everything(pool as never, scenario)
       return pool.status()
     })
     expect(struck.portThrows, 'it was never used').toBe(1)
@@ -110,8 +110,8 @@ describe('a port that throws costs what it must and no more', () => {
 
   it.each(ports)('%s, again and again', async (port) => {
     for (const seed of [2, 3, 4]) {
-      const { struck } = await simulationOf(port, seed).run((pool, stage) =>
-        everything(pool as never, stage),
+      const { struck } = await simulationOf(port, seed).run((pool, scenario) =>
+        everything(pool as never, scenario),
       )
       expect(struck.portThrows).toBeGreaterThanOrEqual(0)
     }
@@ -126,7 +126,7 @@ describe('a port that throws costs what it must and no more', () => {
       cancelGrace: 100,
       startTimeout: 2_000,
       faults: { portThrows: { port } },
-    }).run((pool, stage) => everything(pool as never, stage))
+    }).run((pool, scenario) => everything(pool as never, scenario))
     expect(struck.portThrows).toBeGreaterThanOrEqual(0)
   })
 })
@@ -137,13 +137,13 @@ describe('a tap that throws costs what it would have shown and nothing else', ()
       tasks,
       workers: 1,
       faults: { portThrows: { port: `router: tap.${tap}` } },
-    }).run(async (pool, stage) => {
+    }).run(async (pool, scenario) => {
       const outcomes = await Promise.all(
         [1, 2, 3].map((payload) => pool.submit('quick', payload).outcome()),
       )
       const { state } = pool.status()
       await pool.shutdown()
-      return { state, outcomes: outcomes.map(({ status }) => status), left: stage.left() }
+      return { state, outcomes: outcomes.map(({ status }) => status), left: scenario.left() }
     })
     expect(struck.portThrows).toBeGreaterThan(3)
     const outcomes = ['succeeded', 'succeeded', 'succeeded']
@@ -152,7 +152,7 @@ describe('a tap that throws costs what it would have shown and nothing else', ()
 })
 
 describe('a port that only a failure uses', () => {
-  it.each(['supervisor: pool.tell', 'pool: ledger.tell', 'shutdown: ledger.tell'])(
+  it.each(['supervisor: pool.send', 'pool: ledger.send', 'shutdown: ledger.send'])(
     'pool: run.abort, after %s',
     async (port) => {
       const struck: number[] = []
@@ -164,7 +164,7 @@ describe('a port that only a failure uses', () => {
           closeTimeout: 500,
           seed,
           faults: { portThrows: { port: [port, 'pool: run.abort'], times: 2 } },
-        }).run((pool, stage) => everything(pool as never, stage))
+        }).run((pool, scenario) => everything(pool as never, scenario))
         struck.push(report.struck.portThrows)
       }
       expect(struck).toEqual([2, 2, 2, 2])
@@ -177,13 +177,13 @@ describe('a port that only a failure uses', () => {
       workers: 1,
       startTimeout: 1_000,
       faults: { failedStart: 1, portThrows: { port: 'pool: run.close', times: 1 } },
-    }).run(async (pool, stage) => {
-      await stage.advance(10 * SECOND)
+    }).run(async (pool, scenario) => {
+      await scenario.advance(10 * SECOND)
       pool.recover()
-      await stage.advance(10 * SECOND)
+      await scenario.advance(10 * SECOND)
       const { state, lastError } = pool.status()
       await pool.shutdown()
-      return { state, lastError, left: stage.left() }
+      return { state, lastError, left: scenario.left() }
     })
     expect(struck.portThrows).toBe(1)
     expect(value).toMatchObject({ state: 'error', left: null })
@@ -232,23 +232,23 @@ const POISON = {
 describe('an actor that ends of an error ends the run, and nothing else', () => {
   it.each(Object.entries(POISON))('%s', async (id, poison) => {
     const simulation = simulatePool({ tasks, workers: 2, task: { attempts: 1 } })
-    const { value } = await simulation.run(async (pool, stage) => {
+    const { value } = await simulation.run(async (pool, scenario) => {
       const codes: unknown[] = []
       for (const name of ['slow', 'slow', 'quick'] as const) {
         pool.run(name, 1).catch((error: { code: string }) => codes.push(error.code))
       }
-      await stage.advance(SECOND)
+      await scenario.advance(SECOND)
       const { children } = pool.getSnapshot() as unknown as {
         children: Record<string, typeof pool>
       }
       const actor = id === 'pool' ? pool : children[id]
       actor?.send(poison as never)
-      await stage.advance(2 * SECOND)
+      await scenario.advance(2 * SECOND)
       const { state, alerts } = pool.status()
-      const begunMs = stage.nowMs
+      const begunMs = scenario.nowMs
       await pool.shutdown()
-      const endMs = stage.nowMs - begunMs
-      return { codes, state, alerts: alerts.map(({ code }) => code), endMs, left: stage.left() }
+      const endMs = scenario.nowMs - begunMs
+      return { codes, state, alerts: alerts.map(({ code }) => code), endMs, left: scenario.left() }
     })
     expect(value).toMatchObject({ state: 'error', alerts: ['POOL_FAILED'], left: null })
     expect(value.codes).toEqual(Array.from({ length: 3 }, () => 'INVARIANT_VIOLATED'))

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { simulatePool } from '../../src/testing/index.ts'
-import type { TaskContext } from '../../src/tasks.ts'
+import type { TaskContext } from '../../src/task/context.ts'
 
 const tasks = { echo: async ({ payload }: TaskContext<number>) => payload }
 const SECOND = 1_000
@@ -14,17 +14,17 @@ const pool = { tasks, workers: 2, heartbeatInterval: SECOND, zombieAfter: 3 * SE
 
 describe('a reading that fails', () => {
   it('names each part that fails, goes on with the others, and says when none comes', async () => {
-    const { value } = await simulatePool(pool).run(async (actor, stage) => {
+    const { value } = await simulatePool(pool).run(async (actor, scenario) => {
       const seen: unknown[] = []
       const note = () => {
         const { health, alerts } = actor.status()
         seen.push([health, ...alerts.map(({ code }) => code)])
       }
       for (let round = 0; round < 4; round++) {
-        stage.strike('readingFails')
-        await stage.advance(TROUBLE_MS - SECOND)
+        scenario.inject('readingFails')
+        await scenario.advance(TROUBLE_MS - SECOND)
         note()
-        await stage.advance(3 * SECOND)
+        await scenario.advance(3 * SECOND)
         note()
       }
       expect(await actor.run('echo', 1)).toBe(1)
@@ -46,18 +46,18 @@ describe('a reading that fails', () => {
     'kills a silent worker while %s cannot be read',
     async (what) => {
       const parts = ['memory', 'disk', 'the sizes of workers']
-      const { value } = await simulatePool(pool).run(async (actor, stage) => {
+      const { value } = await simulatePool(pool).run(async (actor, scenario) => {
         const causes: string[] = []
         actor.on('worker.exited', ({ cause }) => causes.push(cause))
         for (let turn = 0; turn < parts.indexOf(what); turn++) {
-          stage.strike('readingFails')
-          await stage.advance(TROUBLE_MS + 2 * SECOND)
+          scenario.inject('readingFails')
+          await scenario.advance(TROUBLE_MS + 2 * SECOND)
         }
-        stage.strike('readingFails')
-        await stage.advance(SECOND)
-        stage.strike('hang')
+        scenario.inject('readingFails')
+        await scenario.advance(SECOND)
+        scenario.inject('hang')
         const running = actor.run('echo', 1)
-        await stage.advance(6 * SECOND)
+        await scenario.advance(6 * SECOND)
         const alerts = actor.status().alerts.map(({ code }) => code)
         return { causes: [...causes], alerts: alerts.length, result: await running }
       })
@@ -66,10 +66,10 @@ describe('a reading that fails', () => {
   )
 
   it('ends its alerts with the run', async () => {
-    const { value } = await simulatePool(pool).run(async (actor, stage) => {
+    const { value } = await simulatePool(pool).run(async (actor, scenario) => {
       const codes = () => actor.status().alerts.map(({ code }) => code)
-      stage.strike('readingFails')
-      await stage.advance(2 * SECOND)
+      scenario.inject('readingFails')
+      await scenario.advance(2 * SECOND)
       const during = codes()
       await actor.shutdown()
       return { during, after: codes() }

@@ -1,6 +1,7 @@
 /** Task records for tests of the ledger's parts. */
-import { TaskRecord } from '../../src/ledger/record.ts'
-import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task/options.ts'
+import { TaskRecord } from '../../src/ledger/task/record.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/config/task-options.ts'
+import { type NormalTaskOptions } from '../../src/config/task-option-checks.ts'
 
 let made = 0
 

@@ -1,6 +1,10 @@
 /** The tasks of simulated lives: good ones, bad ones, and such as do not listen. */
 import { defineTasks, task, TroupeError } from '../../src/tasks.ts'
-import type { DefinedTasks, PlainTaskContext, TaskContext } from '../../src/tasks.ts'
+import {
+  type DefinedTasks,
+  type PlainTaskContext,
+  type TaskContext,
+} from '../../src/task/context.ts'
 
 type Context = PlainTaskContext<{ ms: number }>
 

@@ -2,21 +2,21 @@
  * What must hold in every simulated life, judged from outside: what was accepted and how it ended, and
  * what the machine really did. It keeps its own books and believes nothing that the pool says.
  */
-import type { PoolActor } from '../../src/pool.ts'
-import type { TaskHandle, TaskOutcome } from '../../src/pool/types.ts'
-import type { LogFields, LogSink } from '../../src/logger.ts'
+import type { PoolActor } from '../../src/pool/actor.ts'
+import type { TaskHandle, TaskOutcome } from '../../src/api/task.ts'
+import type { LogFields, LogSink } from '../../src/common/logger.ts'
 import {
-  flawOfBalance,
-  flawOfCrowd,
-  flawOfLeftovers,
-  flawOfOutcome,
-  flawOfRepetition,
-  flawOfStart,
+  violationOfBalance,
+  violationOfCrowd,
+  violationOfLeftovers,
+  violationOfOutcome,
+  violationOfRepetition,
+  violationOfStart,
 } from '../../src/testing/truth-rules.ts'
-import type { Deed as TaskDeed } from '../../src/testing/virtual-tasks.ts'
+import type { Action as TaskAction } from '../../src/testing/simulation/virtual-tasks.ts'
 import { liveView, Motion, SlotViews } from './live-view.ts'
-import { flawIn } from '../../src/testing/pool-invariants.ts'
-import type { Simulation } from '../../src/testing/simulation.ts'
+import { violationIn } from '../../src/testing/pool-invariants.ts'
+import type { Simulation } from '../../src/testing/simulation/simulation.ts'
 
 /** More than this is one violation, told many times. */
 const MAX_VIOLATIONS = 5
@@ -31,7 +31,7 @@ export class Oracle implements LogSink {
   /** How tasks and workers have ended, by kind: what was never seen was never tested. */
   readonly seen = new Map<string, number>()
   /** By task: how often it was accepted, and told to have ended. */
-  readonly #lives = new Map<string, number>()
+  readonly #runs = new Map<string, number>()
   readonly #ends = new Map<string, number>()
   /** Told as kept by the store for the next pool. */
   readonly #kept = new Set<string>()
@@ -48,10 +48,10 @@ export class Oracle implements LogSink {
     simulation.truth.onBegin = this.#judgeStart.bind(this)
   }
 
-  #judgeStart(deed: TaskDeed, earlier: readonly TaskDeed[]): void {
-    this.#blameIf(flawOfStart(deed, earlier))
-    const isOneLife = (this.#lives.get(deed.taskId) ?? 1) === 1
-    if (!this.#isRepeatable && isOneLife) this.#blameIf(flawOfRepetition(deed, earlier))
+  #judgeStart(action: TaskAction, earlier: readonly TaskAction[]): void {
+    this.#reportIf(violationOfStart(action, earlier))
+    const isOneLife = (this.#runs.get(action.taskId) ?? 1) === 1
+    if (!this.#isRepeatable && isOneLife) this.#reportIf(violationOfRepetition(action, earlier))
   }
 
   /** Hears everything a pool tells. */
@@ -74,20 +74,20 @@ export class Oracle implements LogSink {
 
   accept(handle: TaskHandle): void {
     // A task may be given back for another: then it is the same one.
-    if (!this.#lives.has(handle.id)) this.#lives.set(handle.id, 1)
+    if (!this.#runs.has(handle.id)) this.#runs.set(handle.id, 1)
     this.handles.push(handle)
   }
 
   /** A dead letter is sent again: under its old id it ends once more. */
   readmit(handle: TaskHandle): void {
-    const lives = this.#lives.get(handle.id) ?? 1
+    const runs = this.#runs.get(handle.id) ?? 1
     // By its key another one may stand for it that has not ended: then nothing was sent.
-    if (this.#endsOf(handle.id) < lives) return
-    this.#lives.set(handle.id, lives + 1)
+    if (this.#endsOf(handle.id) < runs) return
+    this.#runs.set(handle.id, runs + 1)
     this.handles.push(handle)
   }
 
-  blame(what: string): void {
+  report(what: string): void {
     const atMs = this.#simulation?.clock.nowMs() ?? 0
     if (this.violations.length < MAX_VIOLATIONS) this.violations.push(`${what} (at ${atMs} ms)`)
   }
@@ -105,19 +105,19 @@ export class Oracle implements LogSink {
     const runtime = simulation?.runtime
     if (!simulation || !runtime?.ledger) return
     const { counts } = runtime.ledger
-    this.#blameIf(flawOfBalance(counts))
+    this.#reportIf(violationOfBalance(counts))
     this.#watchPause(counts.active)
     if (!this.#motion.isNew(simulation)) return
-    this.#blameIf(flawOfCrowd(simulation.machine.processes))
+    this.#reportIf(violationOfCrowd(simulation.machine.processes))
     const view = liveView(simulation, this.#slots)
-    if (view !== null) this.#blameIf(flawIn(view))
+    if (view !== null) this.#reportIf(violationIn(view))
   }
 
   #watchPause(active: number): void {
     const { value } = this.#simulation?.pool?.getSnapshot() ?? { value: 'idle' }
     const isPaused = typeof value === 'object' && 'paused' in value
     if (isPaused && this.#activeWhilePaused >= 0 && active > this.#activeWhilePaused) {
-      this.blame('a paused pool has started a task')
+      this.report('a paused pool has started a task')
     }
     this.#activeWhilePaused = isPaused ? active : -1
   }
@@ -125,14 +125,14 @@ export class Oracle implements LogSink {
   /** Once the pool has been shut down. */
   judgeEnd(): void {
     const simulation = this.#simulation as Simulation
-    this.#blameIf(flawOfLeftovers(simulation.machine.leftovers()))
-    for (const [id, lives] of this.#lives) {
+    this.#reportIf(violationOfLeftovers(simulation.machine.leftovers()))
+    for (const [id, runs] of this.#runs) {
       const ends = this.#endsOf(id)
-      const isWaiting = ends === lives - 1 && this.#kept.has(id)
-      if (ends !== lives && !isWaiting)
-        this.blame(`${id} was accepted ${lives} times and ended ${ends} times`)
+      const isWaiting = ends === runs - 1 && this.#kept.has(id)
+      if (ends !== runs && !isWaiting)
+        this.report(`${id} was accepted ${runs} times and ended ${ends} times`)
     }
-    this.note('end', String(simulation.machine.pids), this.#lives.size)
+    this.note('end', String(simulation.machine.pids), this.#runs.size)
   }
 
   /**
@@ -151,7 +151,7 @@ export class Oracle implements LogSink {
   /** They have ended, once: they need no books any more. */
   forget(ids: readonly string[]): void {
     for (const id of ids) {
-      if (this.#endsOf(id) !== 1) this.blame(`${id} ended ${this.#endsOf(id)} times`)
+      if (this.#endsOf(id) !== 1) this.report(`${id} ended ${this.#endsOf(id)} times`)
       this.forgetOne(id)
     }
     this.handles.length = 0
@@ -159,17 +159,17 @@ export class Oracle implements LogSink {
 
   forgetOne(id: string): void {
     this.#ends.delete(id)
-    this.#lives.delete(id)
+    this.#runs.delete(id)
   }
 
   /** All that was accepted has ended. */
   isDone(): boolean {
-    for (const [id, lives] of this.#lives) if (this.#endsOf(id) < lives) return false
+    for (const [id, runs] of this.#runs) if (this.#endsOf(id) < runs) return false
     return true
   }
 
   unended(): string[] {
-    return [...this.#lives].flatMap(([id, lives]) => (this.#endsOf(id) < lives ? [id] : []))
+    return [...this.#runs].flatMap(([id, runs]) => (this.#endsOf(id) < runs ? [id] : []))
   }
 
   #count(what: string): void {
@@ -182,7 +182,7 @@ export class Oracle implements LogSink {
 
   error(message: string, fields?: LogFields): void {
     const text = `${message} ${JSON.stringify(fields ?? {})}`
-    if (DEFECT.test(text)) this.blame(text.slice(0, 400))
+    if (DEFECT.test(text)) this.report(text.slice(0, 400))
   }
 
   warn(): void {}
@@ -196,14 +196,14 @@ export class Oracle implements LogSink {
     const how = outcome.status === 'succeeded' ? 'ok' : outcome.error.code
     this.note('ended', taskId, how)
     this.#count(`task ${outcome.status} ${how}`)
-    if (!this.#lives.has(taskId)) this.#lives.set(taskId, 1)
+    if (!this.#runs.has(taskId)) this.#runs.set(taskId, 1)
     if (isKept(outcome)) return void this.#kept.add(taskId)
     this.#ends.set(taskId, this.#endsOf(taskId) + 1)
-    this.#blameIf(flawOfOutcome(outcome, (this.#simulation as Simulation).truth))
+    this.#reportIf(violationOfOutcome(outcome, (this.#simulation as Simulation).truth))
   }
 
-  #blameIf(flaw: string | null): void {
-    if (flaw !== null) this.blame(flaw)
+  #reportIf(violation: string | null): void {
+    if (violation !== null) this.report(violation)
   }
 }
 

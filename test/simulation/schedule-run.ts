@@ -3,20 +3,24 @@
  * end, and waits for everything to come to rest. It never looks at the real clock.
  */
 import type { AnyActorRef, InspectedEventEvent } from 'xstate'
-import type { PoolConfig } from '../../src/config.ts'
-import { isTroupeError } from '../../src/errors.ts'
-import type { PoolActor } from '../../src/pool.ts'
+import type { PoolConfig } from '../../src/config/parse.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
+import type { PoolActor } from '../../src/pool/actor.ts'
 import { stateName } from '../../src/pool/states.ts'
-import type { TaskHandle } from '../../src/pool/types.ts'
-import { configFor, prepareSimulation, Simulation } from '../../src/testing/simulation.ts'
-import { FALLS, flawOfLeftovers } from '../../src/testing/truth-rules.ts'
-import { inside } from '../../src/testing/virtual-time.ts'
-import { problemText, TraceCheck } from '../../src/testing/conformance.ts'
-import type { FaultName } from '../../src/testing/faults.ts'
+import type { TaskHandle } from '../../src/api/task.ts'
+import {
+  configFor,
+  prepareSimulation,
+  Simulation,
+} from '../../src/testing/simulation/simulation.ts'
+import { FALLS, violationOfLeftovers } from '../../src/testing/truth-rules.ts'
+import { inside } from '../../src/testing/simulation/virtual-time.ts'
+import { problemText, TraceCheck } from '../../src/testing/conformance/conformance.ts'
+import type { FaultName } from '../../src/testing/simulation/faults.ts'
 import { noteCoverage } from '../support/coverage.ts'
 import { handlers } from './schedule-handlers.ts'
 import { Oracle } from './schedule-oracle.ts'
-import type { Deed, Move, Schedule, Submission } from './schedule.ts'
+import type { Action, Move, Schedule, Submission } from './schedule.ts'
 
 /** After the heal, everything must have come to rest within so many ms of virtual time. */
 const CONVERGE_MS = 120_000
@@ -49,7 +53,7 @@ function configOf(pool: Schedule['pool']): PoolConfig {
   return config
 }
 
-export interface LifeReport {
+export interface RunReport {
   readonly violations: readonly string[]
   readonly hash: number
   readonly struck: Readonly<Record<FaultName, number>>
@@ -62,7 +66,7 @@ export interface LifeReport {
   readonly seen: ReadonlyMap<string, number>
 }
 
-export interface LifeOptions {
+interface LifeOptions {
   /**
    * The events that actors get are counted, and their steps, taken by XState itself, checked against the
    * machines.
@@ -102,7 +106,7 @@ class Life {
     this.#pool = this.#create()
   }
 
-  async live(): Promise<LifeReport> {
+  async simulateSchedule(): Promise<RunReport> {
     await prepareSimulation()
     const { user, faults } = this.#simulation
     const { moves, healAtMs } = this.#schedule
@@ -157,7 +161,7 @@ class Life {
       noteCoverage('simulation', taken)
       // A trace that breaks off is one of a pool that was killed.
       for (const problem of problems) {
-        if (problem.kind !== 'truncated') this.#oracle.blame(problemText(problem))
+        if (problem.kind !== 'truncated') this.#oracle.report(problemText(problem))
       }
     }
   }
@@ -173,43 +177,43 @@ class Life {
     })
   }
 
-  #try(deed: Deed): void {
+  #try(action: Action): void {
     try {
-      this.#do(deed)
+      this.#do(action)
     } catch (error) {
-      this.#blameUnlessRefused(deed.do, error)
+      this.#reportUnlessRefused(action.do, error)
     }
   }
 
-  #do(deed: Deed): void {
+  #do(action: Action): void {
     const pool = this.#pool
-    const later = (promise: Promise<unknown>) => this.#await(deed.do, promise)
-    switch (deed.do) {
+    const later = (promise: Promise<unknown>) => this.#await(action.do, promise)
+    switch (action.do) {
       case 'submit':
-        return this.#submit(deed, deed.abortAfterMs)
+        return this.#submit(action, action.abortAfterMs)
       case 'run':
-        return later(pool.run(deed.name as never, { ms: deed.ms } as never, deed.options))
+        return later(pool.run(action.name as never, { ms: action.ms } as never, action.options))
       case 'map':
-        return later(this.#map(deed))
+        return later(this.#map(action))
       case 'submitAll': {
-        const tasks = deed.tasks.map(({ ms, ...task }) => ({ ...task, payload: { ms } }))
+        const tasks = action.tasks.map(({ ms, ...task }) => ({ ...task, payload: { ms } }))
         for (const handle of pool.submitAll(tasks as never) as TaskHandle[])
           this.#oracle.accept(handle)
         return
       }
       case 'cancel':
-        return void this.#oracle.handles[deed.task]?.cancel()
+        return void this.#oracle.handles[action.task]?.cancel()
       case 'scale':
-        return later(pool.scale(deed.workers))
+        return later(pool.scale(action.workers))
       case 'groupLimit':
-        return pool.setGroupLimit('a', deed.limit)
+        return pool.setGroupLimit('a', action.limit)
       case 'shutdown':
-        return later(pool.shutdown({ force: deed.force }))
+        return later(pool.shutdown({ force: action.force }))
       case 'drain':
       case 'scaleUp':
       case 'scaleDown':
       case 'accepting':
-        return later(pool[deed.do]())
+        return later(pool[action.do]())
       case 'redriveAll':
         for (const handle of pool.deadLetters.redriveAll().redriven) this.#oracle.readmit(handle)
         return
@@ -219,7 +223,7 @@ class Life {
         // Not in the middle of its own code, when a listener does it.
         return void this.#simulation.user.after(0, () => this.#killPool())
       default:
-        return void pool[deed.do]()
+        return void pool[action.do]()
     }
   }
 
@@ -253,14 +257,14 @@ class Life {
       () => this.#waiting.delete(waiting),
       (error: unknown) => {
         this.#waiting.delete(waiting)
-        this.#blameUnlessRefused(what, error)
+        this.#reportUnlessRefused(what, error)
       },
     )
   }
 
-  #blameUnlessRefused(what: string, error: unknown): void {
+  #reportUnlessRefused(what: string, error: unknown): void {
     if (isTroupeError(error) && REFUSALS.has(error.code)) return
-    this.#oracle.blame(`${what} failed: ${(error as Error).stack ?? String(error)}`)
+    this.#oracle.report(`${what} failed: ${(error as Error).stack ?? String(error)}`)
   }
 
   /** The host is killed; another begins with what the first has stored. */
@@ -289,7 +293,7 @@ class Life {
     const slots = this.#pool.status().workers.map(({ slot, state: at }) => `${slot} ${at}`)
     const open = [...this.#waiting].map(({ what }) => `${what} waits`)
     const facts = [...open, state, lastError ?? 'no error', ...slots, ...this.#oracle.unended()]
-    this.#oracle.blame(`healed, and not at rest after ${CONVERGE_MS} ms: ${facts.join(', ')}`)
+    this.#oracle.report(`healed, and not at rest after ${CONVERGE_MS} ms: ${facts.join(', ')}`)
   }
 
   /** What an operator would do, once the trouble is over. */
@@ -319,16 +323,16 @@ class Life {
       () => {
         isClosed = true
       },
-      (error: unknown) => this.#oracle.blame(`the end failed: ${String(error)}`),
+      (error: unknown) => this.#oracle.report(`the end failed: ${String(error)}`),
     )
     if (!(await this.#until(() => isClosed, clock.nowMs() + SHUTDOWN_MS))) {
-      this.#oracle.blame(`the shutdown does not end: ${this.#pool.status().state}`)
+      this.#oracle.report(`the shutdown does not end: ${this.#pool.status().state}`)
     }
     // What a killed pool has left goes within two seconds (G3).
     const { machine } = this.#simulation
-    const isClean = () => flawOfLeftovers(machine.leftovers()) === null
+    const isClean = () => violationOfLeftovers(machine.leftovers()) === null
     await this.#until(isClean, clock.nowMs() + ORPHAN_LIMIT_MS)
-    for (const { what } of this.#waiting) this.#oracle.blame(`${what} never settles`)
+    for (const { what } of this.#waiting) this.#oracle.report(`${what} never settles`)
     this.#judgeTraces()
     this.#oracle.judgeEnd()
   }
@@ -360,6 +364,9 @@ class Life {
 }
 
 /** Lives a schedule from its beginning to its end. */
-export function live(schedule: Schedule, options: LifeOptions = {}): Promise<LifeReport> {
-  return new Life(schedule, options).live()
+export function simulateSchedule(
+  schedule: Schedule,
+  options: LifeOptions = {},
+): Promise<RunReport> {
+  return new Life(schedule, options).simulateSchedule()
 }

@@ -2,12 +2,12 @@
  * One simulated life of a pool, as data: how the pool is made, which faults strike how often, and what
  * is done with it when. Made from a seed, and small enough to be shrunk and printed.
  */
-import type { PoolOptions } from '../../src/pool/options.ts'
-import type { TaskOptions } from '../../src/pool/types.ts'
-import { FAULT_NAMES, type FaultName } from '../../src/testing/faults.ts'
-import { SeededRandom } from '../../src/testing/seeded-random.ts'
+import type { PoolOptions } from '../../src/api/options.ts'
+import type { TaskOptions } from '../../src/api/task.ts'
+import { FAULT_NAMES, type FaultName } from '../../src/testing/simulation/faults.ts'
+import { SeededRandom } from '../../src/testing/simulation/seeded-random.ts'
 
-export type HandlerName =
+type HandlerName =
   | 'quick'
   | 'slow'
   | 'deaf'
@@ -23,7 +23,7 @@ export interface Submission {
   readonly options: Omit<TaskOptions, 'signal'>
 }
 
-export type Deed =
+export type Action =
   | ({
       readonly do: 'submit'
       /** Its signal is aborted so many ms later; 0: it has none. */
@@ -41,7 +41,7 @@ export type Deed =
   | { readonly do: 'scaleUp' | 'scaleDown' | 'redriveAll' | 'accepting' }
 
 /** When the pool tells this for the first time, in the middle of whatever it is doing. */
-export const REACTED_TO = [
+const REACTED_TO = [
   'task.started',
   'task.succeeded',
   'task.failed',
@@ -51,11 +51,11 @@ export const REACTED_TO = [
   'worker.exited',
   'pool.changed',
 ] as const
-export type Trigger = (typeof REACTED_TO)[number]
+type Trigger = (typeof REACTED_TO)[number]
 
 export type Move = { readonly atMs: number } & (
-  | Deed
-  | { readonly do: 'react'; readonly to: Trigger; readonly with: Deed }
+  | Action
+  | { readonly do: 'react'; readonly to: Trigger; readonly with: Action }
 )
 
 export interface Schedule {
@@ -74,7 +74,7 @@ export interface Schedule {
 const RATES = [0.02, 0.05, 0.1, 0.3, 0.7] as const
 const TASKS = 5
 const SPAN_MS = 2_000
-/** From the last deed to the end of the faults, at most. */
+/** From the last action to the end of the faults, at most. */
 const HEAL_MS = 2_000
 /** What a pool can take for ever is no test of its healing: starts that fail are bounded by the heal. */
 const FAULTLESS_SHARE = 0.15
@@ -213,20 +213,25 @@ function interventions(random: SeededRandom): Move[] {
   for (let index = 0; index < count; index++) {
     const atMs = at()
     if (random.chance(0.15)) {
-      moves.push({ atMs: 0, do: 'react', to: random.pick(REACTED_TO), with: deedOf(random, index) })
+      moves.push({
+        atMs: 0,
+        do: 'react',
+        to: random.pick(REACTED_TO),
+        with: actionOf(random, index),
+      })
       continue
     }
-    const deed = deedOf(random, index)
-    moves.push({ atMs, ...deed })
-    if (deed.do === 'pause') moves.push({ atMs: atMs + random.int(1, 800), do: 'resume' })
-    if (deed.do === 'signal' && random.chance(0.4)) {
+    const action = actionOf(random, index)
+    moves.push({ atMs, ...action })
+    if (action.do === 'pause') moves.push({ atMs: atMs + random.int(1, 800), do: 'resume' })
+    if (action.do === 'signal' && random.chance(0.4)) {
       moves.push({ atMs: atMs + random.int(0, 300), do: 'signal' })
     }
   }
   return moves
 }
 
-function deedOf(random: SeededRandom, index: number): Deed {
+function actionOf(random: SeededRandom, index: number): Action {
   const kind = random.pick([
     ...(['cancel', 'cancel', 'pause', 'resume', 'scale', 'drain', 'shutdown', 'submit'] as const),
     ...(['signal', 'start', 'recover', 'killPool', 'scaleUp', 'scaleDown', 'redriveAll'] as const),

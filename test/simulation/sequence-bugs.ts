@@ -2,21 +2,21 @@
  * Bugs a pool might have, each planted on its own in the real one. Sequences of commands must find every
  * one of them, and fast-check must shrink what it finds to a few commands.
  */
-import { isTroupeError } from '../../src/errors.ts'
-import { Dependencies } from '../../src/ledger/dependencies.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
+import { Dependencies } from '../../src/ledger/task/dependencies.ts'
 import { Ledger } from '../../src/ledger/ledger.ts'
-import type { TaskRecord } from '../../src/ledger/record.ts'
+import type { TaskRecord } from '../../src/ledger/task/record.ts'
 import { PoolClient } from '../../src/pool/client.ts'
-import { RunKeeper } from '../../src/pool/run-keeper.ts'
-import type { TaskHandle, TaskOptions } from '../../src/pool/types.ts'
-import { PoolWatch } from '../../src/pool/watch.ts'
+import { RunLifecycle } from '../../src/pool/host/run-lifecycle.ts'
+import type { TaskHandle, TaskOptions } from '../../src/api/task.ts'
+import { PoolWatch } from '../../src/pool/observe/readings.ts'
 import { PoolWorkers } from '../../src/pool/workers.ts'
-import { deafTo, replace, tellsEndsTwice } from './pool-bugs.ts'
+import { deafTo, replace, reportsEndsTwice } from './pool-bugs.ts'
 
-export interface SequenceBug {
+interface SequenceBug {
   readonly name: string
   /** What is said of it. */
-  readonly told: RegExp
+  readonly reported: RegExp
   /** Returns how it is taken out again. */
   plant(): () => void
 }
@@ -24,32 +24,32 @@ export interface SequenceBug {
 export const sequenceBugs: readonly SequenceBug[] = [
   {
     name: 'the end of a task is told twice',
-    told: /accepted 1 times and ended 2 times|tasks have \w+, and \d+ were told/,
-    plant: tellsEndsTwice,
+    reported: /accepted 1 times and ended 2 times|tasks have \w+, and \d+ were told/,
+    plant: reportsEndsTwice,
   },
   {
     name: 'a cancel is forgotten',
-    told: /was cancelled and is/,
+    reported: /was cancelled and is/,
     plant: () => deafTo((event) => event.type === 'task.cancel'),
   },
   {
     name: 'a pause does not hold the dispatch',
-    told: /a task was started while the pool is paused/,
+    reported: /a task was started while the pool is paused/,
     plant: () => deafTo((event) => event.type === 'dispatch.hold' && event.holder === 'pool'),
   },
   {
     name: 'a resume does not free it',
-    told: /not at rest after|never settles/,
+    reported: /not at rest after|never settles/,
     plant: () => deafTo((event) => event.type === 'dispatch.free' && event.holder === 'pool'),
   },
   {
     name: 'a pool that is shut down takes tasks',
-    told: /submit was taken; expected (POOL_CLOSED|DRAINING)/,
+    reported: /submit was taken; expected (POOL_CLOSED|DRAINING)/,
     plant: () => replace(PoolClient.prototype, 'submit', takesEverything),
   },
   {
     name: 'a task whose parent failed is forgotten',
-    told: /waits, and a task before it fell/,
+    reported: /waits, and a task before it fell/,
     plant: () =>
       replace(
         Dependencies.prototype,
@@ -62,37 +62,37 @@ export const sequenceBugs: readonly SequenceBug[] = [
   },
   {
     name: 'a timer is left behind',
-    told: /left after the shutdown: .*(timers|monitors)/,
+    reported: /left after the shutdown: .*(timers|monitors)/,
     plant: () => replace(PoolWatch.prototype, 'end', () => () => undefined),
   },
   {
     name: 'the run folder is left behind',
-    told: /left after the shutdown: .*runFolders/,
-    plant: () => replace(RunKeeper.prototype, 'close', () => () => Promise.resolve()),
+    reported: /left after the shutdown: .*runFolders/,
+    plant: () => replace(RunLifecycle.prototype, 'close', () => () => Promise.resolve()),
   },
   {
     name: 'the tasks of a lost process are forgotten',
-    told: /the ledger keeps a seat of a process|never settles|have not ended|the ledger \d/,
+    reported: /the ledger keeps capacity of a process|never settles|have not ended|the ledger \d/,
     plant: () => deafTo((event) => event.type === 'worker.exited'),
   },
   {
     name: 'a drain is never over',
-    told: /the pool drains and nothing is left/,
+    reported: /the pool drains and nothing is left/,
     plant: () => deafTo((event) => event.type === 'intake.drain'),
   },
   {
     name: 'a limit of a group is not heard',
-    told: /tasks of group \w run, and \d may/,
+    reported: /tasks of group \w run, and \d may/,
     plant: () => deafTo((event) => event.type === 'group.limited'),
   },
   {
     name: 'an id may be in use twice',
-    told: /submit was taken; expected CONFIG_INVALID/,
+    reported: /submit was taken; expected CONFIG_INVALID/,
     plant: () => replace(Ledger.prototype, 'has', () => () => false),
   },
   {
     name: 'the promise of a run is forgotten',
-    told: /run \(promise \d+\) never settles/,
+    reported: /run \(promise \d+\) never settles/,
     plant: () =>
       replace(
         PoolClient.prototype,
@@ -105,8 +105,8 @@ export const sequenceBugs: readonly SequenceBug[] = [
       ),
   },
   {
-    name: 'a killed process has a successor without leave',
-    told: /a process was started (without leave|while the shutdown is)/,
+    name: 'a killed process has a successor without a start permit',
+    reported: /a process was started (without a start permit|while the shutdown is)/,
     plant: () =>
       replace(
         PoolWorkers.prototype,

@@ -3,15 +3,15 @@
  * is shrunk by fast-check, and told with what replays it.
  */
 import fc from 'fast-check'
-import { useVirtualTime } from '../../src/testing/virtual-time.ts'
-import type { PoolCommand } from '../../src/testing/pool-commands.ts'
+import { useVirtualTime } from '../../src/testing/simulation/virtual-time.ts'
+import type { PoolCommand } from '../../src/testing/commands/pool-commands.ts'
 import { runSequence, type SequenceReport, sequences, type Setting } from './sequence.ts'
 
 /** Sequences run side by side: they share the turns of the real event loop, and nothing else. */
 const AT_ONCE = 8
 /** Runs that one shrinking may cost. */
 const MAX_SHRINKS = 400
-const MAX_TOLD = 10
+const MAX_LISTED = 10
 export const MAX_SEQUENCES = 1_000_000
 
 export interface SequenceFailure {
@@ -27,17 +27,17 @@ export interface SequenceFailure {
   readonly replay: string
 }
 
-export interface SequencePlan {
+interface SequencePlan {
   readonly firstSeed: number
   readonly count: number
   /** No further sequence is begun once one has failed. */
   readonly isStoppedByFailure?: boolean
   /** Failing sequences that are shrunk and told; more are only counted. Default 10. */
-  readonly maxTold?: number
+  readonly maxListed?: number
   readonly onFailure?: (failure: SequenceFailure) => void
 }
 
-export interface SequenceTally {
+interface SequenceTally {
   run: number
   /** Of all sequences that have held. */
   commands: number
@@ -83,13 +83,13 @@ function hasBrowser(seed: number): boolean {
 }
 
 async function checkOne(seed: number, tally: SequenceTally, plan: SequencePlan): Promise<void> {
-  const { maxTold = MAX_TOLD, onFailure } = plan
+  const { maxListed = MAX_LISTED, onFailure } = plan
   const heard = (report: SequenceReport) => note(tally, report)
   const once = { numRuns: 1, seed: seed | 0 }
   const { failed } = await fc.check(propertyOf(seed, heard), { ...once, endOnFailure: true })
   tally.run++
   if (!failed) return
-  if (++tally.failed > maxTold) return
+  if (++tally.failed > maxListed) return
   const failure = failureOf(
     seed,
     await fc.check(

@@ -1,48 +1,48 @@
 /**
  * Judges a pool from its inside while a sequence of commands is run on it: by the rules of the model,
- * after every step of time, and each deed about to be done. It does nothing to the pool.
+ * after every step of time, and each action about to be done. It does nothing to the pool.
  */
 import type { AnyActorRef, AnyMachineSnapshot } from 'xstate'
-import type { World } from '../../src/pool/world.ts'
-import type { WorkerHandle } from '../../src/worker/worker-handle.ts'
-import type { LogFields, LogSink } from '../../src/logger.ts'
-import type { PoolBooks } from '../../src/testing/pool-commands.ts'
+import type { World } from '../../src/pool/host/world.ts'
+import type { WorkerHandle } from '../../src/process/worker-handle.ts'
+import type { LogFields, LogSink } from '../../src/common/logger.ts'
+import type { PoolOracle } from '../../src/testing/commands/pool-commands.ts'
 import {
-  flawIn,
-  flawOfCleanEnd,
-  flawOfFork,
-  flawOfRun,
+  violationIn,
+  violationOfCleanEnd,
+  violationOfFork,
+  violationOfRun,
   type PoolView,
-  unrestIn,
+  pendingIn,
 } from '../../src/testing/pool-invariants.ts'
-import type { Simulation } from '../../src/testing/simulation.ts'
+import type { Simulation } from '../../src/testing/simulation/simulation.ts'
 import {
-  flawOfBalance,
-  flawOfCrowd,
-  flawOfOutcome,
-  flawOfRepetition,
-  flawOfStart,
+  violationOfBalance,
+  violationOfCrowd,
+  violationOfOutcome,
+  violationOfRepetition,
+  violationOfStart,
 } from '../../src/testing/truth-rules.ts'
-import { problemText, TraceCheck } from '../../src/testing/conformance.ts'
+import { problemText, TraceCheck } from '../../src/testing/conformance/conformance.ts'
 import { noteCoverage } from '../support/coverage.ts'
 import { liveView, Motion } from './live-view.ts'
 
-const MAX_FLAWS = 5
+const MAX_VIOLATIONS = 5
 /** Lines a pool logs only when something is wrong with the pool itself. */
 const DEFECT = /UNEXPECTED_EVENT|INVARIANT_VIOLATED|the pool actor failed/
 
-/** A deed is done in the middle of a step: what the machines show then may be behind by that step. */
+/** An action is done in the middle of a step: what the machines show then may be behind by that step. */
 interface Doing {
   readonly slot: string
   readonly incarnation: number
   readonly what: 'fork' | 'run'
-  readonly flaw: string | null
+  readonly violation: string | null
 }
 
 export class SequenceJudge implements LogSink {
   /** How often each rule was asked: one that never was has proved nothing. */
   readonly asked = { fork: 0, run: 0, cleanEnd: 0, rest: 0, moment: 0, step: 0 }
-  readonly #flaws: string[] = []
+  readonly #violations: string[] = []
   readonly #motion = new Motion()
   readonly #trace: string[] = []
   #simulation: Simulation | null = null
@@ -54,28 +54,28 @@ export class SequenceJudge implements LogSink {
   attend(simulation: Simulation, isRepeatable: boolean): void {
     this.#simulation = simulation
     const { truth, pool, runtime } = simulation
-    truth.onBegin = (deed, earlier) => {
-      this.#blameIf(flawOfStart(deed, earlier))
-      if (!isRepeatable) this.#blameIf(flawOfRepetition(deed, earlier))
+    truth.onBegin = (action, earlier) => {
+      this.#reportIf(violationOfStart(action, earlier))
+      if (!isRepeatable) this.#reportIf(violationOfRepetition(action, earlier))
     }
     const { recorder } = runtime ?? {}
     // Taken again at the end: XState warns of machines that take a step in the middle of another's.
     recorder?.follow((line) => void this.#trace.push(line))
     for (const type of ['task.succeeded', 'task.failed', 'task.cancelled'] as const) {
       pool?.on(type, (outcome) => {
-        this.#blameIf(flawOfOutcome(outcome, truth))
+        this.#reportIf(violationOfOutcome(outcome, truth))
         truth.forget(outcome.taskId)
       })
     }
     pool?.on('pool.changed', ({ state }) => {
       this.#hasEnded = state === 'idle'
     })
-    if (runtime !== null) this.#watchDeeds(runtime.world)
+    if (runtime !== null) this.#watchActions(runtime.world)
   }
 
   /** What is wrong so far, or null. */
-  get flaw(): string | null {
-    return this.#flaws.length === 0 ? null : this.#flaws.join('\n')
+  get violation(): string | null {
+    return this.#violations.length === 0 ? null : this.#violations.join('\n')
   }
 
   /** After every step of time, and after every command. */
@@ -83,17 +83,17 @@ export class SequenceJudge implements LogSink {
     const simulation = this.#simulation
     const ledger = simulation?.runtime?.ledger
     if (!simulation || !ledger) return
-    this.#blameIf(flawOfBalance(ledger.counts))
+    this.#reportIf(violationOfBalance(ledger.counts))
     const doing = this.#doing
     if (!this.#motion.isNew(simulation) && doing.length === 0) return
-    this.#blameIf(flawOfCrowd(simulation.machine.processes))
+    this.#reportIf(violationOfCrowd(simulation.machine.processes))
     const view = liveView(simulation)
     if (view === null) return
     this.asked.moment++
-    this.#blameIf(flawIn(view))
+    this.#reportIf(violationIn(view))
     if (this.#hasEnded) this.#judgeEnd(simulation, view)
     this.#doing = []
-    for (const deed of doing) this.#judge(deed, view)
+    for (const action of doing) this.#judge(action, view)
   }
 
   /** At the end: every step that was recorded is taken again by the machines (G8). */
@@ -105,12 +105,12 @@ export class SequenceJudge implements LogSink {
     noteCoverage('simulation', taken)
     for (const problem of problems) {
       // The end of a trace is written once its pool has gone.
-      if (problem.kind !== 'truncated') this.#blameIf(problemText(problem))
+      if (problem.kind !== 'truncated') this.#reportIf(problemText(problem))
     }
   }
 
   /** Why the pool is not at rest; null when it is. */
-  unrest({ tasks }: PoolBooks): string | null {
+  pending({ tasks }: PoolOracle): string | null {
     const view = this.#simulation === null ? null : liveView(this.#simulation)
     if (view === null) return 'there is no pool'
     this.asked.rest++
@@ -118,12 +118,12 @@ export class SequenceJudge implements LogSink {
       const state = tasks.handleOf(id)?.status().state ?? 'succeeded'
       return { id, state }
     })
-    return unrestIn(seenWith(view, { tasks: states }))
+    return pendingIn(seenWith(view, { tasks: states }))
   }
 
   error(message: string, fields?: LogFields): void {
     const text = `${message} ${JSON.stringify(fields ?? {})}`
-    if (DEFECT.test(text)) this.#blameIf(text.slice(0, 400))
+    if (DEFECT.test(text)) this.#reportIf(text.slice(0, 400))
   }
 
   warn(): void {}
@@ -133,15 +133,15 @@ export class SequenceJudge implements LogSink {
   debug(): void {}
 
   /** Forks, and tasks sent to a process, pass by here on their way to the machine. */
-  #watchDeeds(world: World): void {
+  #watchActions(world: World): void {
     const { fork } = world
-    const watched: World['fork'] = (birth, events) => {
-      this.#note('fork', birth.slot, birth.incarnation)
-      const process: WorkerHandle = fork(birth, events)
+    const watched: World['fork'] = (init, events) => {
+      this.#note('fork', init.slot, init.incarnation)
+      const process: WorkerHandle = fork(init, events)
       const { sendNow } = process
       process.sendNow = (orders) => {
         if (orders.some(({ kind }) => kind === 'run')) {
-          this.#note('run', birth.slot, birth.incarnation)
+          this.#note('run', init.slot, init.incarnation)
         }
         sendNow.call(process, orders)
       }
@@ -153,20 +153,21 @@ export class SequenceJudge implements LogSink {
   #note(what: Doing['what'], slot: string, incarnation: number): void {
     this.asked[what]++
     const view = this.#simulation === null ? null : liveView(this.#simulation)
-    const flaw = view === null ? null : what === 'run' ? flawOfRun(view) : flawOfFork(view, slot)
-    this.#doing.push({ what, slot, incarnation, flaw })
+    const violation =
+      view === null ? null : what === 'run' ? violationOfRun(view) : violationOfFork(view, slot)
+    this.#doing.push({ what, slot, incarnation, violation })
   }
 
   /** Wrong is what was wrong before the step and still is after it. */
-  #judge({ what, slot, incarnation, flaw }: Doing, view: PoolView): void {
-    if (flaw === null) return
-    if (what === 'run') return this.#blameIf(flawOfRun(view))
+  #judge({ what, slot, incarnation, violation }: Doing, view: PoolView): void {
+    if (violation === null) return
+    if (what === 'run') return this.#reportIf(violationOfRun(view))
     const slots = view.slots.map((one) =>
       one.slot === slot
         ? { ...one, processes: one.processes.filter((it) => it.incarnation !== incarnation) }
         : one,
     )
-    this.#blameIf(flawOfFork(seenWith(view, { slots }), slot))
+    this.#reportIf(violationOfFork(seenWith(view, { slots }), slot))
   }
 
   #judgeEnd({ pool }: Simulation, view: PoolView): void {
@@ -178,12 +179,17 @@ export class SequenceJudge implements LogSink {
     const { value, context } = shutdown.getSnapshot() as AnyMachineSnapshot
     if (view.pool !== 'idle' || value !== 'done' || context.clean !== true) return
     this.asked.cleanEnd++
-    this.#blameIf(flawOfCleanEnd(view))
+    this.#reportIf(violationOfCleanEnd(view))
   }
 
-  #blameIf(flaw: string | null): void {
-    if (flaw === null || this.#flaws.length >= MAX_FLAWS || this.#flaws.includes(flaw)) return
-    this.#flaws.push(flaw)
+  #reportIf(violation: string | null): void {
+    if (
+      violation === null ||
+      this.#violations.length >= MAX_VIOLATIONS ||
+      this.#violations.includes(violation)
+    )
+      return
+    this.#violations.push(violation)
   }
 }
 

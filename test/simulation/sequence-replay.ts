@@ -3,7 +3,7 @@
  * once more, shrunk as a failure has told it. The exit code is 1 when it fails, 2 for a bad option.
  */
 import { parseArgs } from 'node:util'
-import { parseSeed } from '../../src/testing/seeded-random.ts'
+import { parseSeed } from '../../src/testing/simulation/seeded-random.ts'
 import { replaySequence } from './sequence-fleet.ts'
 
 const EXIT_FAILURE = 1

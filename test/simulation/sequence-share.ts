@@ -35,18 +35,18 @@ export async function withSequences(
   report: FleetReport,
   firstSeed: number,
   count: number | null,
-  tell: (failure: SequenceFailure) => void = tellError,
+  send: (failure: SequenceFailure) => void = printError,
 ): Promise<SharedReport> {
   const share = Math.floor(report.seeds / SEEDS_PER_SEQUENCE)
   const { run, commands, failed, failures } = await runSequences({
     firstSeed,
     count: count ?? Math.min(MOST_SEQUENCES, Math.max(LEAST_SEQUENCES, share)),
-    onFailure: tell,
+    onFailure: send,
   })
   const violations = [...report.violations, ...failures]
   return { ...report, violations, sequences: { run, commands, failed } }
 }
 
-function tellError(failure: SequenceFailure): void {
+function printError(failure: SequenceFailure): void {
   process.stderr.write(`${failureText(failure)}\n\n`)
 }

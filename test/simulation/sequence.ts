@@ -3,17 +3,21 @@
  * run on the real pool in virtual time, judged from outside by the books and from inside by the judge.
  */
 import fc from 'fast-check'
-import type { PoolOptions } from '../../src/pool/options.ts'
-import { FAULT_NAMES, type FaultName, type Faults } from '../../src/testing/faults.ts'
+import type { PoolOptions } from '../../src/api/options.ts'
+import { FAULT_NAMES, type FaultName, type Faults } from '../../src/testing/simulation/faults.ts'
 import {
-  type PoolBooks,
+  type PoolOracle,
   type PoolCommand,
   poolCommands,
   runPoolCommands,
-} from '../../src/testing/pool-commands.ts'
-import { stageOf } from '../../src/testing/simulate-pool.ts'
-import { configFor, prepareSimulation, Simulation } from '../../src/testing/simulation.ts'
-import { inside, runIn } from '../../src/testing/virtual-time.ts'
+} from '../../src/testing/commands/pool-commands.ts'
+import { scenarioOf } from '../../src/testing/simulation/simulate-pool.ts'
+import {
+  configFor,
+  prepareSimulation,
+  Simulation,
+} from '../../src/testing/simulation/simulation.ts'
+import { inside, runIn } from '../../src/testing/simulation/virtual-time.ts'
 import { handlers } from './schedule-handlers.ts'
 import { SequenceJudge } from './sequence-judge.ts'
 
@@ -141,22 +145,22 @@ export async function runSequence(
   judge.attend(simulation, setting.pool.task?.idempotent !== false)
   const check = () => {
     judge.check()
-    return judge.flaw
+    return judge.violation
   }
-  const unrest = (books: PoolBooks) => judge.unrest(books)
-  const real = { pool, stage: stageOf(simulation), judge: check, unrest }
+  const pending = (oracle: PoolOracle) => judge.pending(oracle)
+  const real = { pool, scenario: scenarioOf(simulation), judge: check, pending }
   const options = { settleLimit: SETTLE_MS, cancelLimit: CANCEL_MS }
   try {
-    const books = await play(simulation, judge, () => {
+    const oracle = await play(simulation, judge, () => {
       pool.start()
       return runPoolCommands(fc, commands, real, options)
     })
     if (isRecorded) judge.judgeTrace()
-    if (judge.flaw !== null) throw new Error(judge.flaw)
+    if (judge.violation !== null) throw new Error(judge.violation)
     return {
-      commands: books.commands,
+      commands: oracle.commands,
       virtualMs: simulation.clock.nowMs(),
-      seen: books.seen,
+      seen: oracle.seen,
       struck: simulation.faults.struck,
       asked: judge.asked,
     }
@@ -169,28 +173,28 @@ export async function runSequence(
 async function play(
   simulation: Simulation,
   judge: SequenceJudge,
-  scenario: () => Promise<PoolBooks>,
-): Promise<PoolBooks> {
+  scenario: () => Promise<PoolOracle>,
+): Promise<PoolOracle> {
   const { user, clock } = simulation
   user.enter = inside(user)
-  let ending: { readonly books: PoolBooks } | { readonly error: unknown } | null = null
+  let ending: { readonly oracle: PoolOracle } | { readonly error: unknown } | null = null
   const isOver = () => {
     // Nothing outside of a worker's process has moved: the pool is as it was.
     if (clock.caller?.isEnclosed !== true) judge.check()
-    return ending !== null || judge.flaw !== null
+    return ending !== null || judge.violation !== null
   }
   runIn(user, scenario).then(
-    (books) => {
-      ending = { books }
+    (oracle) => {
+      ending = { oracle }
     },
     (error: unknown) => {
       ending = { error }
     },
   )
   await simulation.runUntil(isOver, LIMIT_MS)
-  const ended = ending as { readonly books: PoolBooks } | { readonly error: unknown } | null
+  const ended = ending as { readonly oracle: PoolOracle } | { readonly error: unknown } | null
   if (ended !== null && 'error' in ended) throw ended.error
-  if (judge.flaw !== null) throw new Error(judge.flaw)
+  if (judge.violation !== null) throw new Error(judge.violation)
   if (ended === null) throw new Error(`the sequence is stuck at ${clock.nowMs()} ms`)
-  return ended.books
+  return ended.oracle
 }

@@ -5,12 +5,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type PlainTaskContext, task } from '../../src/tasks.ts'
+import { task } from '../../src/tasks.ts'
+import { type PlainTaskContext } from '../../src/task/context.ts'
 import {
   FAULT_NAMES,
   POOL_COMMAND_NAMES,
-  type PoolBooks,
-  poolBooks,
+  type PoolOracle,
+  poolOracle,
   poolCommands,
   type PoolCommandsOptions,
   runPoolCommands,
@@ -37,7 +38,7 @@ const SOMETIMES = [
   'map',
   'cancel',
   'redriven',
-  'strike',
+  'inject',
   'pause',
   'resume',
   'scale',
@@ -71,7 +72,7 @@ afterEach(() => {
 
 describe('sequences of commands', () => {
   it(
-    `of ${RUNS} seeds: the pool is what its books say, and all comes to rest`,
+    `of ${RUNS} seeds: the pool is what its oracle says, and all comes to rest`,
     async () => {
       const tally = await runSequences({ firstSeed: SEED, count: RUNS })
       expect(tally.failures.map(failureText)).toEqual([])
@@ -87,17 +88,17 @@ describe('sequences of commands', () => {
 describe('a planted bug is found, and shrinks to a few commands', () => {
   it.each(sequenceBugs)(
     '$name',
-    async ({ plant, told }) => {
+    async ({ plant, reported }) => {
       takeOut.push(plant())
       const { failures } = await runSequences({
         firstSeed: 0,
         count: RUNS_PER_BUG,
         isStoppedByFailure: true,
-        maxTold: 1,
+        maxListed: 1,
       })
       const [failure] = failures
       if (failure === undefined) throw new Error('no sequence has failed')
-      expect(failure.what).toMatch(told)
+      expect(failure.what).toMatch(reported)
       expect(failure.commands.length).toBeLessThanOrEqual(FEW_COMMANDS)
     },
     60_000,
@@ -105,7 +106,7 @@ describe('a planted bug is found, and shrinks to a few commands', () => {
 })
 
 describe('a sequence that fails', () => {
-  const first = { firstSeed: 0, count: RUNS_PER_BUG, isStoppedByFailure: true, maxTold: 1 }
+  const first = { firstSeed: 0, count: RUNS_PER_BUG, isStoppedByFailure: true, maxListed: 1 }
 
   it('is run again by what was printed of it', async () => {
     const undo = plantNamed(PAUSE_BUG)
@@ -122,11 +123,11 @@ describe('a sequence that fails', () => {
 
   it('is a violation of the simulation that lives it', async () => {
     takeOut.push(plantNamed('the run folder is left behind'))
-    const told: string[] = []
+    const reported: string[] = []
     const fleet = reportOf([emptyTally()])
-    const report = await withSequences(fleet, 0, null, (failure) => told.push(failure.what))
+    const report = await withSequences(fleet, 0, null, (failure) => reported.push(failure.what))
     expect(report.sequences).toEqual({ run: 10, commands: 0, failed: 10 })
-    expect(report.violations.map(({ what }) => what)).toEqual(told)
+    expect(report.violations.map(({ what }) => what)).toEqual(reported)
   })
 
   it('has options that say what is wrong with them', async () => {
@@ -150,14 +151,14 @@ describe('poolCommands', () => {
     }),
   }
   const payloads = { double: fc.nat({ max: 100 }) }
-  const property = (given: Partial<PoolCommandsOptions>, heard: (books: PoolBooks) => void) =>
+  const property = (given: Partial<PoolCommandsOptions>, heard: (oracle: PoolOracle) => void) =>
     fc.asyncProperty(
       poolCommands(fc, { payloads, maxCommands: 20, ...given }),
       fc.nat({ max: 100 }),
       async (commands, seed) => {
         const simulation = simulatePool({ tasks, workers: 2, seed, logger: 'silent' })
-        await simulation.run(async (pool, stage) =>
-          heard(await runPoolCommands(fc, commands, { pool, stage })),
+        await simulation.run(async (pool, scenario) =>
+          heard(await runPoolCommands(fc, commands, { pool, scenario })),
         )
       },
     )
@@ -165,8 +166,8 @@ describe('poolCommands', () => {
   it("run on a pool with a user's own handlers", async () => {
     let commands = 0
     await fc.assert(
-      property({ faults: ['crash', 'lostFrame'] }, (books) => {
-        commands += books.commands
+      property({ faults: ['crash', 'lostFrame'] }, (oracle) => {
+        commands += oracle.commands
       }),
       { numRuns: 20, seed: 1 },
     )
@@ -177,8 +178,8 @@ describe('poolCommands', () => {
     const without = POOL_COMMAND_NAMES.filter((name) => name !== 'submit' && name !== 'wait')
     const seen = new Set<string>()
     await fc.assert(
-      property({ without }, (books) => {
-        for (const what of books.seen.keys()) if (!what.startsWith('pool ')) seen.add(what)
+      property({ without }, (oracle) => {
+        for (const what of oracle.seen.keys()) if (!what.startsWith('pool ')) seen.add(what)
       }),
       { numRuns: 5, seed: 1 },
     )
@@ -199,13 +200,13 @@ describe('poolCommands', () => {
   it('say what they cannot do', async () => {
     expect(() => poolCommands(fc, { payloads: {} })).toThrow('name at least one task')
     const simulation = simulatePool({ tasks, workers: 1, store: 'orders.sqlite' })
-    const run = simulation.run((pool, stage) => void poolBooks({ pool, stage }))
+    const run = simulation.run((pool, scenario) => void poolOracle({ pool, scenario }))
     await expect(run).rejects.toThrow('a pool with a store is not known to them')
   })
 
   it('let a fault strike that exists', async () => {
-    const run = simulatePool({ tasks, workers: 1 }).run((_, stage) =>
-      stage.strike('crsh' as 'crash'),
+    const run = simulatePool({ tasks, workers: 1 }).run((_, scenario) =>
+      scenario.inject('crsh' as 'crash'),
     )
     await expect(run).rejects.toThrow('there is no fault "crsh"; known: crash,')
   })

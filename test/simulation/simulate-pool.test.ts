@@ -1,13 +1,8 @@
 /** `simulatePool`: real pools in virtual time, as users test their own tasks with them. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import {
-  defineTasks,
-  type PlainTaskContext,
-  task,
-  type TaskContext,
-  TroupeError,
-} from '../../src/tasks.ts'
+import { defineTasks, task, TroupeError } from '../../src/tasks.ts'
+import { type PlainTaskContext, type TaskContext } from '../../src/task/context.ts'
 import { FAULT_NAMES, simulatePool } from '../../src/testing/index.ts'
 
 const MINUTE_MS = 60_000
@@ -48,12 +43,12 @@ describe('time', () => {
 
   it('is virtual in the scenario, too, and real again afterwards', async () => {
     const before = Date.now()
-    const { value } = await simulatePool(quiet).run(async (_, stage) => {
+    const { value } = await simulatePool(quiet).run(async (_, scenario) => {
       const date = new Date()
-      const from = [Date.now(), performance.now(), stage.nowMs]
+      const from = [Date.now(), performance.now(), scenario.nowMs]
       await new Promise((resolve) => setTimeout(resolve, 10_000))
-      await stage.advance(5_000)
-      const to = [Date.now(), performance.now(), stage.nowMs]
+      await scenario.advance(5_000)
+      const to = [Date.now(), performance.now(), scenario.nowMs]
       return {
         passed: to.map((at, index) => at - (from[index] as number)),
         year: date.getFullYear(),
@@ -86,9 +81,9 @@ describe('handlers', () => {
   })
 
   it('are cancelled by their signal', async () => {
-    const { outcomes, virtualMs } = await simulatePool(quiet).run(async (pool, stage) => {
+    const { outcomes, virtualMs } = await simulatePool(quiet).run(async (pool, scenario) => {
       const handle = pool.submit('nap', MINUTE_MS)
-      await stage.advance(500)
+      await scenario.advance(500)
       handle.cancel()
       await handle.outcome()
     })
@@ -117,23 +112,23 @@ describe('handlers', () => {
 
 describe('the end', () => {
   it('of the host by a signal lets what runs end', async () => {
-    const { outcomes } = await simulatePool(quiet).run(async (pool, stage) => {
+    const { outcomes } = await simulatePool(quiet).run(async (pool, scenario) => {
       const running = pool.submit('nap', 5_000)
-      await stage.advance(1_000)
-      stage.signal('SIGTERM')
+      await scenario.advance(1_000)
+      scenario.signal('SIGTERM')
       await running.outcome()
-      await stage.advance(1_000)
+      await scenario.advance(1_000)
       expect(() => pool.submit('echo', 'late')).toThrow('the pool takes no tasks')
     })
     expect(outcomes).toMatchObject([{ status: 'succeeded' }])
   })
 
   it('by a second signal does not wait', async () => {
-    const { outcomes, virtualMs } = await simulatePool(quiet).run(async (pool, stage) => {
+    const { outcomes, virtualMs } = await simulatePool(quiet).run(async (pool, scenario) => {
       const running = pool.submit('deaf', undefined)
-      await stage.advance(1_000)
-      stage.signal('SIGINT')
-      stage.signal('SIGINT')
+      await scenario.advance(1_000)
+      scenario.signal('SIGINT')
+      scenario.signal('SIGINT')
       await running.outcome()
     })
     expect(outcomes).toMatchObject([{ status: 'cancelled' }])
@@ -159,8 +154,8 @@ describe('faults', () => {
         zombieAfter: 15_000,
         faults: { [name]: { times: 1 } },
       })
-      const { value, struck } = await simulation.run(async (pool, stage) => {
-        await stage.advance(3_000)
+      const { value, struck } = await simulation.run(async (pool, scenario) => {
+        await scenario.advance(3_000)
         if (pool.status().state === 'error') again(pool)
         const [title, nap] = await Promise.all([pool.run('title', 'x'), pool.run('nap', 100)])
         await pool.shutdown({ force: name === 'slowDeath' })
@@ -190,10 +185,10 @@ describe('faults', () => {
 
   it('end when they are healed', async () => {
     const simulation = simulatePool({ ...quiet, faults: { failedTask: 1 }, task: { attempts: 50 } })
-    const { struck } = await simulation.run(async (pool, stage) => {
+    const { struck } = await simulation.run(async (pool, scenario) => {
       const handle = pool.submit('echo', 'a')
-      await stage.advance(20_000)
-      stage.heal()
+      await scenario.advance(20_000)
+      scenario.heal()
       expect(await handle.outcome()).toMatchObject({ status: 'succeeded' })
     })
     expect(struck.failedTask).toBeGreaterThan(2)

@@ -6,8 +6,8 @@
  */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { parseSeed } from '../../src/testing/seeded-random.ts'
-import { tellEvents } from './event-lines.ts'
+import { parseSeed } from '../../src/testing/simulation/seeded-random.ts'
+import { printEvents } from './event-lines.ts'
 import { runJobs } from './fleet-jobs.ts'
 import type { FleetReport, Violation } from './fleet-report.ts'
 import { scheduleOf } from './schedule.ts'
@@ -30,7 +30,7 @@ interface Options {
   readonly isYear: boolean
   readonly isJson: boolean
   /** Every event of the one seed is printed. */
-  readonly isTelling: boolean
+  readonly isVerbose: boolean
 }
 
 // Errors are data here, made by the thousand: their stacks would cost more than the lives.
@@ -44,11 +44,11 @@ try {
 }
 
 async function main(options: Options): Promise<number> {
-  const { isYear, isJson, isTelling, jobs, sequences, ...plan } = options
-  if (isTelling) {
+  const { isYear, isJson, isVerbose, jobs, sequences, ...plan } = options
+  if (isVerbose) {
     const schedule = scheduleOf(plan.firstSeed)
     process.stdout.write(`${JSON.stringify(schedule, null, 1)}\n`)
-    const report = await tellEvents(schedule, (line) => process.stdout.write(`${line}\n`))
+    const report = await printEvents(schedule, (line) => process.stdout.write(`${line}\n`))
     process.stdout.write(`${JSON.stringify(report)}\n`)
     return report.violations.length === 0 ? 0 : EXIT_VIOLATION
   }
@@ -57,7 +57,7 @@ async function main(options: Options): Promise<number> {
     process.stdout.write(`${JSON.stringify(report)}\n`)
     return report.violations.length === 0 ? 0 : EXIT_VIOLATION
   }
-  const fleet = await runJobs({ ...plan, onViolation: tell }, jobs)
+  const fleet = await runJobs({ ...plan, onViolation: send }, jobs)
   const report = await withSequences(fleet, plan.firstSeed, sequences)
   const { failed } = report.sequences
   const summary = () => `${summaryOf(fleet)}\n${summaryOfSequences(report.sequences)}`
@@ -88,7 +88,7 @@ function readOptions(): Options {
     sequences: parseSequences(values.sequences),
     isYear: values.year,
     isJson: values.json,
-    isTelling: values.events,
+    isVerbose: values.events,
   }
 }
 
@@ -98,7 +98,7 @@ function numberOf(name: string, text: string): number {
   throw new TypeError(`${name}: must be a number above 0, not ${text}`)
 }
 
-function tell({ seed, what, shrunk, shrunkWhat, replay }: Violation): void {
+function send({ seed, what, shrunk, shrunkWhat, replay }: Violation): void {
   const { moves, ...rest } = shrunk
   const lines = [
     `seed ${seed} fails: ${what.join('; ')}`,

@@ -1,8 +1,8 @@
 /** G1 across the death of the pool: the real ledger on a real file, killed and started again. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { ExitCause, Verdict } from '../../machines/vocabulary.ts'
-import type { NormalTaskOptions } from '../../src/task/options.ts'
+import type { ExitCause, Verdict } from '../../machines/protocol.ts'
+import type { NormalTaskOptions } from '../../src/config/task-option-checks.ts'
 import { sqliteGround, StoreTime } from '../support/store-bench.ts'
 import { StoreLife } from '../support/store-life.ts'
 
@@ -27,7 +27,7 @@ const SOMETIMES = [
   'trouble over',
 ]
 
-type Deed =
+type Action =
   | 'submit'
   | 'report'
   | 'exit'
@@ -37,7 +37,7 @@ type Deed =
   | 'crash'
   | 'shutdown'
   | 'fill'
-type Move = readonly [Deed, ...unknown[]]
+type Move = readonly [Action, ...unknown[]]
 
 const at = fc.nat({ max: 20 })
 const options = fc.record({
@@ -70,9 +70,9 @@ const moves = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant('fill'), fc.boolean()) },
 ) as fc.Arbitrary<Move>
 
-function play(life: StoreLife, [deed, ...args]: Move, index: number): void {
-  if (deed === 'submit') life.submit(`t${index}`, args[1] as Partial<NormalTaskOptions>)
-  else (life[deed] as (...given: unknown[]) => void)(...args)
+function play(life: StoreLife, [action, ...args]: Move, index: number): void {
+  if (action === 'submit') life.submit(`t${index}`, args[1] as Partial<NormalTaskOptions>)
+  else (life[action] as (...given: unknown[]) => void)(...args)
 }
 
 describe('tasks in a durable store', () => {

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { isTroupeError } from '../../src/errors.ts'
-import { TaskRecord } from '../../src/ledger/record.ts'
-import { SqliteStore } from '../../src/ledger/stores/sqlite.ts'
-import { SCHEMA_VERSION } from '../../src/ledger/stores/sqlite-schema.ts'
-import { DEFAULT_TASK_OPTIONS } from '../../src/task/options.ts'
+import { isTroupeError } from '../../src/common/errors.ts'
+import { TaskRecord } from '../../src/ledger/task/record.ts'
+import { SqliteStore } from '../../src/ledger/store/sqlite.ts'
+import { SCHEMA_VERSION } from '../../src/ledger/store/sqlite-schema.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/config/task-options.ts'
 import { buildStoreV1, V1_EPOCH_MS } from '../fixtures/store-v1.ts'
 import { sqliteSettings, StoreTime, type StoreSettings } from '../support/store-bench.ts'
 
@@ -31,10 +31,10 @@ function recordOf(id: string, payload: unknown = null): TaskRecord {
   return new TaskRecord(id, 'noop', payload, DEFAULT_TASK_OPTIONS, 0)
 }
 
-/** The code of what `deed` throws. */
-function codeOf(deed: () => unknown): string {
+/** The code of what `action` throws. */
+function codeOf(action: () => unknown): string {
   try {
-    deed()
+    action()
   } catch (error) {
     return isTroupeError(error) ? error.code : `not ours: ${String(error)}`
   }
@@ -63,7 +63,7 @@ describe('the file of a store', () => {
 
   it('is given up by a process that is killed', () => {
     const script = `
-      import { SqliteStore } from ${JSON.stringify(new URL('../../src/ledger/stores/sqlite.ts', import.meta.url).href)}
+      import { SqliteStore } from ${JSON.stringify(new URL('../../src/ledger/store/sqlite.ts', import.meta.url).href)}
       new SqliteStore(${JSON.stringify(sqliteSettings(path))}, { nowMs: () => 0, wallMs: () => 1 })
       process.kill(process.pid, 'SIGKILL')`
     const dead = spawnSync(process.execPath, ['--input-type=module', '-e', script])
@@ -112,7 +112,7 @@ describe('the file of a store', () => {
 
   it('leaves the log of a killed pool as it is, too, when it must not be read', () => {
     const script = `
-      import { SqliteStore } from ${JSON.stringify(new URL('../../src/ledger/stores/sqlite.ts', import.meta.url).href)}
+      import { SqliteStore } from ${JSON.stringify(new URL('../../src/ledger/store/sqlite.ts', import.meta.url).href)}
       import { DatabaseSync } from 'node:sqlite'
       new SqliteStore(${JSON.stringify(sqliteSettings(path))}, { nowMs: () => 0, wallMs: () => 1 }).close()
       const db = new DatabaseSync(${JSON.stringify(path)})

@@ -1,8 +1,9 @@
 /** The port of a store: whatever keeps the tasks must keep these promises. */
 import { describe, expect, it } from 'vitest'
-import { TaskRecord } from '../../src/ledger/record.ts'
-import type { StoredTask, TaskStore } from '../../src/ledger/store.ts'
-import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task/options.ts'
+import { TaskRecord } from '../../src/ledger/task/record.ts'
+import type { StoredTask, TaskStore } from '../../src/ledger/store/store.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/config/task-options.ts'
+import { type NormalTaskOptions } from '../../src/config/task-option-checks.ts'
 import { EPOCH_MS, type Ground, memoryGround, sqliteGround } from '../support/store-bench.ts'
 
 const GROUNDS: Readonly<Record<string, () => Ground>> = {

@@ -4,12 +4,12 @@
  * no other task.
  */
 import { MAX_KILLS, MAX_RELEASES } from '../../machines/policy.ts'
-import type { CancelReason, ExitCause, Verdict } from '../../machines/vocabulary.ts'
-import type { TaskRecord } from '../../src/ledger/record.ts'
-import type { StagePlan } from './ledger-stage.ts'
-import type { ModelLanes } from './model-lanes.ts'
+import type { CancelReason, ExitCause, Verdict } from '../../machines/protocol.ts'
+import type { TaskRecord } from '../../src/ledger/task/record.ts'
+import type { ScenarioPlan } from './ledger-scenario.ts'
+import type { ModelBuckets } from './model-buckets.ts'
 
-export type State = TaskRecord['state']
+type State = TaskRecord['state']
 
 /** A process, as far as its tasks matter. */
 export interface ModelProcess {
@@ -20,11 +20,11 @@ export interface ModelProcess {
 
 /** What a life needs of the model around it. */
 export interface LifeWorld {
-  readonly plan: StagePlan
-  readonly lanes: ModelLanes
+  readonly plan: ScenarioPlan
+  readonly buckets: ModelBuckets
   nowMs: number
   /** Told of everything that must be done. */
-  must(deed: string): void
+  must(action: string): void
   /** It has just ended. */
   ended(life: TaskLife): void
 }
@@ -221,7 +221,7 @@ export class TaskLife {
   }
 
   end(how: string): void {
-    this.#world.lanes.remove(this)
+    this.#world.buckets.remove(this)
     this.state = how.split(' ', 1)[0] as State
     this.timer = null
     this.deadlineAtMs = Infinity
@@ -237,7 +237,7 @@ export class TaskLife {
     if (this.starts === 0 && queueTimeout > 0) {
       this.#setTimer(queueTimeout, () => this.end('failed TASK_EXPIRED'))
     }
-    this.#world.lanes.add(this, where)
+    this.#world.buckets.add(this, where)
   }
 
   #endStopped(): void {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { TaskContext } from '../../src/index.ts'
 import { faultPlans, poolEvents, poolModel, taskPlans } from '../../src/testing/index.ts'
-import { simulatePool } from '../../src/testing/simulate-pool.ts'
+import { simulatePool } from '../../src/testing/simulation/simulate-pool.ts'
 import { trueTrace } from '../support/recorded-run.ts'
 import { addMatchers } from '../support/troupe-matchers.ts'
 
@@ -173,7 +173,7 @@ describe('toSettleExactlyOnce', () => {
       status: () => ({ state }),
       wait: async () => {
         state = 'succeeded'
-        for (let count = 0; count < 2; count++) for (const tell of listeners) tell(ended)
+        for (let count = 0; count < 2; count++) for (const send of listeners) send(ended)
         return ended
       },
     }

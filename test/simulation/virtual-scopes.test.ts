@@ -1,7 +1,7 @@
 /** The clock of simulations: order, scopes that end, freeze and thaw; and seeds as users give them. */
 import { describe, expect, it } from 'vitest'
-import { parseSeed, SeededRandom } from '../../src/testing/seeded-random.ts'
-import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { parseSeed, SeededRandom } from '../../src/testing/simulation/seeded-random.ts'
+import { VirtualClock } from '../../src/testing/simulation/virtual-clock.ts'
 
 const WEEKS_MS = 2_000_000_000
 

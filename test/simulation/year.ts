@@ -4,10 +4,14 @@
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { SeededRandom } from '../../src/testing/seeded-random.ts'
-import { configFor, prepareSimulation, Simulation } from '../../src/testing/simulation.ts'
-import { flawOfLeftovers } from '../../src/testing/truth-rules.ts'
-import { inside, realNowMs, useVirtualTime } from '../../src/testing/virtual-time.ts'
+import { SeededRandom } from '../../src/testing/simulation/seeded-random.ts'
+import {
+  configFor,
+  prepareSimulation,
+  Simulation,
+} from '../../src/testing/simulation/simulation.ts'
+import { violationOfLeftovers } from '../../src/testing/truth-rules.ts'
+import { inside, realNowMs, useVirtualTime } from '../../src/testing/simulation/virtual-time.ts'
 import { handlers } from './schedule-handlers.ts'
 import { Oracle } from './schedule-oracle.ts'
 
@@ -37,7 +41,7 @@ const FAULTS = {
   stubborn: 0.01,
 } as const
 
-export interface YearReport {
+interface YearReport {
   readonly seed: number
   readonly days: number
   readonly tasks: number
@@ -55,7 +59,7 @@ export async function simulateYear(seed: number, days = DAYS): Promise<YearRepor
   await prepareSimulation()
   const giveTimeBack = useVirtualTime()
   try {
-    return await new Year(seed, days).live()
+    return await new Year(seed, days).simulateSchedule()
   } finally {
     giveTimeBack()
   }
@@ -95,7 +99,7 @@ class Year {
     this.#oracle.attend(this.#simulation, true)
   }
 
-  async live(): Promise<YearReport> {
+  async simulateSchedule(): Promise<YearReport> {
     const before = heapMb()
     const begunMs = realNowMs()
     const { user, clock, machine } = this.#simulation
@@ -110,9 +114,9 @@ class Year {
       if (clock.calls % CHECK_EVERY === 0) this.#oracle.check()
       return this.#isOver || this.#oracle.violations.length > 0
     }, limitMs)
-    if (!isEnded) this.#oracle.blame('the year does not end')
-    const left = flawOfLeftovers(machine.leftovers())
-    if (left !== null && isEnded) this.#oracle.blame(left)
+    if (!isEnded) this.#oracle.report('the year does not end')
+    const left = violationOfLeftovers(machine.leftovers())
+    if (left !== null && isEnded) this.#oracle.report(left)
     return {
       seed: this.#seed,
       days: clock.nowMs() / DAY_MS,

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import puppeteer from 'puppeteer-core'
 import { sealProfile } from '../../src/profile/seal.ts'
-import { findBrowser } from '../../src/worker/browser-finder.ts'
+import { findBrowser } from '../../src/browser/finder.ts'
 
 /** So often a browser may end before its cookie is on the disk: it writes only now and then. */
 const MAX_VISITS = 10

@@ -12,7 +12,7 @@ const FILES = {
   2: { limit: 'memory.max', kills: 'memory.events' },
 } as const
 
-export class ControlGroup implements Disposable {
+class ControlGroup implements Disposable {
   readonly #group: MemoryGroup
 
   constructor(group: MemoryGroup) {

@@ -29,7 +29,7 @@ async function runSuite(folder: string): Promise<void> {
   if (code !== 0) console.error('some tests failed: what they would have taken may be missing')
 }
 
-function tell({ machine, transitions, byLayer, notReal }: MachineCoverage): void {
+function send({ machine, transitions, byLayer, notReal }: MachineCoverage): void {
   const shares = Object.entries(byLayer).map(
     ([layer, count]) => `${layer} ${count} (${Math.round((100 * count) / transitions)} %)`,
   )
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
   }
   if (values.run) await runSuite(folder)
   const coverage = readCoverage(folder)
-  for (const machine of coverage) tell(machine)
+  for (const machine of coverage) send(machine)
   if (values.json) {
     const brief = coverage.map(({ notReal, ...machine }) => ({
       ...machine,

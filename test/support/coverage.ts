@@ -6,16 +6,16 @@
 import { appendFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type MachineId, machines } from '../../machines/index.ts'
-import { type TransitionId, workingTransitions } from '../../src/testing/transitions.ts'
+import { type TransitionId, workingTransitions } from '../../src/testing/conformance/transitions.ts'
 
 export const COVERAGE_VARIABLE = 'TROUPE_COVERAGE'
 /** From the purest to the most real. */
 export const LAYERS = ['machines', 'model', 'simulation', 'process', 'chaos'] as const
 export type Layer = (typeof LAYERS)[number]
 /** What runs real processes. */
-export const REAL_LAYERS: readonly Layer[] = ['process', 'chaos']
+const REAL_LAYERS: readonly Layer[] = ['process', 'chaos']
 
-export type Taken = ReadonlyMap<string, ReadonlySet<TransitionId>>
+type Taken = ReadonlyMap<string, ReadonlySet<TransitionId>>
 
 interface CoverageLine {
   readonly layer: Layer
@@ -38,9 +38,10 @@ export function noteCoverage(layer: Layer, taken: Taken): void {
   }
 }
 
-/** The layer a test file belongs to, by its folder. */
+/** The layer a test file belongs to, by its folder. Behaviours run in real processes. */
 export function layerOf(path: string): Layer {
-  const layer = LAYERS.find((name) => path.includes(`/test/${name}/`))
+  const folder = path.includes('/test/behaviour/') ? '/test/process/' : path
+  const layer = LAYERS.find((name) => folder.includes(`/test/${name}/`))
   if (layer === undefined) throw new Error(`${path} belongs to no layer`)
   return layer
 }

@@ -66,7 +66,7 @@ export interface Exploration {
   /** Shortest ways to an event that nobody handled: one for each configuration and event type. */
   readonly unhandled: readonly string[]
   /** What `after` and `check` threw, each once, with the shortest way to it. */
-  readonly flaws: readonly string[]
+  readonly violations: readonly string[]
   /** The shortest way to a state from which none of the wanted states can be reached any more, or null. */
   deadEnd(isWanted: (snapshot: AnyMachineSnapshot) => boolean): string | null
 }
@@ -78,7 +78,7 @@ interface Found<World> extends Situation<World> {
 }
 
 /** Of a long way, only the end is told. */
-const MAX_STEPS_TOLD = 40
+const MAX_STEPS_SHOWN = 40
 const AFTER = 'xstate.after.'
 
 /** Explores a machine whole, or until the first fault of any kind where that is all one wants to know. */
@@ -104,7 +104,7 @@ class Search<World> implements Exploration {
   readonly #queue: string[] = []
   readonly #edges = new Set<string>()
   readonly #unhandled = new Map<string, string>()
-  readonly #flaws = new Map<string, string>()
+  readonly #violations = new Map<string, string>()
 
   constructor(machine: AnyStateMachine, plan: ExplorePlan<World>) {
     this.#probe = marked(machine)
@@ -123,8 +123,8 @@ class Search<World> implements Exploration {
   get unhandled(): string[] {
     return [...this.#unhandled.values()]
   }
-  get flaws(): string[] {
-    return [...this.#flaws.values()]
+  get violations(): string[] {
+    return [...this.#violations.values()]
   }
 
   run(isUntilFault: boolean) {
@@ -138,7 +138,7 @@ class Search<World> implements Exploration {
       if (situation.snapshot.status !== 'active') continue
       if (this.#plan.isWithin?.(situation) === false) continue
       for (const event of eventsAt(situation, this.#plan)) this.#try(key, situation, event)
-      if (isUntilFault && (this.#unhandled.size > 0 || this.#flaws.size > 0)) return
+      if (isUntilFault && (this.#unhandled.size > 0 || this.#violations.size > 0)) return
     }
   }
 
@@ -192,7 +192,7 @@ class Search<World> implements Exploration {
     const commands = commandsOf(actions)
     const { snapshot, event, from } = at
     const step = { from: at.before ?? at, event, to: snapshot, taken, commands }
-    const world = this.#blame(from, event, () => this.#plan.after?.(step)) ?? at.world
+    const world = this.#report(from, event, () => this.#plan.after?.(step)) ?? at.world
     const key = keyOf({ snapshot, world }, this.#plan)
     const known = this.#found.get(key)
     if (from !== null) known?.before.add(from)
@@ -200,7 +200,7 @@ class Search<World> implements Exploration {
       const before = new Set(from === null ? [] : [from])
       this.#found.set(key, { snapshot, world, from, event, before })
       this.#queue.push(key)
-      this.#blame(key, null, () => this.#plan.check?.({ snapshot, world }))
+      this.#report(key, null, () => this.#plan.check?.({ snapshot, world }))
     }
     if (this.#found.size > this.#plan.maxStates) {
       throw new Error(`more than ${this.#plan.maxStates} states\n${this.#wayTo(key)}`)
@@ -217,13 +217,13 @@ class Search<World> implements Exploration {
     return taken
   }
 
-  #blame<T>(key: string | null, event: EventObject | null, judge: () => T): T | undefined {
+  #report<T>(key: string | null, event: EventObject | null, judge: () => T): T | undefined {
     try {
       return judge()
-    } catch (flaw) {
-      const { message } = flaw as Error
+    } catch (violation) {
+      const { message } = violation as Error
       const way = `${key === null ? '' : this.#wayTo(key)}\n  ${JSON.stringify(event)}`
-      if (!this.#flaws.has(message)) this.#flaws.set(message, `${message}\n${way}`)
+      if (!this.#violations.has(message)) this.#violations.set(message, `${message}\n${way}`)
       return undefined
     }
   }
@@ -236,7 +236,7 @@ class Search<World> implements Exploration {
       lines.unshift(`  ${JSON.stringify(step.event)} → ${JSON.stringify(step.snapshot.value)}`)
       at = step.from
     }
-    return lines.slice(-MAX_STEPS_TOLD).join('\n')
+    return lines.slice(-MAX_STEPS_SHOWN).join('\n')
   }
 }
 

@@ -10,9 +10,13 @@ import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Page } from 'puppeteer-core'
-import type { BrowserDriver, DrivenBrowser, DrivenTab } from '../../src/child/browser-driver.ts'
-import type { Artifact, DownloadOptions } from '../../src/tasks.ts'
-import type { LaunchSpec } from '../../src/worker/protocol.ts'
+import type {
+  BrowserDriver,
+  DrivenBrowser,
+  DrivenTab,
+} from '../../src/child/browser/browser-driver.ts'
+import type { Artifact, DownloadOptions } from '../../src/task/context.ts'
+import type { LaunchSpec } from '../../src/process/ipc/protocol.ts'
 
 /** What the fake does otherwise than well. Times in ms. */
 export interface FakeScript {
@@ -86,14 +90,14 @@ class FakeBrowser implements DrivenBrowser {
   readonly pid: number | null
   readonly browserId: number
   readonly cookies = new Map<string, string>()
-  private readonly child: ChildProcess
-  private readonly gone: Promise<void>
+  readonly #child: ChildProcess
+  readonly #gone: Promise<void>
 
   constructor(spec: LaunchSpec, browserId: number) {
     this.browserId = browserId
     // Reads until its parent is gone, as Chromium does with its pipe; its command line names the profile.
     const code = "process.stdin.resume().on('close', () => process.exit())"
-    this.child = spawn(
+    this.#child = spawn(
       process.execPath,
       ['-e', code, '--', `--user-data-dir=${spec.profileFolder}`],
       {
@@ -102,18 +106,18 @@ class FakeBrowser implements DrivenBrowser {
         env: { ...process.env, TMPDIR: spec.tmpFolder },
       },
     )
-    children.add(this.child)
-    this.pid = this.child.pid ?? null
-    this.gone = new Promise((resolve) => {
-      this.child.once('exit', () => {
-        children.delete(this.child)
+    children.add(this.#child)
+    this.pid = this.#child.pid ?? null
+    this.#gone = new Promise((resolve) => {
+      this.#child.once('exit', () => {
+        children.delete(this.#child)
         resolve()
       })
     })
   }
 
   onDisconnected(listener: () => void): void {
-    void this.gone.then(listener)
+    void this.#gone.then(listener)
   }
 
   async openTab(): Promise<DrivenTab> {
@@ -129,26 +133,26 @@ class FakeBrowser implements DrivenBrowser {
   async close(): Promise<void> {
     await misbehave(script.close)
     await pause(script.closeMs)
-    this.child.stdin?.end()
-    await this.gone
+    this.#child.stdin?.end()
+    await this.#gone
   }
 
   kill(): void {
-    killGroup(this.child)
+    killGroup(this.#child)
   }
 }
 
 class FakeTab implements DrivenTab {
   readonly page: Page
-  private url = 'about:blank'
-  private resets = 0
-  private crashed: (() => void) | null = null
-  private hanging: ((error: Error) => void)[] = []
-  private readonly controls: FakeControls
+  #url = 'about:blank'
+  #resets = 0
+  #crashed: (() => void) | null = null
+  #hanging: ((error: Error) => void)[] = []
+  readonly #controls: FakeControls
 
   constructor(browser: FakeBrowser, tabId: number) {
-    const countResets = (): number => this.resets
-    this.controls = {
+    const countResets = (): number => this.#resets
+    this.#controls = {
       tabId,
       browserId: browser.browserId,
       browserPid: browser.pid ?? 0,
@@ -156,32 +160,32 @@ class FakeTab implements DrivenTab {
       get resets() {
         return countResets()
       },
-      crash: () => this.crashed?.(),
+      crash: () => this.#crashed?.(),
       killBrowser: () => browser.kill(),
-      hang: () => new Promise<never>((_resolve, reject) => this.hanging.push(reject)),
+      hang: () => new Promise<never>((_resolve, reject) => this.#hanging.push(reject)),
     }
-    this.page = this.fakePage() as unknown as Page
+    this.page = this.#fakePage() as unknown as Page
   }
 
   onCrashed(listener: () => void): void {
-    this.crashed = listener
+    this.#crashed = listener
   }
 
   async reset(): Promise<void> {
     await misbehave(script.reset)
     await pause(script.resetMs)
-    this.resets += 1
-    this.url = 'about:blank'
+    this.#resets += 1
+    this.#url = 'about:blank'
   }
 
   async interrupt(): Promise<void> {
     await misbehave(script.interrupt)
-    this.release('Execution was terminated')
+    this.#release('Execution was terminated')
   }
 
   async close(): Promise<void> {
     await misbehave(script.closeTab)
-    this.release('Target closed')
+    this.#release('target closed')
   }
 
   async download(
@@ -205,20 +209,20 @@ class FakeTab implements DrivenTab {
     return [await this.download(action, folder, options)]
   }
 
-  private release(message: string): void {
-    for (const reject of this.hanging.splice(0)) reject(new Error(message))
+  #release(message: string): void {
+    for (const reject of this.#hanging.splice(0)) reject(new Error(message))
   }
 
   /** `fake` lets a task file reach the controls without importing this module. */
-  private fakePage(): object {
+  #fakePage(): object {
     return {
-      fake: this.controls,
+      fake: this.#controls,
       goto: async (url: string) => {
-        this.url = url
+        this.#url = url
         return null
       },
-      url: () => this.url,
-      title: async () => `title of ${this.url}`,
+      url: () => this.#url,
+      title: async () => `title of ${this.#url}`,
       evaluate: async (run: unknown, ...args: unknown[]) =>
         typeof run === 'function' ? run(...args) : run,
       isClosed: () => false,

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { TaskHandle, TaskOutcome } from '../../src/index.ts'
-import type { PoolEvents } from '../../src/pool/types.ts'
+import type { PoolEvents } from '../../src/api/events.ts'
 import { nothingLeft } from './census.ts'
 import { refuseFork } from './fault-fork.ts'
 import { type FaultPlan, setMark, type Spot, whenMarked, withPlan } from './fault-plan.ts'
@@ -38,7 +38,7 @@ const SPOTS: Readonly<Record<Moment, Spot>> = {
   stopping: 'closing',
 }
 
-export class CellStage implements AsyncDisposable {
+export class CellScenario implements AsyncDisposable {
   readonly cell: Cell
   readonly plan: FaultPlan
   readonly troupe: PoolUnderTest<Tasks>
@@ -138,7 +138,7 @@ export class CellStage implements AsyncDisposable {
   }
 
   /** Exactly one end for each task, in the books and in the news. */
-  booksAreRight(): void {
+  oracleAgrees(): void {
     const { tasks } = this.pool.status()
     expect(tasks).toMatchObject({ submitted: this.#handles.length, pending: 0, active: 0 })
     expect(tasks.succeeded + tasks.failed + tasks.cancelled).toBe(this.#handles.length)
@@ -162,12 +162,12 @@ export class CellStage implements AsyncDisposable {
 }
 
 function planFor({ fault, moment }: Cell, folder: string): FaultPlan {
-  const { effect, strike, name } = fault
+  const { effect, inject, name } = fault
   // The parent refuses the fork of a worker; that of a browser fails in the worker.
   const isOfParent = effect.kind === 'unborn' && moment !== 'launching'
   return {
     folder,
-    strike: isOfParent ? null : strike,
+    inject: isOfParent ? null : inject,
     spot: spotOf(name, moment),
     process: moment === 'succeeding' ? 2 : 1,
     work: workOf(name, moment),

@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 const POLL_EVERY_MS = 3
 
 /** What a worker process can do to itself. */
-export type Strike =
+export type Injection =
   | 'SIGKILL'
   | 'SIGSTOP'
   | 'SIGTERM'
@@ -18,10 +18,6 @@ export type Strike =
   | 'exit 9'
   | 'exception'
   | 'spin'
-  | 'garbage'
-  | 'duplicate'
-  | 'late'
-  | 'oversized'
   | 'disconnect'
   | 'ENOENT'
   | 'EAGAIN'
@@ -34,7 +30,7 @@ export interface FaultPlan {
   /** Holds the marks. */
   readonly folder: string
   /** Null: no process of this cell is at fault. */
-  readonly strike: Strike | null
+  readonly inject: Injection | null
   readonly spot: Spot
   /** Which of the processes that reach the task file, from 1. */
   readonly process: number
@@ -48,7 +44,7 @@ export interface FaultPlan {
  * `held`: the second process is in its start. `released`: it may go on, and so may a task that waits. `struck`: the
  * fault is committed, or will be in this very turn. `survived`: and its process goes on.
  */
-export type Mark = 'held' | 'released' | 'struck' | 'survived'
+type Mark = 'held' | 'released' | 'struck' | 'survived'
 
 /** `file`, told what to do. */
 export function withPlan(file: string, plan: FaultPlan): string {

@@ -4,10 +4,10 @@
  */
 import { expect } from 'vitest'
 import type { TaskHandle } from '../../src/index.ts'
-import type { CellStage } from './fault-cell.ts'
+import type { CellScenario } from './fault-cell.ts'
 import type { Moment } from './fault-table.ts'
 
-type Scene = (stage: CellStage) => Promise<void>
+type Scene = (scenario: CellScenario) => Promise<void>
 
 /** The task ended well, and took so many starts. */
 async function succeeds(task: TaskHandle, attempts: number): Promise<void> {
@@ -15,17 +15,17 @@ async function succeeds(task: TaskHandle, attempts: number): Promise<void> {
 }
 
 /** It says nothing wrong about how its process went. */
-async function exitIsTold(stage: CellStage, incarnation: number): Promise<void> {
-  const { effect } = stage.cell.fault
-  const exit = await stage.exitOf(incarnation)
-  if (stage.isStuckStart) {
+async function exitIsReported(scenario: CellScenario, incarnation: number): Promise<void> {
+  const { effect } = scenario.cell.fault
+  const exit = await scenario.exitOf(incarnation)
+  if (scenario.isStuckStart) {
     expect(exit).toMatchObject({ cause: 'startTimedOut', exit: { signal: 'SIGKILL' } })
   } else if (effect.kind === 'dies') {
     const { code, signal } = effect
     expect(exit).toMatchObject({ cause: 'crashed', exit: { code, signal } })
   } else if (effect.kind === 'silent') {
     expect(exit).toMatchObject({ cause: 'silent', exit: { code: null, signal: 'SIGKILL' } })
-  } else if (stage.cell.moment === 'launching' || effect.kind === 'hangs') {
+  } else if (scenario.cell.moment === 'launching' || effect.kind === 'hangs') {
     // The worker says that its browser failed, and is ended for it.
     expect(exit).toMatchObject({ cause: 'startFailed', exit: { code: null, signal: 'SIGKILL' } })
   } else if (effect.kind === 'unborn') {
@@ -34,12 +34,12 @@ async function exitIsTold(stage: CellStage, incarnation: number): Promise<void> 
 }
 
 /** The task has waited all along, so the fault costs it nothing, unless no start is left to hope for. */
-const starting: Scene = async (stage) => {
-  const { pool, cell } = stage
+const starting: Scene = async (scenario) => {
+  const { pool, cell } = scenario
   const { effect } = cell.fault
   pool.start()
-  const task = stage.submit('work', 'done')
-  const reason = hopeless(stage)
+  const task = scenario.submit('work', 'done')
+  const reason = hopeless(scenario)
   if (reason !== null) {
     expect(await task.outcome()).toMatchObject({ status: 'failed', error: { code: reason } })
     expect(pool.status().state).toBe('error')
@@ -49,95 +49,95 @@ const starting: Scene = async (stage) => {
   }
   await succeeds(task, 1)
   if (effect.kind === 'survives') expect(pool.status().processesStarted).toBe(1)
-  else await exitIsTold(stage, 1)
+  else await exitIsReported(scenario, 1)
 }
 
 /** Why the pool, with its one slot, gives up: nothing will ever be ready. */
-function hopeless({ cell }: CellStage): string | null {
+function hopeless({ cell }: CellScenario): string | null {
   const isMissing = cell.moment === 'launching' && cell.fault.name === 'fork failure ENOENT'
   return isMissing ? 'BROWSER_NOT_FOUND' : null
 }
 
-const idle: Scene = async (stage) => {
-  const { pool, cell } = stage
+const idle: Scene = async (scenario) => {
+  const { pool, cell } = scenario
   pool.start()
-  await stage.submit('echo', 'first').outcome()
-  await stage.becomes(() => stage.state === 'ready.idle')
+  await scenario.submit('echo', 'first').outcome()
+  await scenario.becomes(() => scenario.state === 'ready.idle')
   process.kill(pool.status().workers[0]?.pid ?? 0, 'SIGUSR2')
-  if (cell.fault.effect.kind === 'survives') await stage.survived()
-  else await exitIsTold(stage, 1)
-  await succeeds(stage.submit('work', 'done'), 1)
+  if (cell.fault.effect.kind === 'survives') await scenario.survived()
+  else await exitIsReported(scenario, 1)
+  await succeeds(scenario.submit('work', 'done'), 1)
 }
 
-const busy: Scene = async (stage) => {
-  const { pool, cell } = stage
+const busy: Scene = async (scenario) => {
+  const { pool, cell } = scenario
   pool.start()
-  const task = stage.submit('work', 'done')
+  const task = scenario.submit('work', 'done')
   if (cell.fault.effect.kind === 'survives') return succeeds(task, 1)
-  await exitIsTold(stage, 1)
+  await exitIsReported(scenario, 1)
   await succeeds(task, 2)
 }
 
 /** The fault is that of the process that serves, while its successor starts. */
-const recycling: Scene = async (stage) => {
-  const { pool, cell } = stage
+const recycling: Scene = async (scenario) => {
+  const { pool, cell } = scenario
   pool.start()
-  const task = stage.submit('work', 'done')
-  await stage.struck()
+  const task = scenario.submit('work', 'done')
+  await scenario.struck()
   if (cell.fault.effect.kind === 'survives') {
-    await stage.survived()
-    stage.release()
+    await scenario.survived()
+    scenario.release()
     return succeeds(task, 1)
   }
-  await exitIsTold(stage, 1)
-  stage.release()
+  await exitIsReported(scenario, 1)
+  scenario.release()
   await succeeds(task, 2)
 }
 
 /** The fault is the successor's: what the other serves meanwhile hears nothing of it. */
-const succeeding: Scene = async (stage) => {
-  const { pool, cell } = stage
+const succeeding: Scene = async (scenario) => {
+  const { pool, cell } = scenario
   pool.start()
-  const task = stage.submit('work', 'done')
-  await stage.becomes(() => pool.status().processesStarted === 2)
-  if (cell.fault.effect.kind !== 'unborn') await stage.struck()
-  await stage.becomes(() => stage.state.startsWith('ready'))
-  if (cell.fault.effect.kind !== 'survives') await exitIsTold(stage, 2)
-  stage.release()
+  const task = scenario.submit('work', 'done')
+  await scenario.becomes(() => pool.status().processesStarted === 2)
+  if (cell.fault.effect.kind !== 'unborn') await scenario.struck()
+  await scenario.becomes(() => scenario.state.startsWith('ready'))
+  if (cell.fault.effect.kind !== 'survives') await exitIsReported(scenario, 2)
+  scenario.release()
   await succeeds(task, 1)
 }
 
 /** The fault is that of the process that has been replaced; the new one serves on beside it. */
-const retiring: Scene = async (stage) => {
-  const { pool, cell } = stage
+const retiring: Scene = async (scenario) => {
+  const { pool, cell } = scenario
   pool.start()
-  const task = stage.submit('work', 'done')
+  const task = scenario.submit('work', 'done')
   const isSecond = () => pool.status().workers[0]?.incarnation === 2
-  await stage.becomes(() => isSecond() && stage.state.startsWith('ready'))
+  await scenario.becomes(() => isSecond() && scenario.state.startsWith('ready'))
   if (cell.fault.name === 'hung close') {
     await succeeds(task, 1)
-    expect(await stage.exitOf(1)).toMatchObject({ exit: { code: null, signal: 'SIGKILL' } })
+    expect(await scenario.exitOf(1)).toMatchObject({ exit: { code: null, signal: 'SIGKILL' } })
     return
   }
-  const beside = stage.submit('wait', 'done')
-  await stage.becomes(() => beside.status().state === 'running')
-  stage.release()
+  const beside = scenario.submit('wait', 'done')
+  await scenario.becomes(() => beside.status().state === 'running')
+  scenario.release()
   await succeeds(beside, 1)
   const survives = cell.fault.effect.kind === 'survives'
-  if (!survives) await exitIsTold(stage, 1)
+  if (!survives) await exitIsReported(scenario, 1)
   await succeeds(task, survives ? 1 : 2)
 }
 
 /** One task runs and one waits when the shutdown comes; the fault comes while the session closes. */
-const stopping: Scene = async (stage) => {
-  const { pool, cell } = stage
+const stopping: Scene = async (scenario) => {
+  const { pool, cell } = scenario
   pool.start()
-  const running = stage.submit('wait', 'done')
-  if (cell.fault.name === 'hung start') await stage.struck()
-  else await stage.becomes(() => running.status().state === 'running')
-  const waiting = stage.submit('work', 'done')
-  const ended = stage.endsInBound()
-  stage.release()
+  const running = scenario.submit('wait', 'done')
+  if (cell.fault.name === 'hung start') await scenario.struck()
+  else await scenario.becomes(() => running.status().state === 'running')
+  const waiting = scenario.submit('work', 'done')
+  const ended = scenario.endsInBound()
+  scenario.release()
   if (cell.fault.name === 'hung start') {
     expect(await running.outcome()).toMatchObject({ status: 'cancelled', attempts: 0 })
   } else {

@@ -4,13 +4,13 @@
  */
 import type { MonitorReading } from '../../src/monitor/monitor.ts'
 import type { FailedReaders } from '../../src/monitor/readers.ts'
-import type { ProcessKey } from '../../src/pool/watch.ts'
-import { realWorld, type World } from '../../src/pool/world.ts'
+import type { ProcessKey } from '../../src/common/process-key.ts'
+import { realWorld, type World } from '../../src/pool/host/world.ts'
 
 const LIMIT_BYTES = 1_000_000_000
 const ROOMY = { freeBytes: 10_000_000_000, totalBytes: 10_000_000_000 }
 
-export interface Sight {
+interface Sight {
   /** Used share of memory. Default 0.1. */
   readonly memory?: number
   readonly diskFreeBytes?: number
@@ -22,7 +22,7 @@ export interface Sight {
 
 export class InjectedReadings {
   readonly world: World
-  #watch: { pids: () => ReadonlyMap<ProcessKey, number>; tell: Tell } | null = null
+  #watch: { pids: () => ReadonlyMap<ProcessKey, number>; send: SendReading } | null = null
   #skewMs = 0
 
   constructor() {
@@ -32,7 +32,7 @@ export class InjectedReadings {
       ...real,
       clock: { ...real.clock, nowMs: () => nowMs() + this.#skewMs },
       createMonitor: ({ pids, onReading }) => {
-        this.#watch = { pids, tell: onReading }
+        this.#watch = { pids, send: onReading }
         return { stop: () => (this.#watch = null) }
       },
     }
@@ -41,8 +41,8 @@ export class InjectedReadings {
   /** The pool reads this now. */
   see({ memory = 0.1, diskFreeBytes = ROOMY.freeBytes, bytes = {}, failed = {} }: Sight): void {
     if (this.#watch === null) throw new Error('nobody watches: the pool has not started')
-    const { pids, tell } = this.#watch
-    tell({
+    const { pids, send } = this.#watch
+    send({
       atMs: 0,
       lateMs: 0,
       memory: failed.memory
@@ -71,4 +71,4 @@ export class InjectedReadings {
   }
 }
 
-type Tell = (reading: MonitorReading<ProcessKey>) => void
+type SendReading = (reading: MonitorReading<ProcessKey>) => void

@@ -6,7 +6,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { findBrowser } from '../../src/worker/browser-finder.ts'
+import { findBrowser } from '../../src/browser/finder.ts'
 
 export type BrowserName = 'sparticuz' | 'debian'
 

@@ -2,7 +2,11 @@
  * Mutants: a machine rebuilt from its own config with one fault planted. Uses the public API of XState only.
  */
 import type { AnyStateMachine } from 'xstate'
-import { rewrite, type TransitionConfig, type TransitionId } from '../../src/testing/transitions.ts'
+import {
+  rewrite,
+  type TransitionConfig,
+  type TransitionId,
+} from '../../src/testing/conformance/transitions.ts'
 
 export {
   isIgnore,
@@ -12,7 +16,7 @@ export {
   type NodeConfig,
   sitesOf,
   type TransitionId,
-} from '../../src/testing/transitions.ts'
+} from '../../src/testing/conformance/transitions.ts'
 
 /** A mutant: one transition is gone. */
 export function without(machine: AnyStateMachine, id: TransitionId): AnyStateMachine {

@@ -18,7 +18,7 @@ import {
   unusedParts,
 } from './machine-shape.ts'
 
-export interface MachineCase<World> {
+interface MachineCase<World> {
   readonly machine: AnyStateMachine
   /** Every event type of the machine, as its type says. */
   readonly types: readonly string[]
@@ -32,16 +32,16 @@ export interface MachineCase<World> {
   readonly mutants: readonly Mutant[]
 }
 
-export interface View<World> {
+interface View<World> {
   readonly plan: ExplorePlan<World>
   /** Pinned: a change of behaviour shows here first. */
   readonly states: number
   readonly edges: number
 }
 
-type Finder = 'totality' | 'coverage' | 'counts' | 'flaws' | 'endlessness'
+type Finder = 'totality' | 'coverage' | 'counts' | 'violations' | 'endlessness'
 
-export interface Mutant {
+interface Mutant {
   readonly fault: string
   readonly plant: (machine: AnyStateMachine) => AnyStateMachine
   readonly foundBy: Finder
@@ -67,7 +67,7 @@ export function describeMachine<World>(own: MachineCase<World>) {
       expect({ states, edges }).toEqual({ states: view.states, edges: view.edges })
     })
     it('never does what must not be', () => {
-      expect(wholes.flatMap(({ flaws }) => flaws)).toEqual([])
+      expect(wholes.flatMap(({ violations }) => violations)).toEqual([])
       expect(warnings).toEqual([])
     })
     it.each(Object.entries(own.goals))('can always still get to %s', (_, isWanted) => {
@@ -124,7 +124,7 @@ function faultsOf<World>(
   own: MachineCase<World>,
   wanted: Finder,
 ): Finder[] {
-  const extent = wanted === 'totality' || wanted === 'flaws' ? 'untilFault' : 'whole'
+  const extent = wanted === 'totality' || wanted === 'violations' ? 'untilFault' : 'whole'
   const faults = new Set<Finder>()
   const seen: Exploration[] = []
   for (const { plan, states, edges } of Object.values(own.views)) {
@@ -132,7 +132,7 @@ function faultsOf<World>(
     if (found === null) return ['endlessness']
     seen.push(found)
     if (gapsOf(found, own).length > 0) faults.add('totality')
-    if (found.flaws.length > 0) faults.add('flaws')
+    if (found.violations.length > 0) faults.add('violations')
     if (found.states !== states || found.edges !== edges) faults.add('counts')
     if (faults.has(wanted)) return [...faults]
   }

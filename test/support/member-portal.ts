@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { IDLE_BLANK_MS } from '../../src/child/tab-guard.ts'
+import { IDLE_BLANK_MS } from '../../src/child/browser/tab-guard.ts'
 
 /** A page that opens a frame when it has been there for a while. */
 const FRAMED = `<title>framed</title><body><script>

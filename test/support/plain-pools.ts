@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll } from 'vitest'
 import { type PoolActor, type PoolOptions, type TaskOutcome, TroupeError } from '../../src/index.ts'
 import { type PlainTasks, type PoolUnderTest, plainPool } from './pool-under-test.ts'
 
-export interface PlainPools {
+interface PlainPools {
   /** A started pool. One for each test. */
   start(options?: Partial<PoolOptions>): PoolActor<PlainTasks>
   /** A path of which nobody else knows. Nothing is there yet. */
@@ -53,6 +53,6 @@ export function codeOf(facts: unknown): string {
 }
 
 /** The value, or how the task ended and why. */
-export function told(outcome: TaskOutcome): unknown {
+export function reported(outcome: TaskOutcome): unknown {
   return outcome.status === 'succeeded' ? outcome.value : `${outcome.status} ${outcome.error.code}`
 }

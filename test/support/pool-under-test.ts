@@ -4,16 +4,16 @@
  * and taken again by the machines once the file's tests are over (`recorded-pools.ts`).
  */
 import { createPoolActor, type PoolActor, type PoolOptions } from '../../src/index.ts'
-import { parseConfig } from '../../src/config.ts'
-import { poolActorOf } from '../../src/pool.ts'
+import { parseConfig } from '../../src/config/parse.ts'
+import { poolActorOf } from '../../src/pool/actor.ts'
 import { PoolRuntime } from '../../src/pool/runtime.ts'
-import type { World } from '../../src/pool/world.ts'
+import type { World } from '../../src/pool/host/world.ts'
 import { type Census, nothingLeft, takeCensus } from './census.ts'
 
 export const PLAIN_TASKS = new URL('../fixtures/plain-tasks.ts', import.meta.url)
-export const BROWSER_TASKS = new URL('../fixtures/browser-tasks.ts', import.meta.url)
+const BROWSER_TASKS = new URL('../fixtures/browser-tasks.ts', import.meta.url)
 export type PlainTasks = typeof import('../fixtures/plain-tasks.ts')
-export type BrowserTasks = typeof import('../fixtures/browser-tasks.ts')
+type BrowserTasks = typeof import('../fixtures/browser-tasks.ts')
 
 /** G3's own limit. */
 const NOTHING_LEFT_WITHIN_MS = 2_000

@@ -11,7 +11,7 @@ const policy = {
   sweepTimeoutMs: 10,
 }
 const silent = () => {}
-const deeds = { 'ledger.tell': silent, 'pool.tell': silent, 'run.sweep': silent }
+const silenced = { 'ledger.send': silent, 'pool.send': silent, 'run.sweep': silent }
 
 export const QUIET_PORTS: RecorderPorts = {
   nowMs: () => 0,
@@ -24,7 +24,7 @@ export const QUIET_PORTS: RecorderPorts = {
 
 /** The shutdown machine, recorded; each call of `run` takes it from its arming to its end. */
 export function recordedShutdown(recorder: Recorder): { run(): void; stop(): void } {
-  const machine = shutdownMachine.provide({ actions: deeds })
+  const machine = shutdownMachine.provide({ actions: silenced })
   const actor = createActor(machine, { id: 'shutdown', input: { policy } })
   recorder.attach(actor)
   recorder.name(actor, 'shutdown', 'shutdown')
@@ -40,8 +40,8 @@ export function recordedShutdown(recorder: Recorder): { run(): void; stop(): voi
 
 /** The pool machine, recorded: it starts, and comes to rest because its run folder could not be made. */
 export function recordedPool(recorder: Recorder): { go(): void; rest(): void; stop(): void } {
-  const commands = ['actors.open', 'run.open', 'run.close', 'workers.tell', 'ledger.tell']
-  const tellers = ['supervisor.tell', 'shutdown.tell', 'event.unexpected']
+  const commands = ['actors.open', 'run.open', 'run.close', 'workers.send', 'ledger.send']
+  const tellers = ['supervisor.send', 'shutdown.send', 'event.unexpected']
   const actions = Object.fromEntries([...commands, ...tellers].map((name) => [name, silent]))
   const machine = poolMachine.provide({ actions: actions as never })
   const actor = createActor(machine, { id: 'pool', input: { workers: 1, startTimeoutMs: 1_000 } })

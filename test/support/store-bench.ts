@@ -5,10 +5,11 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Retention, StoreClock, TaskStore } from '../../src/ledger/store.ts'
-import { DEFAULT_RETENTION, DEFAULT_STORE_BYTES } from '../../src/ledger/store.ts'
-import { MemoryDisk, MemoryStore } from '../../src/ledger/stores/memory.ts'
-import { type SqliteSettings, SqliteStore } from '../../src/ledger/stores/sqlite.ts'
+import { type StoreClock, type TaskStore } from '../../src/ledger/store/store.ts'
+import { type Retention, type SqliteSettings } from '../../src/config/store-schema.ts'
+import { DEFAULT_RETENTION, DEFAULT_STORE_BYTES } from '../../src/common/limits.ts'
+import { MemoryDisk, MemoryStore } from '../../src/ledger/store/memory.ts'
+import { SqliteStore } from '../../src/ledger/store/sqlite.ts'
 
 export const EPOCH_MS = 1_700_000_000_000
 

@@ -4,24 +4,25 @@
  * It notes what was told and judges it by plain rules.
  */
 import { type Actor, createActor } from 'xstate'
-import type { Assignment, ExitCause, SlotId, Verdict } from '../../machines/vocabulary.ts'
-import type { WorkerEvent } from '../../machines/worker-facts.ts'
-import { TroupeError } from '../../src/errors.ts'
-import { MemoryDeadLetters } from '../../src/ledger/dead-letters.ts'
+import type { Assignment, ExitCause, SlotId, Verdict } from '../../machines/protocol.ts'
+import type { WorkerEvent } from '../../machines/worker.setup.ts'
+import { TroupeError } from '../../src/common/errors.ts'
+import { MemoryDeadLetters } from '../../src/ledger/results/dead-letters.ts'
 import type { LedgerEvent } from '../../src/ledger/events.ts'
 import { type LedgerLogic, ledgerLogic } from '../../src/ledger/ledger-logic.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { LedgerPorts } from '../../src/ledger/ports.ts'
-import { TaskRecord } from '../../src/ledger/record.ts'
-import { MemoryResultCache } from '../../src/ledger/result-cache.ts'
-import type { TaskStore } from '../../src/ledger/store.ts'
-import { relate } from '../../src/pool/batch.ts'
-import { DEFAULT_TASK_OPTIONS, type NormalTaskOptions } from '../../src/task/options.ts'
+import { TaskRecord } from '../../src/ledger/task/record.ts'
+import { MemoryResultCache } from '../../src/ledger/results/result-cache.ts'
+import type { TaskStore } from '../../src/ledger/store/store.ts'
+import { relate } from '../../src/pool/admission/batch.ts'
+import { DEFAULT_TASK_OPTIONS } from '../../src/config/task-options.ts'
+import { type NormalTaskOptions } from '../../src/config/task-option-checks.ts'
 import { EPOCH_MS, type Ground, type StoreSettings } from './store-bench.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
-export const SLOTS: readonly SlotId[] = ['worker-1', 'worker-2']
-const SEATS = 2
+const SLOTS: readonly SlotId[] = ['worker-1', 'worker-2']
+const CAPACITY = 2
 const BLAMELESS: readonly ExitCause[] = ['stopped', 'recycled', 'cancelled', 'memoryShortage']
 const DOWN_MS = 10
 const ROUND_MS = 60_000
@@ -62,7 +63,7 @@ export class StoreLife {
   #actor: Actor<LedgerLogic>
   #records: TaskRecord[] = []
   /** Words until it dies; Infinity for none in sight. */
-  #wordsLeft = Number.POSITIVE_INFINITY
+  #messagesLeft = Number.POSITIVE_INFINITY
   #incarnation = 0
   #wallMs = EPOCH_MS
 
@@ -98,7 +99,7 @@ export class StoreLife {
     this.#records.push(record)
     this.#send({ type: 'task.submitted', record })
     const { crashes } = this
-    ledger.books?.whenStored(record, (isStored) => {
+    ledger.gate?.whenStored(record, (isStored) => {
       const now = this.known.get(id) as Known
       if (isStored && crashes === this.crashes) now.isAcknowledged = true
     })
@@ -148,8 +149,8 @@ export class StoreLife {
   }
 
   /** Dies at the n-th word from now. */
-  dieAt(words: number): void {
-    this.#wordsLeft = words
+  dieAt(messages: number): void {
+    this.#messagesLeft = messages
   }
 
   /** `downMs`: until the next pool starts. */
@@ -168,7 +169,7 @@ export class StoreLife {
   }
 
   shutdown(how: 'graceful' | 'failed' | 'halt'): void {
-    this.#wordsLeft = Number.POSITIVE_INFINITY
+    this.#messagesLeft = Number.POSITIVE_INFINITY
     this.isFull = false
     this.pass(ROUND_MS)
     if (how === 'halt') this.#actor.stop()
@@ -192,7 +193,7 @@ export class StoreLife {
   /** Nothing goes wrong any more: every acknowledged task must come to its one end. */
   finish(): void {
     this.isFull = false
-    this.#wordsLeft = Number.POSITIVE_INFINITY
+    this.#messagesLeft = Number.POSITIVE_INFINITY
     for (let round = 0; this.store.facts.unended > 0; round++) {
       if (round > MAX_ROUNDS) return void this.wrong.push('the work does not come to an end')
       this.pass(ROUND_MS)
@@ -225,7 +226,7 @@ export class StoreLife {
     this.#follow()
     this.running = []
     this.#records = []
-    this.#wordsLeft = Number.POSITIVE_INFINITY
+    this.#messagesLeft = Number.POSITIVE_INFINITY
     this.isFull = false
     this.#store = open(this.#settings)
     this.#actor = this.#begin()
@@ -239,7 +240,7 @@ export class StoreLife {
   }
 
   #begin(): Actor<LedgerLogic> {
-    const policy = { seatsPerWorker: SEATS, cancelGraceMs: 5, cacheTtlMs: 0, isDurable: true }
+    const policy = { tasksPerWorker: CAPACITY, cancelGraceMs: 5, cacheTtlMs: 0, isDurable: true }
     const actor = createActor(ledgerLogic(policy, this.#ports()), { id: 'ledger' }).start()
     this.#actor = actor
     this.#send({ type: 'store.opened', store: this.#guarded(this.#store) })
@@ -261,12 +262,12 @@ export class StoreLife {
   }
 
   #dieIfDue(): void {
-    if (this.#wordsLeft <= 0) this.crash()
+    if (this.#messagesLeft <= 0) this.crash()
   }
 
   /** A word of the ledger: said, or swallowed by its death. */
-  #say(word: () => void): void {
-    if (this.#wordsLeft-- > 0) word()
+  #say(message: () => void): void {
+    if (this.#messagesLeft-- > 0) message()
   }
 
   #ports(): LedgerPorts {
@@ -282,12 +283,12 @@ export class StoreLife {
       wallMs: () => wallMs + clock.nowMs(),
       deadLetters: new MemoryDeadLetters(),
       resultCache: new MemoryResultCache(),
-      tellWorker: (slot, event) => this.#say(() => this.#hear(slot, event)),
-      tellPool: () => {},
-      tellShutdown: () => {},
+      sendWorker: (slot, event) => this.#say(() => this.#hear(slot, event)),
+      sendPool: () => {},
+      sendShutdown: () => {},
       abort: (_slot, _incarnation, { taskId }) => this.#say(() => this.#abort(taskId)),
       killAfterMs: () => 10,
-      announce: (news, record) => this.#say(() => news === 'ended' && this.#noteEnd(record)),
+      report: (events, record) => this.#say(() => events === 'ended' && this.#noteEnd(record)),
       occupied: () => {},
       unexpected: (state, type) => this.wrong.push(`unexpected ${type} in ${state}`),
       halted: () => {},
@@ -345,7 +346,7 @@ export class StoreLife {
         return (...args: unknown[]) => {
           const isWrite = key === 'accept' || key === 'commit'
           // The dead write nothing more, though their event has not come to its end here.
-          if (isWrite && this.#wordsLeft <= 0) return undefined
+          if (isWrite && this.#messagesLeft <= 0) return undefined
           if (isWrite) check()
           return value.apply(target, args) as unknown
         }

@@ -18,36 +18,45 @@ interface Import {
 /** Layers from the bottom: each may import its own and those before it. */
 const LAYERS: readonly (readonly RegExp[])[] = [
   [/^machines\//],
-  [
-    /^src\/(ledger|worker|profile|monitor|inspect|config|task|task-types)\//,
-    /^src\/(?!pool|index)[a-z-]+\.ts$/,
-    /^src\/pool\/([a-z]+-)?(types|options)\.ts$/,
-  ],
-  [/^src\/pool\.ts$/, /^src\/pool\//, /^src\/index\.ts$/],
+  [/^src\/common\//],
+  [/^src\/values\//],
+  [/^src\/api\//],
+  [/^src\/statechart\//],
+  [/^src\/config\//],
+  [/^src\/(task|task-types)\//],
+  [/^src\/tasks\.ts$/],
+  [/^src\/(ledger|process|browser|sandbox|profile|monitor|inspect)\//],
+  [/^src\/(child|pool)\//],
+  [/^src\/index\.ts$/],
   [/^src\/(server|cli|bullmq|testing)\//],
 ]
+/** Of one layer, and apart all the same. */
+const APART = ['src/child/', 'src/pool/']
 /** Forked or run by path, never imported from outside. */
 const CLOSED = ['src/cli', 'src/child']
 /** Who hears them, and who says them where XState does not. */
-const INSPECTORS = ['src/inspect/actor-watch.ts', 'src/testing/macrostep.ts']
+const INSPECTORS = ['src/inspect/actor-watch.ts', 'src/statechart/macrostep.ts']
 const BROWSER_PACKAGE = /^puppeteer(-core)?(\/|$)/
 
 /** Machines import XState and each other. */
 export const machineImports: Rule = (file) => {
   if (!isBelow(file, 'machines')) return []
   const isAllowed = (specifier: string) =>
-    specifier === 'xstate' || /^\.\/[a-z-]+\.ts$/.test(specifier)
+    specifier === 'xstate' || /^\.\/[a-z.-]+\.ts$/.test(specifier)
   return importsOf(file)
     .filter(({ specifier }) => !isAllowed(specifier))
     .map(({ specifier }) => `${file.path} imports ${specifier}`)
 }
 
-/** machines ← src/{ledger,worker,profile,monitor,inspect} ← src/pool ← src/{server,cli,bullmq,testing}. */
+/**
+ * machines ← common ← values ← api ← statechart ← config ← {task, task-types} ← {ledger, process, browser,
+ * sandbox, profile, monitor, inspect} ← child | pool ← {server, cli, bullmq, testing}
+ */
 export const layeredImports: Rule = (file) => {
   const own = layerOf(file.path)
   if (own < 0) return []
   return localImports(file)
-    .filter((target) => layerOf(target) > own)
+    .filter((target) => layerOf(target) > own || isApart(file.path, target))
     .map((target) => `${file.path} imports ${target} of a higher layer`)
 }
 
@@ -83,6 +92,11 @@ export const oneInspector: Rule = (file) => {
     /@xstate\.|\bInspect(ion|ed)[A-Z]\w*Event\b|\bInspectionEvent\b/,
     withoutComments,
   )(file)
+}
+
+function isApart(path: string, target: string): boolean {
+  const own = APART.find((folder) => path.startsWith(folder))
+  return own !== undefined && APART.some((one) => one !== own && target.startsWith(one))
 }
 
 function layerOf(path: string): number {

@@ -25,11 +25,11 @@ export const pureMachines: Rule = (file) => {
 
 /** What a pool takes from the machine comes through its world, so that a simulation can give another. */
 const WORLD = [
-  ...['world', 'clock', 'run', 'host-process'].map((part) => `src/pool/${part}.ts`),
+  ...['world', 'run', 'host-process'].map((part) => `src/pool/host/${part}.ts`),
   'src/ledger/ports.ts',
 ]
 export const worldly: Rule = (file) => {
-  const isBound = file.path === 'src/pool.ts' || isBelow(file, 'src/pool', 'src/ledger')
+  const isBound = isBelow(file, 'src/pool', 'src/ledger')
   if (!isBound || WORLD.includes(file.path)) return []
   const direct = [
     /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bMath\.random\b|\bnanoid\b/,
@@ -61,8 +61,8 @@ export const kebabNames: Rule = ({ path }) => {
 }
 
 /** A name that says nothing collects everything. */
-export const tellingNames: Rule = ({ path }) =>
-  /(^|[/-])(utils?|helpers?|managers?|common|misc|shared)([-./]|$)/.test(path) ? [path] : []
+export const descriptiveNames: Rule = ({ path }) =>
+  /(^|[/-])(utils?|helpers?|managers?|misc|shared)([-./]|$)/.test(path) ? [path] : []
 
 export const noDefaultExports: Rule = (file) => {
   if (!isBelow(file, 'src', 'machines')) return []

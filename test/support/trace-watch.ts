@@ -5,8 +5,13 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
-import { type ConformanceReport, TraceCheck } from '../../src/testing/conformance.ts'
-import { isSessionName, isTraceName, TraceTally } from '../../src/testing/trace-tally.ts'
+import { TraceCheck } from '../../src/testing/conformance/conformance.ts'
+import {
+  type ConformanceReport,
+  isSessionName,
+  isTraceName,
+  TraceTally,
+} from '../../src/testing/conformance/trace-tally.ts'
 
 /** A trace grows by 32 MiB at most before its older part is thrown away. */
 const LOOK_EVERY_MS = 1_000

@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { problemText } from '../../src/testing/conformance.ts'
+import { problemText } from '../../src/testing/conformance/conformance.ts'
 import { type Layer, noteCoverage } from './coverage.ts'
 import { TraceWatch } from './trace-watch.ts'
 

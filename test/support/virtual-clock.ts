@@ -2,7 +2,7 @@
  * Time for a simulation: it stands still until a test moves it, and the same moves give the same
  * calls in the same order. Never XState's SimulatedClock, and never the real time.
  */
-import type { Clock } from '../../src/ledger/ports.ts'
+import type { Clock } from '../../src/common/clock.ts'
 
 /** Calls within one move of the clock; more means that something calls itself for ever. */
 const MAX_CALLS = 1_000_000

@@ -10,9 +10,9 @@ import type {
   PdfPayload,
   ScreenshotPayload,
 } from '../../task-types/built-in.ts'
-import type { ResultOf, TaskContext } from '../../tasks.ts'
-import { TroupeError } from '../../errors.ts'
-import type { TypeGround } from './catalog.ts'
+import type { ResultOf, TaskContext } from '../../task/context.ts'
+import { TroupeError } from '../../common/errors.ts'
+import type { TypeGround } from './ground.ts'
 import { checkScheme, openPage } from './page-request.ts'
 
 type Result<Name extends keyof BuiltInTypes> = Promise<ResultOf<BuiltInTypes[Name]>>
@@ -111,5 +111,5 @@ function withoutGaps(margin: NonNullable<PdfPayload['margin']>) {
 }
 
 function notThere(selector: string): TroupeError {
-  return new TroupeError('TASK_FAILED', `The page has no element ${selector}`)
+  return new TroupeError('TASK_FAILED', `the page has no element ${selector}`)
 }

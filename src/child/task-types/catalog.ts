@@ -3,24 +3,14 @@
  * those of plug-ins. What a type needs is loaded when its first task runs: an unused type costs a
  * worker nothing.
  */
-import { TroupeError } from '../../errors.ts'
+import { TroupeError } from '../../common/errors.ts'
 import { type TaskType, taskTypesOf } from '../../task-types/task-type.ts'
 import { payloadRefusal } from '../../task-types/text.ts'
 import { BUILT_IN_TYPES, type BuiltInName, isBuiltIn, isOptIn } from '../../task-types/built-in.ts'
-import type { Handler, PlainTaskContext, TaskContext } from '../../tasks.ts'
-import type { ChildTaskTypes } from '../../worker/child-types.ts'
-import type { Disposables } from '../../worker/disposable.ts'
+import type { Handler, PlainTaskContext, TaskContext } from '../../task/context.ts'
 import type { LoadedTask } from '../task-file.ts'
 import { withPayload } from './with-payload.ts'
-
-/** What the types of a worker share. */
-export interface TypeGround {
-  readonly facts: ChildTaskTypes
-  /** Null when nothing is allowed that needs them. */
-  readonly disposables: Disposables | null
-  /** What its disposable processes are known by. */
-  readonly mark: string
-}
+import type { TypeGround } from './ground.ts'
 
 type Run = (context: never, ground: TypeGround) => Promise<unknown>
 
@@ -97,5 +87,5 @@ async function loadPlugIn(url: string): Promise<TaskType[]> {
 }
 
 function clash(what: string): TroupeError {
-  return new TroupeError('WORKER_START_FAILED', `${what}: choose another name.`)
+  return new TroupeError('WORKER_START_FAILED', `${what}: choose another name`)
 }

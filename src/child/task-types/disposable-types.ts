@@ -2,7 +2,7 @@
  * `execute-code` and `shell-command`: what a payload brings is run in a process of its own, apart
  * from this worker as far as the machine allows, and that process is gone before the task ends.
  */
-import { TroupeError } from '../../errors.ts'
+import { TroupeError } from '../../common/errors.ts'
 import type {
   CodePayload,
   CodeResult,
@@ -10,11 +10,11 @@ import type {
   CommandResult,
   Isolation,
 } from '../../task-types/built-in.ts'
-import type { PlainTaskContext } from '../../tasks.ts'
-import type { DisposableMeans } from '../../worker/child-types.ts'
-import type { DisposableEnd } from '../../worker/disposable.ts'
-import { commandLine, type DisposableProgram } from '../../worker/sandbox.ts'
-import type { TypeGround } from './catalog.ts'
+import type { PlainTaskContext } from '../../task/context.ts'
+import type { DisposableMeans } from '../../process/ipc/child-types.ts'
+import type { DisposableEnd } from '../../sandbox/disposable.ts'
+import { commandLine, type DisposableProgram } from '../../sandbox/sandbox.ts'
+import type { TypeGround } from './ground.ts'
 
 /** What code may return, as JSON. */
 export const MAX_CODE_RESULT_BYTES = 16 * 1024 * 1024
@@ -77,7 +77,7 @@ async function run(
 ): Promise<DisposableEnd> {
   const { limits, disposable } = facts
   if (disposable === null || disposables === null) {
-    throw new TroupeError('TASK_UNKNOWN', 'This type is off.')
+    throw new TroupeError('TASK_UNKNOWN', 'this type is off')
   }
   const timeoutMs = Math.min(context.payload.timeout ?? limits.timeout, limits.timeout)
   const end = await disposables.run({
@@ -90,7 +90,7 @@ async function run(
   })
   if (end.killedFor === 'signal') throw context.signal.reason
   if (end.killedFor === 'timeout') {
-    throw new TroupeError('TASK_TIMED_OUT', `It ran longer than its limit of ${timeoutMs} ms.`)
+    throw new TroupeError('TASK_TIMED_OUT', `it ran longer than its limit of ${timeoutMs} ms`)
   }
   if (end.killedFor === 'answer' && answerBytes > 0) {
     const message = `The result is larger than ${answerBytes} bytes.`
@@ -100,7 +100,7 @@ async function run(
 }
 
 function meansOf({ facts }: TypeGround): DisposableMeans {
-  if (facts.disposable === null) throw new TroupeError('TASK_UNKNOWN', 'This type is off.')
+  if (facts.disposable === null) throw new TroupeError('TASK_UNKNOWN', 'this type is off')
   return facts.disposable
 }
 

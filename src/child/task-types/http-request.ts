@@ -4,10 +4,10 @@
  * further than its limit.
  */
 import { basename } from 'node:path'
-import { TroupeError } from '../../errors.ts'
+import { TroupeError } from '../../common/errors.ts'
 import type { HttpRequestPayload, HttpResponse } from '../../task-types/built-in.ts'
-import type { PlainTaskContext } from '../../tasks.ts'
-import type { TypeGround } from './catalog.ts'
+import type { PlainTaskContext } from '../../task/context.ts'
+import type { TypeGround } from './ground.ts'
 import { checkScheme } from './page-request.ts'
 
 export const DEFAULT_REQUEST_TIMEOUT_MS = 30_000

@@ -6,11 +6,11 @@
 import { realpath } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { TroupeError } from '../../errors.ts'
+import { TroupeError } from '../../common/errors.ts'
 import type { FunctionPayload, ModulePayload } from '../../task-types/built-in.ts'
-import type { PlainTaskContext } from '../../tasks.ts'
-import type { ChildTaskTypes } from '../../worker/child-types.ts'
-import type { TypeGround } from './catalog.ts'
+import type { PlainTaskContext } from '../../task/context.ts'
+import type { ChildTaskTypes } from '../../process/ipc/child-types.ts'
+import type { TypeGround } from './ground.ts'
 import { withPayload } from './with-payload.ts'
 
 export async function executeFunction(

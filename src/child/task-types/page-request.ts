@@ -3,11 +3,11 @@
  * opens only the schemes that the pool allows.
  */
 import type { HTTPResponse, Page } from 'puppeteer-core'
-import { TroupeError } from '../../errors.ts'
+import { TroupeError } from '../../common/errors.ts'
 import type { PageFacts, PageRequest } from '../../task-types/built-in.ts'
-import type { TaskContext } from '../../tasks.ts'
+import type { TaskContext } from '../../task/context.ts'
 
-export const DEFAULT_PAGE_TIMEOUT_MS = 30_000
+const DEFAULT_PAGE_TIMEOUT_MS = 30_000
 
 type WaitUntil = NonNullable<PageRequest['waitUntil']>
 

@@ -1,5 +1,5 @@
 /** A task's context as it is, but for what its handler is meant to see as its payload. */
-import type { PlainTaskContext } from '../../tasks.ts'
+import type { PlainTaskContext } from '../../task/context.ts'
 
 export function withPayload<Context extends PlainTaskContext>(
   context: Context,

@@ -3,14 +3,14 @@
  * readings, workers that failed for good or grew too large. It keeps nothing: what is wrong now
  * stands in the alerts.
  */
-import type { PoolEvent } from '../../../machines/pool-facts.ts'
-import type { SlotId } from '../../../machines/vocabulary.ts'
-import type { PoolConfig } from '../../config.ts'
+import type { PoolEvent } from '../../../machines/pool.setup.ts'
+import type { SlotId } from '../../../machines/protocol.ts'
+import type { PoolConfig } from '../../config/parse.ts'
 import type { LedgerEvent } from '../../ledger/events.ts'
-import type { PoolAlerts } from '../alerts.ts'
+import type { PoolAlerts } from './alerts.ts'
 import type { Tap } from '../router.ts'
 
-export interface AlertSources {
+interface AlertSources {
   readonly alerts: PoolAlerts
   readonly limits: Pick<PoolConfig, 'maxWorkerMemory' | 'maxWorkerMemoryHard'>
   /** Bytes of the larger one of a slot's processes. */

@@ -1,6 +1,6 @@
 /** Which messages change what `status()` says, and when the monitor begins and ends. */
 import type { Tap } from '../router.ts'
-import type { PoolWatch } from '../watch.ts'
+import type { PoolWatch } from './readings.ts'
 import type { PoolWorkers } from '../workers.ts'
 
 export function statusTap(workers: PoolWorkers, watch: PoolWatch): Tap {

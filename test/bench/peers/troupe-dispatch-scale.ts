@@ -9,7 +9,7 @@ import { createPoolActor, type TaskOptions } from 'troupe'
 import { printFigures } from './flow.ts'
 
 const WORKERS = 2
-const SEATS = 32
+const CAPACITY = 32
 const GROUPS = 10_000
 /** Every so many groups have a limit. */
 const LIMITED = 1_000
@@ -30,7 +30,7 @@ const limits = Array.from({ length: GROUPS / LIMITED }, (_, index) => [
 const pool = createPoolActor<typeof import('../tasks.ts')>({
   tasks: new URL('../tasks.ts', import.meta.url),
   workers: WORKERS,
-  concurrentTasksPerWorker: SEATS,
+  concurrentTasksPerWorker: CAPACITY,
   maxQueue: MAX_QUEUE,
   logger: 'silent',
   ...(isMixed && {

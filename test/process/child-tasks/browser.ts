@@ -1,5 +1,6 @@
 /** Tasks on a real Chromium, for the tests of the child process. */
-import { defineTasks, type TaskContext } from '../../../src/tasks.ts'
+import { defineTasks } from '../../../src/tasks.ts'
+import { type TaskContext } from '../../../src/task/context.ts'
 
 type On = TaskContext<string>
 const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,6 +1,7 @@
 /** What tasks do that want several files at once. */
 import type { Page } from 'puppeteer-core'
-import { defineTasks, type TaskContext } from '../../../src/tasks.ts'
+import { defineTasks } from '../../../src/tasks.ts'
+import { type TaskContext } from '../../../src/task/context.ts'
 
 interface Order {
   readonly base: string

@@ -2,7 +2,8 @@
  * Tasks that leave something behind, of each kind there is, and look for what others have left. The
  * session's hooks do the same. Every look tells who has left what it found.
  */
-import { defineTasks, type SessionContext, type TaskContext } from '../../../src/tasks.ts'
+import { defineTasks, type SessionContext } from '../../../src/tasks.ts'
+import { type TaskContext } from '../../../src/task/context.ts'
 
 export type Who = 'task' | 'login'
 type On = Pick<TaskContext, 'page'>
@@ -136,9 +137,9 @@ const kinds: Readonly<Record<string, Kind>> = {
 
 export const KINDS = Object.keys(kinds)
 
-async function all(deed: (kind: Kind) => Promise<unknown>): Promise<Record<string, unknown>> {
+async function all(action: (kind: Kind) => Promise<unknown>): Promise<Record<string, unknown>> {
   const seen: Record<string, unknown> = {}
-  for (const [name, kind] of Object.entries(kinds)) seen[name] = await deed(kind)
+  for (const [name, kind] of Object.entries(kinds)) seen[name] = await action(kind)
   return seen
 }
 

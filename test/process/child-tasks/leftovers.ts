@@ -1,5 +1,6 @@
 /** Tasks that end while their page or their input is not at rest, and tasks that come after them. */
-import { defineTasks, type TaskContext } from '../../../src/tasks.ts'
+import { defineTasks } from '../../../src/tasks.ts'
+import { type TaskContext } from '../../../src/task/context.ts'
 
 type On = TaskContext<string>
 

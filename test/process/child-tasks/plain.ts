@@ -1,5 +1,6 @@
 /** Tasks without a browser, for the tests of the child process. */
-import { defineTasks, type PlainTaskContext, task } from '../../../src/tasks.ts'
+import { defineTasks, task } from '../../../src/tasks.ts'
+import { type PlainTaskContext } from '../../../src/task/context.ts'
 
 const plain = { browser: false } as const
 

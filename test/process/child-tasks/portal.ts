@@ -1,5 +1,6 @@
 /** A login by a session cookie on a real Chromium. The portal's address is the `base` of this file's URL. */
-import { defineTasks, type TaskContext } from '../../../src/tasks.ts'
+import { defineTasks } from '../../../src/tasks.ts'
+import { type TaskContext } from '../../../src/task/context.ts'
 
 const base = new URL(import.meta.url).searchParams.get('base') ?? ''
 

@@ -1,5 +1,6 @@
 /** Tasks on a fake browser, for the tests of the session in the child process. Logins are kept as fake cookies. */
-import { defineTasks, type PlainTaskContext, type TaskContext, task } from '../../../src/tasks.ts'
+import { defineTasks, task } from '../../../src/tasks.ts'
+import { type PlainTaskContext, type TaskContext } from '../../../src/task/context.ts'
 import type { FakeControls } from '../../support/fake-browser.ts'
 
 const fakeOf = (page: unknown) => Reflect.get(Object(page), 'fake') as FakeControls

@@ -1,5 +1,6 @@
 /** Named sessions of every kind, for the tests of the child process. The portal is the `base` of this file's URL. */
-import { defineTasks, type SessionContext, type TaskContext } from '../../../src/tasks.ts'
+import { defineTasks, type SessionContext } from '../../../src/tasks.ts'
+import { type TaskContext } from '../../../src/task/context.ts'
 
 const at = new URL(import.meta.url).searchParams
 const base = at.get('base') ?? ''

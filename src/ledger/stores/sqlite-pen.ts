@@ -1,7 +1,0 @@
-/** How the parts of a durable store write: with what an event changes, or at a user's word. */
-export interface Pen {
-  /** With the next commit of the ledger. */
-  later(deed: () => void): void
-  /** By itself, at once. @throws STORE_FULL, STORE_FAILED */
-  now(deed: () => void): void
-}
