@@ -6,7 +6,6 @@
  * refuse, or change without a word, is refused by name. It never serializes what is far from the limit.
  */
 import { types } from 'node:util'
-import { serialize } from 'node:v8'
 import { MAX_PAYLOAD_BYTES } from '../common/limits.ts'
 import { errorOf, mapOf, setOf } from './container-values.ts'
 import { arrayBufferOf, dateOf, isClean, regExpOf, viewOf } from './exotic-values.ts'
@@ -15,6 +14,7 @@ import { type Step, ValueRefused } from './value-path.ts'
 import {
   add,
   counted,
+  exactBytes,
   leaf,
   MAX_EXCESS,
   note,
@@ -96,15 +96,6 @@ function take(value: unknown, label: string, limit: number, isCopying: boolean):
   if (walk.bytes <= limit) return { value: copy, bytes: walk.bytes }
   const bytes = exactBytes(copy)
   return bytes <= limit ? { value: copy, bytes } : tooLarge(walk)
-}
-
-/** Near the limit only the serializer itself knows. */
-function exactBytes(value: unknown): number {
-  try {
-    return serialize(value).byteLength
-  } catch {
-    return Number.POSITIVE_INFINITY
-  }
 }
 
 function objectOf(value: object, walk: Walk): unknown {
@@ -204,6 +195,10 @@ function recordOf(record: object, walk: Walk): unknown {
 }
 
 type Holder = Record<string, unknown>
+/** As a place in an array is written. */
+const INDEX = /^(0|[1-9]\d*)$/
+/** An array with more holes is not gone through place by place: a worker may send one of billions. */
+const MAX_HOLES = 10_000
 
 function spread(record: object, walk: Walk): object {
   try {
@@ -238,27 +233,32 @@ function arrayOf(values: readonly unknown[], walk: Walk): unknown {
   // oxlint-disable-next-line unicorn/no-new-array
   const rebuilt: unknown[] = isLong ? [] : new Array<unknown>(length)
   const copy = note(values, rebuilt, walk) as unknown[]
-  for (let index = 0; index < length; index++) {
+  let holes = 0
+  let end = length
+  for (let index = 0; index < end; index++) {
     const value = values[index]
     if (value === undefined && !Object.hasOwn(values, index)) {
       walk.bytes += 1
+      if (++holes === MAX_HOLES) end = index + 1
       continue
     }
     const inner = inside(value, index, walk)
     if (walk.isCopying) copy[index] = inner
   }
   if (walk.isCopying && isLong) copy.length = length
-  if (!isClean(values)) namesOf(values, copy, walk)
+  walk.bytes += length - end
+  if (end < length || !isClean(values)) othersOf(values, end, copy, walk)
   return copy
 }
 
-/** The names an array has beside its places, as the `index` and `groups` of a match. */
-function namesOf(values: readonly unknown[], copy: unknown[], walk: Walk): void {
+/** An array's names, as the `index` and `groups` of a match, and its places from `from` on. */
+function othersOf(values: readonly unknown[], from: number, copy: unknown[], walk: Walk): void {
   const named = values as unknown as Holder
   for (const key of Object.keys(values)) {
-    if (/^(0|[1-9]\d*)$/.test(key)) continue
-    add(stringBytes(key), walk)
-    const inner = inside(named[key], key, walk)
+    const place = INDEX.test(key) ? Number(key) : null
+    if (place !== null && place < from) continue
+    if (place === null) add(stringBytes(key), walk)
+    const inner = inside(named[key], place ?? key, walk)
     if (walk.isCopying) (copy as unknown as Holder)[key] = inner
   }
 }

@@ -95,3 +95,12 @@ export function refuse(walk: Walk, what: string, cause?: unknown): never {
   const options = cause === undefined ? {} : { cause }
   throw new ValueRefused(`${pathText(walk)} ${what}`, options)
 }
+
+/** Near the limit only the serializer itself knows. */
+export function exactBytes(value: unknown): number {
+  try {
+    return serialize(value).byteLength
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}

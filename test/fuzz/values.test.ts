@@ -232,6 +232,14 @@ describe('a log line', () => {
     expect(logged('saved', odd)).toMatchObject({ message: 'saved', fields: { taskId: 't' } })
   })
 
+  it('are copied at once when they are arrays of billions of holes', () => {
+    const holes = Object.assign([], { 7: 'a', [2 ** 31]: { b: 1 }, length: 2 ** 32 - 1 })
+    const copy = copyOf(holes) as unknown[]
+    expect([copy.length, Object.keys(copy)]).toEqual([2 ** 32 - 1, ['7', String(2 ** 31)]])
+    expect([copy[7], copy[2 ** 31]]).toEqual(['a', { b: 1 }])
+    expect(weigh(holes, LIMIT)).toBeGreaterThan(LIMIT)
+  })
+
   it('is written even when its message cannot be read', () => {
     expect(logged(hostile, {}).message).toBe('[unreadable message]')
     expect(logged(Object.create(null), undefined).message).toBe('[unreadable message]')
